@@ -1,0 +1,1 @@
+"""Hearth: an AT Protocol network for one household, in one process."""
