@@ -22,9 +22,10 @@ CREATE TABLE actor (
     id INTEGER PRIMARY KEY,
     did TEXT NOT NULL UNIQUE,
     handle TEXT,                     -- verified both ways, lower case; NULL = handle.invalid
-    handle_checked_us INTEGER,       -- NULL = never looked up, or due again (after #identity)
+    handle_due_us INTEGER NOT NULL DEFAULT 0,  -- when to look its identity up again; 0 = now
     pds TEXT,                        -- endpoint in the DID document, as last seen
     status TEXT,                     -- NULL = active; else the word of #account, e.g. 'deactivated'
+    status_us INTEGER,               -- since when; 'deleted' rows are purged a day later
     takedown INTEGER NOT NULL DEFAULT 0,   -- 1 = taken down by our own operator
     rev TEXT,                        -- rev of the last commit indexed; NULL = nothing indexed
     data BLOB,                       -- root of the tree of that commit (36-byte CID)
@@ -44,8 +45,8 @@ CREATE TABLE actor (
 ) STRICT;
 CREATE INDEX actor_by_handle ON actor (handle) WHERE handle IS NOT NULL;
 CREATE INDEX actor_due ON actor (sync_due_us) WHERE sync = 'pending';
-CREATE INDEX actor_handle_due ON actor (id) WHERE handle_checked_us IS NULL;
-CREATE INDEX actor_handle_age ON actor (handle_checked_us);
+CREATE INDEX actor_handle_due ON actor (handle_due_us);
+CREATE INDEX actor_deleted ON actor (status_us) WHERE status = 'deleted';
 CREATE INDEX actor_popular ON actor (followers_count, id);
 
 -- Every at:// URI that is a post, repost, list, generator, starter pack or labeler service, or
@@ -418,7 +419,7 @@ CREATE TABLE notification (
 ) STRICT;
 CREATE INDEX notification_by_target ON notification (target_id, sort_us, id);
 CREATE INDEX notification_by_reason ON notification (target_id, reason, sort_us, id);
-CREATE UNIQUE INDEX notification_once ON notification (uri, target_id, reason);
+CREATE UNIQUE INDEX notification_once ON notification (uri, target_id);
 
 -- ---------------------------------------------------------------- blobs
 
