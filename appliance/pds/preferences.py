@@ -1,0 +1,89 @@
+"""An account's app preferences: a list of typed objects, kept as the client gave it."""
+
+from datetime import date
+from typing import Any
+
+from appliance.atproto import data
+from appliance.atproto.syntax import Datetime, Did, InvalidSyntax
+from appliance.base.clock import Clock
+from appliance.base.database import Connection, Database
+
+Preference = dict[str, Any]
+
+_NAMESPACE = "app.bsky."
+_PERSONAL = "app.bsky.actor.defs#personalDetailsPref"
+_AGE = "app.bsky.actor.defs#declaredAgePref"
+
+
+class InvalidPreference(ValueError):
+    """A preference that is not ours to keep, or not this caller's to set."""
+
+    xrpc_name = "InvalidRequest"
+
+
+class PreferenceStore:
+    """The preferences of all accounts.
+
+    Personal details belong to the member: app passwords neither see nor change them.
+    """
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def get(self, did: Did, *, personal: bool) -> list[Preference]:
+        """The stored list; with `personal` also the birth date and what follows from it."""
+        kept = self._stored(did)
+        if not personal:
+            return [one for one in kept if one["$type"] != _PERSONAL]
+        today = Datetime.from_us(self._clock.now_us())
+        return kept + [_declared_age(one, today) for one in kept if one["$type"] == _PERSONAL]
+
+    async def put(self, did: Did, items: list[Preference], *, personal: bool) -> None:
+        """Replace the list. Raises InvalidPreference."""
+        for one in items:
+            _check(one, personal)
+        kept = [one for one in items if one["$type"] != _AGE]
+        await self._db.write(replace, did, kept, personal)
+
+    def _stored(self, did: Did) -> list[Preference]:
+        row = self._db.read_one("SELECT items FROM preference WHERE did = ?", did)
+        return data.loads(row[0]) if row else []
+
+
+def replace(conn: Connection, did: Did, items: list[Preference], personal: bool) -> None:
+    """Store a list; without `personal`, the personal details that are there stay."""
+    if not personal:
+        stored = conn.value("SELECT items FROM preference WHERE did = ?", did)
+        old = data.loads(stored) if stored else []
+        items = items + [one for one in old if one["$type"] == _PERSONAL]
+    conn.execute(
+        "INSERT OR REPLACE INTO preference (did, items) VALUES (?, ?)", (did, data.dumps(items))
+    )
+
+
+def delete_all(conn: Connection, did: Did) -> None:
+    conn.execute("DELETE FROM preference WHERE did = ?", (did,))
+
+
+def _check(one: Preference, personal: bool) -> None:
+    kind = one.get("$type")
+    if not isinstance(kind, str):
+        raise InvalidPreference("Preference is missing a $type")
+    if not kind.startswith(_NAMESPACE):
+        raise InvalidPreference("Some preferences are not in the app.bsky namespace")
+    if kind == _PERSONAL and not personal:
+        raise InvalidPreference("Do not have authorization to set preferences.")
+
+
+def _declared_age(personal: Preference, today: Datetime) -> Preference:
+    age = _age(personal.get("birthDate"), date.fromisoformat(today[:10]))
+    return {"$type": _AGE} | {f"isOverAge{limit}": age >= limit for limit in (13, 16, 18)}
+
+
+def _age(birth_date: object, today: date) -> int:
+    try:
+        born = date.fromisoformat(Datetime(str(birth_date))[:10])
+    except (InvalidSyntax, ValueError):
+        return 0
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
