@@ -1,0 +1,345 @@
+"""The Merkle search tree: record path -> CID, with one canonical shape for each content.
+
+Nodes refer to their children directly and are never changed: `put` and `delete` copy the path to
+the top and share the rest, so Python frees what no tree uses any more. Hashing waits until the
+root is asked for. https://atproto.com/specs/repository#mst-structure
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+
+from appliance.atproto.cid import Cid
+from appliance.atproto.repo.mst_node import (
+    InvalidMst,
+    Kid,
+    MissingBlock,
+    Node,
+    decode,
+    key_height,
+)
+
+
+class Mst:
+    """An immutable tree, whole or partial; entering a missing part raises MissingBlock.
+
+    Paths are "collection/rkey" in ASCII. Their syntax is not checked here.
+    """
+
+    __slots__ = ("_height", "_top")
+
+    def __init__(self, top: Node | Cid, height: int) -> None:
+        self._top = top
+        self._height = height
+
+    @classmethod
+    def empty(cls) -> "Mst":
+        return cls(Node([], [], [None]), 0)
+
+    @classmethod
+    def build(cls, items: Iterable[tuple[str | bytes, Cid]]) -> "Mst":
+        """Make a tree of (path, CID) in rising order of path, in one pass. Raises InvalidMst."""
+        builder = _Builder()
+        for path, cid in items:
+            builder.add(path.encode("ascii") if isinstance(path, str) else path, cid)
+        return builder.finish()
+
+    @classmethod
+    def load(cls, root: Cid, blocks: Mapping[Cid, bytes]) -> "Mst":
+        """Load what `blocks` holds of a tree; absent subtrees become stubs.
+
+        The caller has checked that each block has its CID. Everything else is checked: canonical
+        nodes, the layer of every key, bounds, no needless nodes. Raises InvalidMst, and
+        MissingBlock if the root itself is absent.
+        """
+        block = blocks.get(root)
+        if block is None:
+            raise MissingBlock(f"the tree's root {root} is missing")
+        top = decode(root, block)
+        if not top.keys and top.kids[0] is not None:
+            raise InvalidMst(f"the tree's root {root} has no keys")
+        height = key_height(top.keys[0]) if top.keys else 0
+        _load_kids(top, height, b"", b"\xff", blocks)
+        return cls(top, height)
+
+    @property
+    def root(self) -> Cid:
+        """The CID of the top node; hashes what is not hashed yet."""
+        return self._top.seal() if isinstance(self._top, Node) else self._top
+
+    @property
+    def is_empty(self) -> bool:
+        return isinstance(self._top, Node) and self._top.is_empty
+
+    def seal(self) -> dict[Cid, bytes]:
+        """Hash what is not hashed yet; give those blocks, parents before children."""
+        fresh: dict[Cid, bytes] = {}
+        if isinstance(self._top, Node):
+            self._top.seal(fresh)
+        return dict(reversed(fresh.items()))
+
+    def get(self, path: str) -> Cid | None:
+        key = path.encode("ascii")
+        kid: Kid = self._top
+        while kid is not None:
+            node = _enter(kid)
+            at = bisect_left(node.keys, key)
+            if at < len(node.keys) and node.keys[at] == key:
+                return node.values[at]
+            kid = node.kids[at]
+        return None
+
+    def put(self, path: str, cid: Cid) -> "Mst":
+        """Give the tree in which `path` has the value `cid`, whatever it had before."""
+        key = path.encode("ascii")
+        layer = key_height(key)
+        top = _enter(self._top)
+        if top.is_empty:
+            return Mst(Node([key], [cid], [None, None]), layer)
+        if layer > self._height:
+            left, right = _split(top, key)
+            for _ in range(self._height + 1, layer):
+                left = None if left is None else Node([], [], [left])
+                right = None if right is None else Node([], [], [right])
+            return Mst(Node([key], [cid], [left, right]), layer)
+        return Mst(_put(top, self._height, key, cid, layer), self._height)
+
+    def delete(self, path: str) -> "Mst":
+        """Give the tree without `path`. Raises KeyError if it was not there."""
+        key = path.encode("ascii")
+        kid: Kid = _delete(_enter(self._top), self._height, key, key_height(key))
+        height = self._height
+        while isinstance(kid, Node) and not kid.keys and kid.kids[0] is not None:
+            kid = kid.kids[0]
+            height -= 1
+        return Mst.empty() if kid is None else Mst(kid, height)
+
+    def items(self, after: str = "") -> Iterator[tuple[str, Cid]]:
+        """Yield (path, CID) in rising order of path, beginning behind `after`."""
+        for key, cid in _items(_enter(self._top), after.encode("ascii")):
+            yield key.decode("ascii"), cid
+
+    def walk(self) -> Iterator[tuple[Cid, bytes]]:
+        """Yield every node's CID and block, parents before children, left to right."""
+        return _walk(_enter(self._top))
+
+    def path_proof(self, path: str) -> dict[Cid, bytes]:
+        """Give the nodes from the top down to where `path` is, or would be."""
+        key = path.encode("ascii")
+        into: dict[Cid, bytes] = {}
+        kid: Kid = self._top
+        while kid is not None:
+            node = _enter(kid)
+            _note(node, into)
+            at = bisect_left(node.keys, key)
+            if at < len(node.keys) and node.keys[at] == key:
+                break
+            kid = node.kids[at]
+        return into
+
+    def proof(self, path: str, into: dict[Cid, bytes]) -> None:
+        """Add the nodes without which an operation on `path` cannot be undone.
+
+        That is the way down to it and, if it is there, the nodes which grow together again when
+        it is taken out: the right edge of what is left of it, the left edge of what is right.
+        """
+        key = path.encode("ascii")
+        kid: Kid = self._top
+        while kid is not None:
+            node = _enter(kid)
+            _note(node, into)
+            at = bisect_left(node.keys, key)
+            if at < len(node.keys) and node.keys[at] == key:
+                _edge(node.kids[at], -1, into)
+                _edge(node.kids[at + 1], 0, into)
+                return
+            kid = node.kids[at]
+
+    @property
+    def top(self) -> Node | Cid:
+        """The top node, or its CID where a deletion left a part that is not at hand."""
+        return self._top
+
+
+def _enter(kid: Node | Cid) -> Node:
+    if isinstance(kid, Node):
+        return kid
+    raise MissingBlock(f"tree node {kid} is missing")
+
+
+def _note(node: Node, into: dict[Cid, bytes]) -> None:
+    cid, block = node.sealed()
+    into[cid] = block
+
+
+def _edge(kid: Kid, side: int, into: dict[Cid, bytes]) -> None:
+    while kid is not None:
+        node = _enter(kid)
+        _note(node, into)
+        kid = node.kids[side]
+
+
+def _put(node: Node, height: int, key: bytes, cid: Cid, layer: int) -> Node:
+    at = bisect_left(node.keys, key)
+    kids = node.kids.copy()
+    if height > layer:
+        kids[at] = _put_below(node.kids[at], height - 1, key, cid, layer)
+        return Node(node.keys, node.values, kids)
+    values = node.values.copy()
+    if at < len(node.keys) and node.keys[at] == key:
+        values[at] = cid
+        return Node(node.keys, values, kids)
+    kids[at : at + 1] = _split(node.kids[at], key)
+    keys = node.keys.copy()
+    keys.insert(at, key)
+    values.insert(at, cid)
+    return Node(keys, values, kids)
+
+
+def _put_below(kid: Kid, height: int, key: bytes, cid: Cid, layer: int) -> Node:
+    if kid is not None:
+        return _put(_enter(kid), height, key, cid, layer)
+    node = Node([key], [cid], [None, None])
+    for _ in range(layer, height):
+        node = Node([], [], [node])
+    return node
+
+
+def _split(kid: Kid, key: bytes) -> tuple[Kid, Kid]:
+    if kid is None:
+        return None, None
+    node = _enter(kid)
+    at = bisect_left(node.keys, key)
+    below_left, below_right = _split(node.kids[at], key)
+    left: Kid = None
+    right: Kid = None
+    if at or below_left is not None:
+        left = Node(node.keys[:at], node.values[:at], [*node.kids[:at], below_left])
+    if at < len(node.keys) or below_right is not None:
+        right = Node(node.keys[at:], node.values[at:], [below_right, *node.kids[at + 1 :]])
+    return left, right
+
+
+def _delete(node: Node, height: int, key: bytes, layer: int) -> Node | None:
+    at = bisect_left(node.keys, key)
+    if height > layer:
+        kid = node.kids[at]
+        if kid is None:
+            raise KeyError(key.decode("ascii"))
+        rest = _delete(_enter(kid), height - 1, key, layer)
+        if rest is None and not node.keys:
+            return None
+        kids = node.kids.copy()
+        kids[at] = rest
+        return Node(node.keys, node.values, kids)
+    if height < layer or at == len(node.keys) or node.keys[at] != key:
+        raise KeyError(key.decode("ascii"))
+    joined = _merge(node.kids[at], node.kids[at + 1])
+    if len(node.keys) == 1 and joined is None:
+        return None
+    return Node(
+        node.keys[:at] + node.keys[at + 1 :],
+        node.values[:at] + node.values[at + 1 :],
+        [*node.kids[:at], joined, *node.kids[at + 2 :]],
+    )
+
+
+def _merge(left: Kid, right: Kid) -> Kid:
+    if left is None:
+        return right
+    if right is None:
+        return left
+    first, second = _enter(left), _enter(right)
+    return Node(
+        first.keys + second.keys,
+        first.values + second.values,
+        [*first.kids[:-1], _merge(first.kids[-1], second.kids[0]), *second.kids[1:]],
+    )
+
+
+def _items(node: Node, after: bytes) -> Iterator[tuple[bytes, Cid]]:
+    start = bisect_left(node.keys, after)
+    for at in range(start, len(node.kids)):
+        kid = node.kids[at]
+        if kid is not None:
+            yield from _items(_enter(kid), after)
+        if at < len(node.keys) and node.keys[at] > after:
+            yield node.keys[at], node.values[at]
+
+
+def _walk(node: Node) -> Iterator[tuple[Cid, bytes]]:
+    yield node.sealed()
+    for kid in node.kids:
+        if kid is not None:
+            yield from _walk(_enter(kid))
+
+
+def _load_kids(
+    node: Node, height: int, low: bytes, high: bytes, blocks: Mapping[Cid, bytes]
+) -> None:
+    bounds = [low, *node.keys, high]
+    for at, cid in enumerate(node.kids):
+        if cid is None:
+            continue
+        if height == 0:
+            raise InvalidMst(f"tree node {node.seal()} of the lowest layer has a subtree")
+        block = blocks.get(cid) if isinstance(cid, Cid) else None
+        if block is None or not isinstance(cid, Cid):
+            continue
+        kid = decode(cid, block)
+        _check_place(kid, height - 1, bounds[at], bounds[at + 1])
+        _load_kids(kid, height - 1, bounds[at], bounds[at + 1], blocks)
+        node.kids[at] = kid
+
+
+def _check_place(node: Node, height: int, low: bytes, high: bytes) -> None:
+    if node.is_empty:
+        raise InvalidMst(f"tree node {node.seal()} is needless: it holds nothing")
+    if not node.keys:
+        return
+    if not low < node.keys[0] or not node.keys[-1] < high:
+        raise InvalidMst(f"tree node {node.seal()} has keys outside its place")
+    if key_height(node.keys[0]) != height:
+        raise InvalidMst(f"tree node {node.seal()} has keys that belong to another layer")
+
+
+class _Builder:
+    """Builds a tree from rising keys; keeps one open node per layer."""
+
+    def __init__(self) -> None:
+        self._open: list[Node | None] = []
+        self._last = b""
+
+    def add(self, key: bytes, cid: Cid) -> None:
+        if key <= self._last:
+            raise InvalidMst("paths are not in rising order")
+        self._last = key
+        layer = key_height(key)
+        while len(self._open) <= layer:
+            self._open.append(None)
+        below = self._close(layer)
+        node = self._open[layer]
+        if node is None:
+            self._open[layer] = Node([key], [cid], [below, None])
+            return
+        node.kids[-1] = below
+        node.keys.append(key)
+        node.values.append(cid)
+        node.kids.append(None)
+
+    def finish(self) -> Mst:
+        # The highest layer is never bridged over, so what closes last is the top.
+        top = self._close(len(self._open))
+        return Mst.empty() if top is None else Mst(top, len(self._open) - 1)
+
+    def _close(self, layer: int) -> Node | None:
+        """Finish the open nodes below a layer; give what hangs there."""
+        below: Node | None = None
+        for height in range(layer):
+            node = self._open[height]
+            self._open[height] = None
+            if node is not None:
+                node.kids[-1] = below
+                below = node
+            elif below is not None:
+                below = Node([], [], [below])
+        return below
