@@ -1,0 +1,27 @@
+#!/bin/sh
+# Install the published clients and the reference PDS beside this file, with a Node of their own.
+set -eu
+cd "$(dirname "$0")"
+stamp=$(sha256sum package-lock.json setup.sh | sha256sum | cut -c1-16)
+[ -f "node_modules/.ready-$stamp" ] && exit 0
+command -v npm >/dev/null || { echo "npm is needed for the interoperability tests" >&2; exit 1; }
+echo "installing published clients (npm, about two minutes)" >&2
+npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+runtime=$(ls -d node_modules/node-linux-* | head -n 1)
+chmod +x "$runtime/bin/node"
+# The one native part is compiled here, against the headers of that same Node.
+# npm brings node-gyp along; Debian's npm keeps it in a folder of its own.
+for gyp in "$(npm root -g 2>/dev/null)/npm/node_modules/node-gyp/bin/node-gyp.js" \
+    /usr/share/nodejs/node-gyp/bin/node-gyp.js; do
+    [ -f "$gyp" ] && break
+done
+here=$PWD
+(cd node_modules/better-sqlite3 &&
+    PATH="$here/$runtime/bin:$PATH" npm_config_nodedir="$here/$runtime" \
+        node "$gyp" rebuild --release --nodedir="$here/$runtime" >"$here/node_modules/.gyp.log" 2>&1) || {
+    tail -n 20 node_modules/.gyp.log >&2
+    exit 1
+}
+"$runtime/bin/node" -e "new (require('better-sqlite3'))(':memory:')"
+ln -sfn "$here/$runtime/bin/node" node_modules/.bin/node22
+: >"node_modules/.ready-$stamp"
