@@ -1,0 +1,48 @@
+"""An SQLite connection with the few calls the stores use."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+STATEMENTS_CACHED = 256
+BUSY_TIMEOUT_MS = 5000
+CACHE_KIB = 8192
+
+Row = tuple[Any, ...]
+
+
+class Connection(apsw.Connection):
+    """An SQLite connection; the writer's also collects what is to happen after the commit."""
+
+    def __init__(self, path: Path, *, writable: bool) -> None:
+        flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
+        super().__init__(str(path), flags=flags, statementcachesize=STATEMENTS_CACHED)
+        self.committed: list[Callable[[], object]] = []
+        self.undone: list[Callable[[], object]] = []
+        self.set_busy_timeout(BUSY_TIMEOUT_MS)
+        self.pragma("cache_size", -CACHE_KIB)
+        self.pragma("temp_store", "MEMORY")
+        self.pragma("foreign_keys", True)
+
+    def row(self, sql: str, *args: Any) -> Row | None:
+        """Fetch the first row, or None."""
+        return self.execute(sql, args).fetchone()
+
+    def rows(self, sql: str, *args: Any) -> list[Row]:
+        """Fetch every row."""
+        return self.execute(sql, args).fetchall()
+
+    def value(self, sql: str, *args: Any) -> Any:
+        """Fetch the first column of the first row, or None."""
+        row = self.execute(sql, args).fetchone()
+        return None if row is None else row[0]
+
+    def after_commit(self, fn: Callable[[], object]) -> None:
+        """Call fn on the event loop once this job is on the disk; jobs keep their order."""
+        self.committed.append(fn)
+
+    def if_undone(self, fn: Callable[[], object]) -> None:
+        """Call fn in the writer thread if what this job did is taken back, newest first."""
+        self.undone.append(fn)

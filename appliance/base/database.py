@@ -1,0 +1,236 @@
+"""One SQLite file: one writer thread with group commit, inline reads, a small pool for scans.
+
+Only the writer thread writes. It takes the jobs that wait, runs each in a savepoint of one
+transaction, commits, and tells the event loop once: a job is answered only when it is on the
+disk, and jobs that wait while the disk syncs share the next sync. "database is locked" cannot
+happen inside a process, and the order of commits is the order of jobs.
+
+The event loop reads inline through a read-only connection, with statements that are indexed and
+bounded; whatever is not goes to `scan`. SQLite's own interface is used in this package only.
+"""
+
+import asyncio
+import fcntl
+import os
+import queue
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, TypeVarTuple
+
+import apsw
+
+from appliance.base.connection import Connection, Row
+from appliance.base.migrations import migrate
+from appliance.base.writer import DatabaseClosed, WriteFailed, Writer
+
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseClosed",
+    "DatabaseInUse",
+    "DeadlineExceeded",
+    "Row",
+    "WriteFailed",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+SCAN_CONNECTIONS = 2
+STEPS_PER_DEADLINE_CHECK = 2000
+MOST_STATEMENTS_NOTED = 2000
+LOG_BYTES_KEPT = 64 * 1024 * 1024
+
+
+class DatabaseInUse(Exception):
+    """Another process works on this file."""
+
+
+class DeadlineExceeded(Exception):
+    """A scan took longer than it may."""
+
+
+class Database:
+    """The async face of one SQLite file. Made by `open`; an async context manager."""
+
+    def __init__(self, path: Path, lock: int, writer: Writer) -> None:
+        self._path = path
+        self._lock = lock
+        self._writer = writer
+        self._reader = Connection(path, writable=False)
+        self._pool = ThreadPoolExecutor(SCAN_CONNECTIONS, f"{path.stem}-scan")
+        self._scanners: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
+        for _ in range(SCAN_CONNECTIONS):
+            self._scanners.put(None)
+        self._closing = False
+        self.inline_statements: set[str] = set()
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        schema: Traversable,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    ) -> Self:
+        """Open or create a file and bring it up to date.
+
+        FULL: an answered write survives a power cut. NORMAL: it survives a crash of the process.
+
+        Raises DatabaseInUse, and what `migrate` raises.
+        """
+        lock = _lock(path)
+        try:
+            conn = await asyncio.to_thread(_open_writable, path, schema, synchronous)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, lock, Writer(conn, asyncio.get_running_loop(), f"{path.stem}-writer"))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let queued writes finish, stop scans, release the file. May be called twice."""
+        if self._closing:
+            return
+        self._closing = True
+        await asyncio.to_thread(self._pool.shutdown)
+        while not self._scanners.empty():
+            scanner = self._scanners.get()
+            if scanner is not None:
+                scanner.close()
+        self._reader.close()
+        await self._writer.close()
+        os.close(self._lock)
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    async def write(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run fn(conn, ...) in the writer thread; return its value once it is committed.
+
+        What fn raises undoes this job alone and is raised here. fn must not await, and must leave
+        transactions to the writer. If the caller is cancelled, the job still runs.
+
+        Raises WriteFailed if the storage refuses, DatabaseClosed.
+        """
+        result: T = await self._writer.submit(lambda conn: fn(conn, *args, **kwargs))
+        return result
+
+    def read(self, sql: str, *args: Any) -> list[Row]:
+        """Fetch rows on the event loop: only through an index, and only a bounded number."""
+        self._note(sql)
+        return self._reader.execute(sql, args).fetchall()
+
+    def read_one(self, sql: str, *args: Any) -> Row | None:
+        """Fetch the first row, or None, on the event loop: only through an index."""
+        self._note(sql)
+        return self._reader.execute(sql, args).fetchone()
+
+    async def scan(
+        self,
+        fn: Callable[[Connection, *Ts], T],
+        *args: *Ts,
+        deadline: float = 10.0,
+    ) -> T:
+        """Run fn(conn, ...) in a reader thread, in one snapshot, within `deadline` seconds.
+
+        Raises DeadlineExceeded.
+        """
+        if self._closing:
+            raise DatabaseClosed
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, self._scan, lambda conn: fn(conn, *args), deadline
+        )
+
+    def full_scans(self) -> list[str]:
+        """List the inline statements used so far that read a whole table."""
+        return [sql for sql in sorted(self.inline_statements) if scans_a_table(self._reader, sql)]
+
+    def _note(self, sql: str) -> None:
+        if sql not in self.inline_statements and (
+            len(self.inline_statements) < MOST_STATEMENTS_NOTED
+        ):
+            self.inline_statements.add(sql)
+
+    def _scan(self, run: Callable[[Connection], T], deadline: float) -> T:
+        """Run in a pool thread, with a connection of its own for the time."""
+        conn = self._scanners.get() or Connection(self._path, writable=False)
+        until = time.monotonic() + deadline
+        conn.set_progress_handler(
+            lambda: self._closing or time.monotonic() > until, STEPS_PER_DEADLINE_CHECK
+        )
+        try:
+            conn.execute("BEGIN")
+            return run(conn)
+        except apsw.InterruptError as error:
+            raise DeadlineExceeded(f"scan took longer than {deadline} s") from error
+        finally:
+            conn.set_progress_handler(None)
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            self._scanners.put(conn)
+
+
+def scans_a_table(conn: apsw.Connection, sql: str) -> bool:
+    """Tell whether a statement reads a whole table: an unbounded SCAN in its query plan.
+
+    A scan in index order with a LIMIT is bounded; virtual tables are bounded by their argument.
+    """
+    numbers = [int(number or 0) for number in re.findall(r"\?(\d*)", sql)]
+    parameters = (None,) * max([numbers.count(0), *numbers])
+    plan = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    sorts = any("TEMP B-TREE" in line for line in plan)
+    bounded = " LIMIT " in " ".join(sql.upper().split()) and not sorts
+    return not bounded and any(_is_table_scan(line) for line in plan)
+
+
+def _is_table_scan(line: str) -> bool:
+    return line.startswith("SCAN ") and not ("VIRTUAL TABLE" in line or "CONSTANT ROW" in line)
+
+
+def _lock(path: Path) -> int:
+    """Take the file beside the database for this process. Raises DatabaseInUse."""
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(lock, 32).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise DatabaseInUse(f"{path} is in use by process {holder or 'unknown'}") from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+    return lock
+
+
+def _open_writable(path: Path, schema: Traversable, synchronous: str) -> Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it may hold secrets
+    conn = Connection(path, writable=True)
+    try:
+        conn.pragma("journal_mode", "WAL")
+        conn.pragma("synchronous", synchronous)
+        conn.pragma("journal_size_limit", LOG_BYTES_KEPT)
+        migrate(conn, schema)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
