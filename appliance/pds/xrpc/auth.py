@@ -1,0 +1,205 @@
+"""Who is calling: from an Authorization header to a `Caller`, one function per kind of method."""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp.web import Request
+
+from appliance.atproto import jwt
+from appliance.atproto.syntax import Did, Handle
+from appliance.atproto.xrpc import service_auth
+from appliance.atproto.xrpc.errors import InvalidToken, XrpcError
+from appliance.pds.accounts import (
+    Account,
+    AccountDeactivated,
+    AccountNotFound,
+    AccountTakedown,
+)
+from appliance.pds.role import Pds
+from appliance.pds.sessions import ACCESS_TYP, REFRESH_TYP, RefreshClaims, SessionKind
+
+CallerKind = Literal[
+    "full", "app_pass", "app_pass_privileged", "takendown", "service", "operator"
+]
+
+_MEMBER_KINDS: frozenset[SessionKind] = frozenset({"full", "app_pass", "app_pass_privileged"})
+_ALL_KINDS: frozenset[SessionKind] = _MEMBER_KINDS | {"takendown"}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking, and by what right. The operator's `did` is the one of this service."""
+
+    did: Did
+    kind: CallerKind
+
+    @property
+    def is_operator(self) -> bool:
+        return self.kind == "operator"
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether the caller may reach chats and move the account."""
+        return self.kind in ("full", "app_pass_privileged")
+
+    def may_see(self, did: Did) -> bool:
+        """Whether the caller sees an account that is closed to the public."""
+        return self.is_operator or self.did == did
+
+
+async def account(pds: Pds, request: Request) -> Caller:
+    """A member, by any password, who is not taken down."""
+    return _member(pds, request, _MEMBER_KINDS)
+
+
+async def account_full(pds: Pds, request: Request) -> Caller:
+    """A member who signed in with the account's own password."""
+    return _member(pds, request, {"full"})
+
+
+async def account_any(pds: Pds, request: Request) -> Caller:
+    """A member, even one who is taken down and signed in to leave."""
+    return _session(pds, request, _ALL_KINDS)
+
+
+async def optional(pds: Pds, request: Request) -> Caller | None:
+    """A member, or nobody in particular."""
+    return await account(pds, request) if "Authorization" in request.headers else None
+
+
+async def reader(pds: Pds, request: Request) -> Caller | None:
+    """Whoever reads what is public; owner and operator also see what is closed."""
+    if "Authorization" not in request.headers:
+        return None
+    scheme, _ = _authorization(request)
+    return await operator(pds, request) if scheme == "basic" else await account_any(pds, request)
+
+
+async def operator(pds: Pds, request: Request) -> Caller:
+    """The operator, by the token of this server."""
+    scheme, given = _authorization(request)
+    if scheme != "basic" or not _is_operator(pds, given):
+        raise XrpcError(401, "AuthenticationRequired", "Operator credentials required")
+    return Caller(pds.did, "operator")
+
+
+async def service_or_account(pds: Pds, request: Request) -> Caller:
+    """A member, or a service that holds a token signed by a member's key for this method."""
+    token = _bearer(request)
+    if _is_service_token(token):
+        caller = Caller(await _service(pds, request, token), "service")
+        account_of(pds, caller.did)
+        return caller
+    return _member(pds, request, _MEMBER_KINDS)
+
+
+async def optional_service(pds: Pds, request: Request) -> Caller | None:
+    """Whoever proves a DID by a service token for this method, or nobody in particular."""
+    if "Authorization" not in request.headers:
+        return None
+    token = _bearer(request)
+    return Caller(await _service(pds, request, token), "service")
+
+
+async def refresh(pds: Pds, request: Request) -> RefreshClaims:
+    """The holder of a refresh token."""
+    return pds.mint.check_refresh(_bearer(request))
+
+
+async def refresh_even_expired(pds: Pds, request: Request) -> RefreshClaims:
+    """The holder of a refresh token, however old: to end the session."""
+    return pds.mint.check_refresh(_bearer(request), allow_expired=True)
+
+
+def writable(pds: Pds, caller: Caller, repo: Did | Handle) -> Account:
+    """The account whose repo the caller may write to.
+
+    Raises 403 AccountNotFound, 401 AccountTakedown or AccountDeactivated, and 401 when the repo
+    is somebody else's.
+    """
+    try:
+        found = pds.accounts.require_writable(repo)
+    except AccountNotFound as missing:
+        raise _forbidden(missing) from missing
+    except (AccountTakedown, AccountDeactivated) as closed:
+        raise _refused(closed) from closed
+    if found.did != caller.did:
+        raise XrpcError(401, "AuthenticationRequired", "Authentication Required")
+    return found
+
+
+def account_of(pds: Pds, did: Did) -> Account:
+    """The account of a caller. Raises 403 AccountNotFound or 401 AccountTakedown."""
+    found = pds.accounts.find(did)
+    if found is None:
+        raise _forbidden(AccountNotFound(did))
+    if found.takedown_ref is not None:
+        raise _refused(AccountTakedown())
+    return found
+
+
+def _member(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:
+    caller = _session(pds, request, kinds)
+    account_of(pds, caller.did)
+    return caller
+
+
+def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:
+    token = _bearer(request)
+    claims = pds.mint.check_access(token)
+    if claims.kind not in kinds:
+        raise InvalidToken("Bad token scope")
+    return Caller(claims.did, claims.kind)
+
+
+async def _service(pds: Pds, request: Request, token: str) -> Did:
+    lxm = request.match_info["nsid"]
+    return await service_auth.verify(
+        token, audience=[pds.did], lxm=lxm, resolver=pds.resolver, now=pds.clock.now()
+    )
+
+
+def _is_service_token(token: str) -> bool:
+    try:
+        typ = jwt.parse(token).header.get("typ")
+    except jwt.InvalidToken:
+        return False
+    return typ not in (ACCESS_TYP, REFRESH_TYP)
+
+
+def _is_operator(pds: Pds, given: str) -> bool:
+    try:
+        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    return name == "admin" and secrets.compare_digest(password.encode(), pds.operator_token)
+
+
+def _bearer(request: Request) -> str:
+    scheme, token = _authorization(request)
+    if scheme != "bearer":
+        raise InvalidToken("Unexpected authorization type")
+    return token
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    """The scheme in lower case, and what follows it."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        raise XrpcError(401, "AuthMissing", "Authentication Required")
+    scheme, _, rest = header.partition(" ")
+    if not rest or " " in rest:
+        raise InvalidToken("Malformed authorization header")
+    return scheme.lower(), rest
+
+
+def _forbidden(missing: AccountNotFound) -> XrpcError:
+    return XrpcError(403, missing.xrpc_name, str(missing))
+
+
+def _refused(closed: AccountTakedown | AccountDeactivated) -> XrpcError:
+    return XrpcError(401, closed.xrpc_name, str(closed))
