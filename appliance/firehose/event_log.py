@@ -1,0 +1,201 @@
+"""The event log: append in the writer's own transaction, tail from a cursor, prune.
+
+A subscriber is a cursor and nothing more. What it has not seen is read from a ring of the newest
+frames, shared by all, or from the table when it is further behind; so a slow one costs no memory,
+and there is no seam between replay and live.
+
+The table `event` stands in the schema of each role that keeps a log (`*_events.sql`).
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator
+
+import apsw
+
+from appliance.atproto.syntax import Did
+from appliance.atproto.xrpc.frames import with_seq
+from appliance.base.connection import Connection
+from appliance.base.database import Database
+
+RING_BYTES = 8_000_000
+BATCH_FRAMES = 256
+BATCH_BYTES = 1_000_000
+PRUNE_ROWS = 500
+
+_TABLE = "event"
+_HEAD = "SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1"
+
+Entry = tuple[int, bytes]
+
+
+def append(conn: Connection, did: Did, kind: str, frame_body: bytes, now_us: int) -> int:
+    """Append a frame inside the caller's transaction; give the seq it gets.
+
+    `frame_body` is a whole frame with any `seq`; only that number is rewritten. `kind` is commit,
+    sync, identity or account. Tailers see it once the transaction is committed.
+    """
+    seq = int(conn.value(_HEAD) or 0) + 1
+    conn.execute(
+        "INSERT INTO event (seq, did, kind, time_us, frame) VALUES (?, ?, ?, ?, ?)",
+        (seq, did, kind, now_us, with_seq(frame_body, seq)),
+    )
+    return seq
+
+
+def forget(conn: Connection, did: Did) -> None:
+    """Take every event of an account out of the log; their numbers stay used."""
+    conn.execute("DELETE FROM event WHERE did = ?", (did,))
+
+
+class EventLog:
+    """The log of one database, for reading. `append` and `forget` are its writing half.
+
+    It listens at the table itself, so who appends needs no reference to it.
+    """
+
+    def __init__(self, db: Database, ring_bytes: int = RING_BYTES) -> None:
+        self._db = db
+        self._news = asyncio.Event()
+        self._listening = False
+        self._ring: list[Entry] = []
+        self._ring_bytes = 0
+        self._most_ring_bytes = ring_bytes
+        # The ring holds all events after this number; None until somebody tails.
+        self._start: int | None = None
+
+    def head(self) -> int:
+        """Give the newest seq ever given, 0 if there is none."""
+        row = self._db.read_one(_HEAD)
+        return 0 if row is None else int(row[0])
+
+    def floor(self) -> int:
+        """Give the seq before the oldest event kept; whoever has it or a later one misses none."""
+        row = self._db.read_one("SELECT seq FROM event ORDER BY seq LIMIT 1")
+        return self.head() if row is None else int(row[0]) - 1
+
+    async def tail(self, cursor: int) -> AsyncIterator[Entry]:
+        """Yield (seq, frame) after cursor, in order, for ever."""
+        async for batch in self.batches(cursor):
+            for entry in batch:
+                yield entry
+
+    async def batches(self, cursor: int) -> AsyncIterator[list[Entry]]:
+        """Yield non-empty lists of (seq, frame) after cursor, in order, for ever."""
+        if not self._listening:
+            self._listening = True
+            await self._db.write(self._listen)
+        while True:
+            news = self._news  # taken before reading, so nothing falls in between
+            batch = self.after(cursor)
+            if batch:
+                yield batch
+                cursor = batch[-1][0]
+            else:
+                await news.wait()
+
+    def after(self, cursor: int) -> list[Entry]:
+        """Give the next events after cursor, at most 256 and about 1 MB; empty if none."""
+        if self._start is None or cursor < self._start:
+            return self._stored(cursor)
+        at = bisect_right(self._ring, cursor, key=_seq_of)
+        return self._ring[at : at + BATCH_FRAMES]
+
+    async def prune(self, before_us: int, max_bytes: int) -> int:
+        """Drop events appended before a time, and the oldest above a size; count them."""
+        cut = await self._db.scan(_find_cut, before_us, max_bytes, deadline=60.0)
+        dropped = 0
+        while True:
+            gone = await self._db.write(_drop, cut)
+            dropped += gone
+            if gone < PRUNE_ROWS:
+                return dropped
+
+    def _stored(self, cursor: int) -> list[Entry]:
+        sizes = self._db.read(
+            "SELECT seq, length(frame) FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+            cursor,
+            BATCH_FRAMES,
+        )
+        total, last = 0, cursor
+        for seq, size in sizes:
+            total += size
+            if total > BATCH_BYTES and last > cursor:
+                break
+            last = seq
+        return [
+            (seq, frame)
+            for seq, frame in self._db.read(
+                "SELECT seq, frame FROM event WHERE seq > ? AND seq <= ? ORDER BY seq",
+                cursor,
+                last,
+            )
+        ]
+
+    def _listen(self, conn: Connection) -> None:
+        """Have the table tell of every change. Runs in the writer thread."""
+
+        def changed(kind: int, _database: str, table: str, _rowid: int) -> None:
+            if table != _TABLE:
+                return
+            told = self._refresh if kind == apsw.SQLITE_INSERT else self._restart
+            if told not in conn.committed[-1:]:
+                conn.after_commit(told)
+
+        conn.set_update_hook(changed)
+        conn.after_commit(self._restart)
+
+    def _restart(self) -> None:
+        """Empty the ring: events were deleted, or this is the beginning."""
+        self._ring = []
+        self._ring_bytes = 0
+        self._start = self.head()
+        self._wake()
+
+    def _refresh(self) -> None:
+        """Take what was appended into the ring."""
+        cursor = self._ring[-1][0] if self._ring else self._start or 0
+        while batch := self._stored(cursor):
+            self._ring += batch
+            self._ring_bytes += sum(len(frame) for _, frame in batch)
+            cursor = batch[-1][0]
+        self._trim()
+        self._wake()
+
+    def _trim(self) -> None:
+        if self._ring_bytes <= self._most_ring_bytes:
+            return
+        # Somewhat more than needed, so that not every event moves the list.
+        drop = 0
+        while drop < len(self._ring) and self._ring_bytes > self._most_ring_bytes * 7 // 8:
+            self._ring_bytes -= len(self._ring[drop][1])
+            drop += 1
+        self._start = self._ring[drop - 1][0]
+        del self._ring[:drop]
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def _seq_of(entry: Entry) -> int:
+    return entry[0]
+
+
+def _find_cut(conn: Connection, before_us: int, max_bytes: int) -> int:
+    """Find the newest event to drop."""
+    kept = 0
+    rows = conn.execute("SELECT seq, time_us, length(frame) FROM event ORDER BY seq DESC")
+    for seq, time_us, size in rows:
+        kept += size
+        if time_us < before_us or kept > max_bytes:
+            return int(seq)
+    return 0
+
+
+def _drop(conn: Connection, cut: int) -> int:
+    conn.execute(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE seq <= ? LIMIT ?)",
+        (cut, PRUNE_ROWS),
+    )
+    return int(conn.changes())
