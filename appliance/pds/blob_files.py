@@ -1,0 +1,152 @@
+"""Blobs as files: received in one pass, named by their CID, synced before they are spoken of."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from appliance.atproto.cid import Cid
+
+_RAW = 0x55
+_CHUNK = 256 * 1024
+_HEAD = 64  # bytes of a file that sniffing looks at
+
+# ISO base media files name their brand at offset 8.
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"hevc": "image/heic",
+    b"mif1": "image/heif",
+    b"qt  ": "video/quicktime",
+    b"M4A ": "audio/mp4",
+    b"M4V ": "video/x-m4v",
+}
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+)
+
+
+class BlobTooLarge(ValueError):
+    """The upload goes over the limit."""
+
+    xrpc_name = "BlobTooLarge"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Blob is larger than the limit of {limit} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBlob:
+    """A blob on its way in: its content is known, its name not yet taken."""
+
+    cid: Cid
+    size: int
+    mime_type: str
+    temporary: Path
+
+
+class BlobFiles:
+    """The folder of blobs: `<folder>/<2 characters>/<2 characters>/<cid>`.
+
+    Only texts made from a checked CID become file names. Calls block for as long as the disk
+    needs, so the larger ones belong in a thread.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        for left_over in self._incoming.iterdir():
+            left_over.unlink()
+
+    def path(self, cid: Cid) -> Path:
+        name = str(cid)
+        # The first characters of all raw CIDs are the same; the last are spread evenly.
+        return self._folder / name[-2:] / name[-4:-2] / name
+
+    async def receive(
+        self, chunks: AsyncIterable[bytes], limit: int, declared_type: str
+    ) -> ReceivedBlob:
+        """Write a stream to a temporary file, hashing, measuring and sniffing on the way.
+
+        Raises BlobTooLarge as soon as one byte is too many.
+        """
+        file, path = self._temporary()
+        digest, size, head = sha256(), 0, b""
+        try:
+            with file:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > limit:
+                        raise BlobTooLarge(limit)
+                    if len(head) < _HEAD:
+                        head += chunk[:_HEAD]
+                    digest.update(chunk)
+                    file.write(chunk)
+        except BaseException:
+            path.unlink()
+            raise
+        cid = Cid.from_digest(_RAW, digest.digest())
+        return ReceivedBlob(cid, size, sniff(head) or declared_type, path)
+
+    def keep(self, received: ReceivedBlob) -> None:
+        """Give a received file its name, and sync it and the folders above it."""
+        _sync(received.temporary)
+        target = self.path(received.cid)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        received.temporary.replace(target)
+        for folder in (target.parent, target.parent.parent, self._folder):
+            _sync(folder)
+
+    def discard(self, cid: Cid) -> None:
+        self.path(cid).unlink(missing_ok=True)
+
+    def names(self) -> Iterator[Cid]:
+        """Yield the CIDs of all files there are."""
+        for path in self._folder.glob("??/??/*"):
+            yield Cid.parse(path.name)
+
+    def _temporary(self) -> tuple[BinaryIO, Path]:
+        handle, name = tempfile.mkstemp(dir=self._incoming)
+        return os.fdopen(handle, "wb"), Path(name)
+
+
+async def read_chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    """Yield an open file in pieces and close it."""
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def sniff(head: bytes) -> str | None:
+    """Tell the media type by the first bytes of a file; None when they say nothing."""
+    for magic, mime_type in _MAGIC:
+        if head.startswith(magic):
+            return mime_type
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video/mp4")
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return "video/webm" if b"webm" in head else "video/x-matroska"
+    return None
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,122 @@
+"""Repositories on their way out: whole, since a revision, single blocks, proofs of one record.
+
+Each archive is made from one snapshot of the database, in a reader thread.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from appliance.atproto.car import car_block, car_header, write_car
+from appliance.atproto.cid import Cid
+from appliance.atproto.repo.mst import Mst
+from appliance.atproto.syntax import Did
+from appliance.atproto.tid import Tid
+from appliance.base.database import Connection, Database
+from appliance.pds import records, repos
+from appliance.pds.repos import Head, RepoStore
+
+_IN_MEMORY: Final = 8_000_000  # bytes; larger archives go by way of a file without a name
+_DEADLINE_S: Final = 300.0
+
+
+class BlockNotFound(LookupError):
+    """The repo has no such block now."""
+
+    xrpc_name = "InvalidRequest"
+
+    def __init__(self, cids: Iterable[Cid]) -> None:
+        super().__init__(f"Could not find blocks: {', '.join(map(str, cids))}")
+
+
+class RepoExporter:
+    """Make CAR archives of hosted repos."""
+
+    def __init__(self, db: Database, store: RepoStore, folder: Path) -> None:
+        """Take the folder for the files of large archives."""
+        self._db = db
+        self._store = store
+        self._folder = folder
+
+    async def repo(self, did: Did, since: Tid | None = None) -> BinaryIO:
+        """Write a repo, or what commits after `since` added to it, and open it for reading.
+
+        The commit comes first, then the nodes from the top down, then the records by path; no
+        block comes twice. Nodes on the way to a changed record come along even where they did not
+        change. Nothing after `since`: no blocks. Raises RepoNotFound, RootMismatch.
+        """
+        return await self._db.scan(self._repo, did, since, deadline=_DEADLINE_S)
+
+    async def blocks(self, did: Did, cids: Sequence[Cid]) -> bytes:
+        """Make an archive, without a root, of these blocks. Raises RepoNotFound, BlockNotFound."""
+        return await self._db.scan(self._blocks, did, cids)
+
+    async def record(self, did: Did, path: str) -> bytes:
+        """Prove what is at a path, or that nothing is: commit, covering nodes, the record."""
+        return await self._db.scan(self._record, did, path)
+
+    async def block_count(self, did: Did) -> int:
+        """Count the blocks of a repo: its commit, nodes and records."""
+        return await self._db.scan(self._block_count, did)
+
+    def _repo(self, conn: Connection, did: Did, since: Tid | None) -> BinaryIO:
+        head = repos.load_head(conn, did)
+        file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._folder)))  # noqa: SIM115
+        file.write(car_header(head.commit_cid))
+        if since is None or since < head.rev:
+            file.write(car_block(head.commit_cid, head.commit_block))
+            tree = self._store.tree_at(conn, head)
+            nodes = tree.walk() if since is None else _changed_nodes(conn, head, tree, since)
+            for cid, block in nodes:
+                file.write(car_block(cid, block))
+            written: set[Cid] = set()
+            for _, cid, block in records.blocks(conn, head.id, since):
+                if cid not in written:
+                    written.add(cid)
+                    file.write(car_block(cid, block))
+        file.seek(0)
+        return file
+
+    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> bytes:
+        head = repos.load_head(conn, did)
+        wanted = set(cids)
+        found = {cid: block for cid, block in self._all_but_records(conn, head) if cid in wanted}
+        if len(found) < len(wanted):
+            for path, cid in records.leaves(conn, head.id):
+                if cid in wanted:
+                    found[cid] = records.block_at(conn, head.id, path)
+        missing = wanted - found.keys()
+        if missing:
+            raise BlockNotFound(missing)
+        return write_car(None, found.items())
+
+    def _record(self, conn: Connection, did: Did, path: str) -> bytes:
+        head = repos.load_head(conn, did)
+        tree = self._store.tree_at(conn, head)
+        found = {head.commit_cid: head.commit_block, **tree.path_proof(path)}
+        cid = tree.get(path)
+        if cid is not None:
+            found[cid] = records.block_at(conn, head.id, path)
+        return write_car(head.commit_cid, found.items())
+
+    def _block_count(self, conn: Connection, did: Did) -> int:
+        head = repos.load_head(conn, did)
+        leaves = {cid for _, cid in records.leaves(conn, head.id)}
+        return len(leaves) + sum(1 for _ in self._all_but_records(conn, head))
+
+    def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
+        yield head.commit_cid, head.commit_block
+        yield from self._store.tree_at(conn, head).walk()
+
+
+def _changed_nodes(
+    conn: Connection, head: Head, tree: Mst, since: Tid
+) -> Iterable[tuple[Cid, bytes]]:
+    """Give the nodes next to every record that was written or deleted after `since`."""
+    nodes: dict[Cid, bytes] = {}
+    for path, _, _ in records.blocks(conn, head.id, since):
+        tree.proof(path, nodes)
+    for path in records.deleted_since(conn, head.id, since):
+        tree.proof(path, nodes)
+    return nodes.items()

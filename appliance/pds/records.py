@@ -1,0 +1,248 @@
+"""The records of hosted repositories: rows that are the truth of every repo here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from appliance.atproto import cbor, data
+from appliance.atproto.cbor import Value
+from appliance.atproto.cid import Cid
+from appliance.atproto.syntax import AtUri, Did, Json, Nsid, RecordKey
+from appliance.atproto.tid import Tid
+from appliance.base.database import Connection, Database
+
+# One like, repost, follow or block per subject is enough: a newer one takes the older one's place.
+_SUBJECT_IS_RECORD = {"app.bsky.feed.like", "app.bsky.feed.repost"}
+_SUBJECT_IS_ACCOUNT = {"app.bsky.graph.follow", "app.bsky.graph.block"}
+
+_GET = """
+SELECT record.cid, record.block FROM repo JOIN record ON record.repo = repo.id
+WHERE repo.did = ? AND record.path = ? AND record.takedown IS NULL
+"""
+_STATE = """
+SELECT record.cid, record.takedown FROM repo JOIN record ON record.repo = repo.id
+WHERE repo.did = ? AND record.path = ?
+"""
+_PAGE = """
+SELECT record.path, record.cid, record.block FROM repo JOIN record ON record.repo = repo.id
+WHERE repo.did = ? AND record.path > ? AND record.path < ? AND record.takedown IS NULL
+ORDER BY record.path DESC LIMIT ?
+"""
+_PAGE_OLDEST_FIRST = _PAGE.replace("DESC", "ASC")
+_FIRST_AFTER = """
+SELECT record.path FROM repo JOIN record ON record.repo = repo.id
+WHERE repo.did = ? AND record.path > ? ORDER BY record.path LIMIT 1
+"""
+_REPOS_WITH = """
+SELECT repo.id, repo.did FROM repo
+WHERE repo.id > ? AND EXISTS (
+    SELECT 1 FROM record WHERE record.repo = repo.id AND record.path > ? AND record.path < ?
+)
+ORDER BY repo.id LIMIT ?
+"""
+
+
+class RecordNotFound(LookupError):
+    """The repo holds no such record, or not in that version."""
+
+    xrpc_name = "RecordNotFound"
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"Could not locate record: {uri}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it is shown."""
+
+    uri: AtUri
+    cid: Cid
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One record as it is kept."""
+
+    path: str
+    cid: Cid
+    block: bytes
+    subject: int | None
+
+
+class RecordStore:
+    """Read the record index; everything but the counts is read inline."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def get(self, did: Did, collection: Nsid, rkey: RecordKey, cid: Cid | None = None) -> Record:
+        """Find a record, in the version `cid` if given. Raises RecordNotFound."""
+        uri = AtUri.make(did, collection, rkey)
+        row = self._db.read_one(_GET, did, f"{collection}/{rkey}")
+        if row is None or (cid is not None and cid != row[0]):
+            raise RecordNotFound(uri)
+        return Record(uri, Cid(row[0]), data.record_json(row[1]))
+
+    def page(
+        self, did: Did, collection: Nsid, limit: int, cursor: str | None, oldest_first: bool
+    ) -> list[Record]:
+        """List a collection by record key, newest first; `cursor` is the last key seen."""
+        low, high = collection_range(collection)
+        if cursor is not None and oldest_first:
+            low = f"{collection}/{cursor}"
+        elif cursor is not None:
+            high = f"{collection}/{cursor}"
+        sql = _PAGE_OLDEST_FIRST if oldest_first else _PAGE
+        prefix = f"at://{did}/"
+        return [
+            Record(AtUri.unchecked(prefix + path), Cid(cid), data.record_json(block))
+            for path, cid, block in self._db.read(sql, did, low, high, limit)
+        ]
+
+    def collections(self, did: Did) -> list[Nsid]:
+        """Name the collections in use, by one index step each."""
+        found: list[Nsid] = []
+        after = ""
+        while row := self._db.read_one(_FIRST_AFTER, did, after):
+            collection = Nsid.unchecked(row[0].partition("/")[0])
+            found.append(collection)
+            after = collection_range(collection)[1]
+        return sorted(found)
+
+    def state(self, did: Did, path: str) -> tuple[Cid, str | None] | None:
+        """Tell a record's CID and takedown reference; None if there is no such record."""
+        row = self._db.read_one(_STATE, did, path)
+        return (Cid(row[0]), row[1]) if row else None
+
+    async def count(self, did: Did) -> int:
+        return await self._db.scan(_count, did)
+
+    async def repos_with(
+        self, collection: Nsid, after_id: int, limit: int
+    ) -> list[tuple[int, Did]]:
+        """List (repo id, DID) of repos with a record in the collection, in order of creation."""
+        return await self._db.scan(_repos_with, collection, after_id, limit)
+
+
+def collection_range(collection: str) -> tuple[str, str]:
+    """Name the open interval of paths a collection fills ("0" is the character after "/")."""
+    return f"{collection}/", f"{collection}0"
+
+
+def subject_key(collection: str, value: Value) -> int | None:
+    """Hash what a like, repost, follow or block points at; None for any other record."""
+    subject = value.get("subject")
+    if collection in _SUBJECT_IS_RECORD:
+        subject = subject.get("uri") if isinstance(subject, dict) else None
+    elif collection not in _SUBJECT_IS_ACCOUNT:
+        return None
+    if not isinstance(subject, str):
+        return None
+    digest = blake2b(f"{collection} {subject}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def row_of(path: str, block: bytes, value: Value) -> RecordRow:
+    """Make the row of a record out of its block and what it decodes to."""
+    return RecordRow(path, Cid.for_block(block), block, subject_key(path.partition("/")[0], value))
+
+
+def with_subject(conn: Connection, repo: int, row: RecordRow) -> list[str]:
+    """Name the other records of the same collection with the same subject."""
+    if row.subject is None:
+        return []
+    collection = row.path.partition("/")[0]
+    low, high = collection_range(collection)
+    return [
+        path
+        for path, block in conn.rows(
+            "SELECT path, block FROM record WHERE repo = ? AND subject = ?", repo, row.subject
+        )
+        if low < path < high
+        and path != row.path
+        and cbor.decode(block)["subject"] == cbor.decode(row.block)["subject"]
+    ]
+
+
+def insert(conn: Connection, repo: int, row: RecordRow, rev: Tid) -> None:
+    conn.execute(
+        "INSERT INTO record (repo, path, cid, rev, subject, block) VALUES (?, ?, ?, ?, ?, ?)",
+        (repo, row.path, row.cid, rev, row.subject, row.block),
+    )
+
+
+def update(conn: Connection, repo: int, row: RecordRow, rev: Tid) -> None:
+    """Give a record new content; a takedown of the record stays in force."""
+    conn.execute(
+        "UPDATE record SET cid = ?, rev = ?, subject = ?, block = ? WHERE repo = ? AND path = ?",
+        (row.cid, rev, row.subject, row.block, repo, row.path),
+    )
+
+
+def delete(conn: Connection, repo: int, path: str, rev: Tid) -> None:
+    conn.execute("DELETE FROM record WHERE repo = ? AND path = ?", (repo, path))
+    conn.execute("INSERT OR REPLACE INTO deleted_record VALUES (?, ?, ?)", (repo, path, rev))
+
+
+def delete_all(conn: Connection, repo: int) -> None:
+    """Forget everything about a repo's records."""
+    conn.execute("DELETE FROM record WHERE repo = ?", (repo,))
+    conn.execute("DELETE FROM deleted_record WHERE repo = ?", (repo,))
+
+
+def set_takedown(conn: Connection, did: Did, path: str, reference: str | None) -> bool:
+    """Hide a record, or show it again (None). Returns False if there is no such record."""
+    conn.execute(
+        "UPDATE record SET takedown = ? WHERE path = ?"
+        " AND repo = (SELECT id FROM repo WHERE did = ?)",
+        (reference, path, did),
+    )
+    return conn.changes() > 0
+
+
+def leaves(conn: Connection, repo: int) -> Iterator[tuple[str, Cid]]:
+    """Yield (path, CID) of all records, in the tree's order."""
+    for path, cid in conn.execute(
+        "SELECT path, cid FROM record WHERE repo = ? ORDER BY path", (repo,)
+    ):
+        yield path, Cid(cid)
+
+
+def blocks(
+    conn: Connection, repo: int, since: Tid | None = None
+) -> Iterator[tuple[str, Cid, bytes]]:
+    """Yield (path, CID, block) of all records, or of those a commit after `since` wrote."""
+    for path, cid, block in conn.execute(
+        "SELECT path, cid, block FROM record WHERE repo = ? AND rev > ? ORDER BY path",
+        (repo, since or ""),
+    ):
+        yield path, Cid(cid), block
+
+
+def deleted_since(conn: Connection, repo: int, since: Tid) -> list[str]:
+    """Name the paths whose record a commit after `since` deleted."""
+    rows = conn.rows("SELECT path FROM deleted_record WHERE repo = ? AND rev > ?", repo, since)
+    return [path for (path,) in rows]
+
+
+def block_at(conn: Connection, repo: int, path: str) -> bytes:
+    """Read the block of a record that is known to exist."""
+    block: bytes = conn.value("SELECT block FROM record WHERE repo = ? AND path = ?", repo, path)
+    return block
+
+
+def _count(conn: Connection, did: Did) -> int:
+    sql = "SELECT count(*) FROM record WHERE repo = (SELECT id FROM repo WHERE did = ?)"
+    number: int = conn.value(sql, did)
+    return number
+
+
+def _repos_with(
+    conn: Connection, collection: Nsid, after_id: int, limit: int
+) -> list[tuple[int, Did]]:
+    low, high = collection_range(collection)
+    return [
+        (number, Did.unchecked(did))
+        for number, did in conn.rows(_REPOS_WITH, after_id, low, high, limit)
+    ]

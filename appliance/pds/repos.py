@@ -1,0 +1,315 @@
+"""Hosted repositories: writes become records, a signed head and an event in one transaction."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.atproto.cid import Cid
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.repo.commit import Commit, parse_commit
+from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.repo import Action, CommitSlice, RecordOp, RecordWrite, Repo
+from appliance.atproto.syntax import Datetime, Did
+from appliance.atproto.tid import Tid, TidClock
+from appliance.base.clock import Clock
+from appliance.base.database import Connection, Database
+from appliance.firehose import event_log
+from appliance.firehose.events import CommitEvent, SyncEvent
+from appliance.pds import blobs, records
+from appliance.pds.blobs import BlobStore
+from appliance.pds.signing_keys import SigningKeys
+from appliance.pds.writes import PreparedWrite
+
+MAX_COMMIT_BYTES: Final = 2_000_000
+CACHED_RECORDS: Final = 200_000  # in trees kept in memory; about 0.3 kB each
+
+_HEAD = "SELECT id, did, commit_cid, commit_block, rev, data FROM repo WHERE did = ?"
+_PAGE = "SELECT id, did, commit_cid, rev FROM repo WHERE id > ? ORDER BY id LIMIT ?"
+
+
+class RepoNotFound(LookupError):
+    """No such repository is hosted here."""
+
+    xrpc_name = "RepoNotFound"
+
+    def __init__(self, did: Did) -> None:
+        super().__init__(f"Could not find repo for DID: {did}")
+
+
+class InvalidSwap(ValueError):
+    """The repo or the record is not what the writer took it for."""
+
+    xrpc_name = "InvalidSwap"
+
+
+class CommitTooLarge(ValueError):
+    """One commit may not carry that much."""
+
+    xrpc_name = "InvalidRequest"
+
+    def __init__(self) -> None:
+        super().__init__(f"Too many bytes in one commit. Max: {MAX_COMMIT_BYTES}")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest commit of a hosted repo; `id` is the repo's row."""
+
+    id: int
+    did: Did
+    commit_cid: Cid
+    commit_block: bytes
+    rev: Tid
+    data: Cid
+
+
+@dataclass(frozen=True, slots=True)
+class HostedRepo:
+    """One line in the list of hosted repos; `id` is its place in the order of creation."""
+
+    id: int
+    did: Did
+    head: Cid
+    rev: Tid
+
+
+class RepoStore:
+    """The only writer of hosted repos.
+
+    Trees are kept in memory for the repos used last. A tree is good while its commit is the one in
+    the repo's row, so a transaction that was undone leaves nothing to repair; otherwise it is made
+    again from the record rows, and its root compared with the row.
+    """
+
+    def __init__(
+        self, db: Database, blob_store: BlobStore, keys: SigningKeys, clock: Clock
+    ) -> None:
+        self._db = db
+        self._blobs = blob_store
+        self._keys = keys
+        self._clock = clock
+        self._revs = TidClock(clock.now_us)
+        self._trees = _Trees(CACHED_RECORDS)
+
+    def next_rev(self) -> Tid:
+        """Give a rev for a first commit."""
+        return self._revs.next()
+
+    def head(self, did: Did) -> Head:
+        """Read a repo's head inline. Raises RepoNotFound."""
+        return _head(did, self._db.read_one(_HEAD, did))
+
+    def page(self, after_id: int, limit: int) -> list[HostedRepo]:
+        """List hosted repos in order of creation, inline."""
+        return [
+            HostedRepo(number, Did.unchecked(did), Cid(cid), Tid.unchecked(rev))
+            for number, did, cid, rev in self._db.read(_PAGE, after_id, limit)
+        ]
+
+    def tree_at(self, conn: Connection, head: Head) -> Mst:
+        """Give the tree of a head read in this scan, made again if memory does not have it.
+
+        Raises RootMismatch.
+        """
+        repo = self._trees.find(head)
+        return (repo or _build(head, records.leaves(conn, head.id))).tree
+
+    async def write(
+        self, did: Did, writes: Sequence[PreparedWrite], swap_commit: Cid | None = None
+    ) -> Commit | None:
+        """Apply all writes as one commit and announce it; None if nothing changes.
+
+        Raises RepoNotFound, InvalidSwap, RecordExists, RecordMissing, CommitTooLarge, BlobNotFound,
+        InvalidMimeType, BlobTooLarge or RootMismatch; then nothing has changed.
+        """
+        return await self._db.write(self._write, did, writes, swap_commit, self._keys.get(did))
+
+    def _write(
+        self,
+        conn: Connection,
+        did: Did,
+        writes: Sequence[PreparedWrite],
+        swap_commit: Cid | None,
+        key: PrivateKey,
+    ) -> Commit | None:
+        head = load_head(conn, did)
+        repo = self._trees.find(head) or self._trees.build(conn, head)
+        changes = [
+            change for write in writes for change in _changes(conn, head.id, repo.tree, write)
+        ]
+        if not changes:
+            return None
+        if swap_commit is not None and swap_commit != head.commit_cid:
+            raise InvalidSwap(f"Commit was at {head.commit_cid}")
+        repo, news = repo.apply(changes, self._revs.next(after=head.rev), key)
+        if sum(map(len, news.blocks.values())) > MAX_COMMIT_BYTES:
+            raise CommitTooLarge
+        _write_rows(conn, head.id, news, {each.path: each.row for each in writes if each.row})
+        dropped = _write_claims(conn, head.id, news.ops, writes)
+        if dropped:
+            conn.after_commit(lambda: self._blobs.discard_files(dropped))
+        set_head(conn, head.id, news.commit)
+        append_commit(conn, news, self._clock.now_us())
+        self._trees.keep(repo, _growth(news.ops))
+        return news.commit
+
+
+class _Trees:
+    """The trees of the repos used last, up to a number of records; changed by the writer thread."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[Did, tuple[Repo, int]] = OrderedDict()
+        self._records = 0
+
+    def find(self, head: Head) -> Repo | None:
+        """Give the repo if its commit is the head. Safe in any thread."""
+        kept = self._kept.get(head.did)
+        if kept is None or kept[0].head is None or kept[0].head.cid != head.commit_cid:
+            return None
+        return kept[0]
+
+    def build(self, conn: Connection, head: Head) -> Repo:
+        """Make a repo from its record rows and keep it. Raises RootMismatch."""
+        leaves = list(records.leaves(conn, head.id))
+        repo = _build(head, leaves)
+        self._drop(head.did)
+        self.keep(repo, len(leaves))
+        return repo
+
+    def keep(self, repo: Repo, growth: int) -> None:
+        """Keep the next state of a repo, `growth` records larger; forget those used longest ago."""
+        _, size = self._kept.pop(repo.did, (repo, 0))
+        self._kept[repo.did] = repo, size + growth
+        self._records += growth
+        while self._records > self._capacity and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, did: Did) -> None:
+        self._records -= self._kept.pop(did, (None, 0))[1]
+
+
+def create_empty(conn: Connection, did: Did, rev: Tid, key: PrivateKey) -> CommitSlice:
+    """Open a repo without records; `append_commit` and `append_sync` would announce it."""
+    _, news = Repo(did, Mst.empty(), None).apply([], rev, key)
+    commit = news.commit
+    conn.execute(
+        "INSERT INTO repo (did, commit_cid, commit_block, rev, data) VALUES (?, ?, ?, ?, ?)",
+        (did, commit.cid, commit.block, commit.rev, commit.data),
+    )
+    return news
+
+
+def delete_account_rows(conn: Connection, did: Did) -> list[Cid]:
+    """Delete a repo with its records and blobs.
+
+    Returns the blobs whose files `BlobStore.discard_files` is to remove after the commit.
+    """
+    repo = conn.value("SELECT id FROM repo WHERE did = ?", did)
+    if repo is None:
+        return []
+    records.delete_all(conn, repo)
+    dropped = blobs.delete_all(conn, repo)
+    conn.execute("DELETE FROM repo WHERE id = ?", (repo,))
+    return dropped
+
+
+def load_head(conn: Connection, did: Did) -> Head:
+    """Read a repo's head inside a transaction or scan. Raises RepoNotFound."""
+    return _head(did, conn.row(_HEAD, did))
+
+
+def set_head(conn: Connection, repo: int, commit: Commit) -> None:
+    """Point a repo at another commit, whose records the caller has put in place."""
+    conn.execute(
+        "UPDATE repo SET commit_cid = ?, commit_block = ?, rev = ?, data = ? WHERE id = ?",
+        (commit.cid, commit.block, commit.rev, commit.data, repo),
+    )
+
+
+def append_commit(conn: Connection, news: CommitSlice, now_us: int) -> int:
+    """Announce a commit. Returns the event's seq."""
+    frame = CommitEvent.of(news, Datetime.from_us(now_us)).frame()
+    return event_log.append(conn, news.commit.did, "commit", frame, now_us)
+
+
+def append_sync(conn: Connection, commit: Commit, now_us: int) -> int:
+    """Announce where a repo stands, without its history. Returns the event's seq."""
+    frame = SyncEvent.of(commit, Datetime.from_us(now_us)).frame()
+    return event_log.append(conn, commit.did, "sync", frame, now_us)
+
+
+def _build(head: Head, leaves: Iterable[tuple[str, Cid]]) -> Repo:
+    return Repo.build(head.did, leaves, parse_commit(head.commit_block))
+
+
+def _head(did: Did, row: tuple[int, str, bytes, bytes, str, bytes] | None) -> Head:
+    if row is None:
+        raise RepoNotFound(did)
+    number, _, cid, block, rev, data = row
+    return Head(number, did, Cid(cid), block, Tid.unchecked(rev), Cid(data))
+
+
+def _changes(conn: Connection, repo: int, tree: Mst, write: PreparedWrite) -> list[RecordWrite]:
+    """Say what a write means for the repo as it is now. Raises InvalidSwap."""
+    row, action = write.row, write.action
+    if row is None:
+        if action == "discard":
+            present = tree.get(write.path)
+            if present is None:
+                return []
+            _check_swap(write, present)
+        return [RecordWrite("delete", write.path, None)]
+    if write.replaces_same_subject:
+        older = records.with_subject(conn, repo, row)
+        return [
+            *(RecordWrite("delete", path, None) for path in older),
+            RecordWrite("create", write.path, row.block),
+        ]
+    real: Action = "create" if action == "create" else "update"
+    if action == "put":
+        present = tree.get(write.path)
+        if present == row.cid:
+            return []
+        _check_swap(write, present)
+        real = "create" if present is None else "update"
+    return [RecordWrite(real, write.path, row.block)]
+
+
+def _check_swap(write: PreparedWrite, present: Cid | None) -> None:
+    if write.expected is not None and write.expected.cid != present:
+        raise InvalidSwap(f"Record was at {present}")
+
+
+def _write_rows(
+    conn: Connection, repo: int, news: CommitSlice, rows: dict[str, records.RecordRow]
+) -> None:
+    """Bring the record rows to where the commit's operations lead."""
+    rev = news.commit.rev
+    for op in news.ops:
+        if op.action == "create":
+            records.insert(conn, repo, rows[op.path], rev)
+        elif op.action == "update":
+            records.update(conn, repo, rows[op.path], rev)
+        else:
+            records.delete(conn, repo, op.path, rev)
+
+
+def _write_claims(
+    conn: Connection, repo: int, ops: Sequence[RecordOp], writes: Sequence[PreparedWrite]
+) -> list[Cid]:
+    """Move the claims on blobs along with the records; name the blobs nobody needs any more."""
+    claims = {write.path: write.claims for write in writes}
+    released: list[Cid] = []
+    for op in ops:
+        if op.prev is not None:
+            released += blobs.release(conn, repo, op.path)
+    for op in ops:
+        if op.cid is not None and claims[op.path]:
+            blobs.claim(conn, repo, op.path, claims[op.path])
+    return blobs.drop_unreferenced(conn, repo, released)
+
+
+def _growth(ops: Sequence[RecordOp]) -> int:
+    return sum((op.cid is not None) - (op.prev is not None) for op in ops)
