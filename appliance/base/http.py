@@ -1,0 +1,359 @@
+"""The one way out: requests to other machines, and to our own roles over UNIX sockets.
+
+Every connection to the outside is checked when it is dialled: the resolver keeps only addresses
+the policy allows, and the connector looks once more at the very address it opens, since literal
+addresses never pass a resolver. Redirects are followed by hand, each one checked. Answers are
+limited in size after decompression, and in time.
+
+An address "unix:/path/to.sock" is one of our own roles. It is dialled only when the request's path
+is given apart (`path=`), which no text from outside can cause; see `XrpcClient`.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeAlias
+
+import aiohttp
+import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from appliance.base.addresses import OutboundFailed, OutboundPolicy, OutboundRefused
+
+__all__ = ["HttpClient", "OutboundFailed", "OutboundPolicy", "OutboundRefused", "Response"]
+
+Body: TypeAlias = bytes | AsyncIterable[bytes] | None
+Headers: TypeAlias = Mapping[str, str] | None
+Params: TypeAlias = Sequence[tuple[str, str]]
+
+USER_AGENT: Final = "hearth"
+MOST_BYTES: Final = 512_000
+MOST_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 30.0
+MOST_REDIRECTS: Final = 3
+MOST_DEPTH: Final = 64
+MOST_MESSAGE_BYTES: Final = 5 * 1024 * 1024
+_UNIX: Final = "unix:"
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_SECRET_HEADERS: Final = frozenset(("authorization", "dpop", "cookie"))
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole answer. Header names are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Parse the body. Raises OutboundFailed if it is no JSON, or nested too deep."""
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise OutboundFailed("answer is not JSON") from error
+        if _nests_too_deep(value):
+            raise OutboundFailed("answer is nested too deep")
+        return value
+
+
+class HttpClient:
+    """Send requests. Made by `open`, and shared by the whole process."""
+
+    def __init__(self, policy: OutboundPolicy, outside: aiohttp.ClientSession) -> None:
+        self._policy = policy
+        self._outside = outside
+        self._sockets: dict[str, aiohttp.ClientSession] = {}
+        self._stack = AsyncExitStack()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, policy: OutboundPolicy, resolver: AbstractResolver | None = None
+    ) -> AsyncIterator[Self]:
+        """Open the client: `async with HttpClient.open(policy) as http`."""
+        connector = aiohttp.TCPConnector(
+            resolver=_CheckedResolver(policy, resolver or ThreadedResolver()),
+            socket_factory=_CheckedSockets(policy),
+            limit=256,
+            limit_per_host=32,
+        )
+        async with _session(connector) as outside, AsyncExitStack() as stack:
+            client = cls(policy, outside)
+            client._stack = stack
+            yield client
+
+    async def get_json(
+        self,
+        url: str,
+        *,
+        path: str = "",
+        params: Params = (),
+        headers: Headers = None,
+        max_bytes: int = MOST_BYTES,
+        timeout: float = MOST_SECONDS,  # noqa: ASYNC109
+        redirects: int = MOST_REDIRECTS,
+    ) -> Any:
+        """Fetch and parse JSON. Raises OutboundFailed, also for any status but 200."""
+        response = await self.request(
+            "GET",
+            url,
+            path=path,
+            params=params,
+            headers={"Accept": "application/json", **(headers or {})},
+            max_bytes=max_bytes,
+            timeout=timeout,
+            redirects=redirects,
+        )
+        if response.status != 200:
+            raise OutboundFailed(f"answer has status {response.status}")
+        return response.json()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: str = "",
+        params: Params = (),
+        headers: Headers = None,
+        body: Body = None,
+        max_bytes: int = MOST_BYTES,
+        timeout: float = MOST_SECONDS,  # noqa: ASYNC109
+        redirects: int = MOST_REDIRECTS,
+    ) -> Response:
+        """Send a request, read the whole answer: at most max_bytes, within `timeout` seconds.
+
+        Raises OutboundRefused, OutboundFailed.
+        """
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                self.stream(
+                    method,
+                    url,
+                    path=path,
+                    params=params,
+                    headers=headers,
+                    body=body,
+                    redirects=redirects,
+                    decompress=True,
+                ) as answer,
+            ):
+                return Response(answer.status, answer.headers, await _read(answer, max_bytes))
+        except TimeoutError as error:
+            raise OutboundFailed(f"no answer within {timeout} s") from error
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: str = "",
+        params: Params = (),
+        headers: Headers = None,
+        body: Body = None,
+        idle: float = IDLE_SECONDS,
+        redirects: int = 0,
+        decompress: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and give the answer while its body is still coming.
+
+        The body is limited neither in size nor in time, but may pause at most `idle` seconds; it
+        comes as it was sent unless `decompress`. Raises OutboundRefused, OutboundFailed.
+        """
+        session, target = self._target(url, path, params)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=MOST_SECONDS, sock_read=idle)
+        async with _named_failures(), AsyncExitStack() as stack:
+            for hops_left in range(redirects, -1, -1):
+                response = await stack.enter_async_context(
+                    session.request(
+                        method,
+                        target,
+                        headers=headers,
+                        data=body,
+                        allow_redirects=False,
+                        timeout=limits,
+                        auto_decompress=decompress,
+                    )
+                )
+                if not _is_redirect(method, response) or redirects == 0:
+                    yield response
+                    return
+                if hops_left == 0 or session is not self._outside:
+                    raise OutboundRefused("too many redirects")
+                before, target = target, self._next(target, response)
+                if before.origin() != target.origin():
+                    headers = _without_secrets(headers)
+                response.close()
+
+    @asynccontextmanager
+    async def ws_connect(
+        self,
+        url: str,
+        *,
+        path: str = "",
+        params: Params = (),
+        headers: Headers = None,
+        heartbeat: float | None = IDLE_SECONDS,
+        max_bytes: int = MOST_MESSAGE_BYTES,
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket; one that answers no ping within half a `heartbeat` is closed.
+
+        Raises OutboundRefused, OutboundFailed.
+        """
+        session, target = self._target(url, path, params)
+        async with (
+            _named_failures(),
+            session.ws_connect(
+                target,
+                headers=headers,
+                heartbeat=heartbeat,
+                max_msg_size=max_bytes,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+            ) as connection,
+        ):
+            yield connection
+
+    def _target(self, url: str, path: str, params: Params) -> tuple[aiohttp.ClientSession, URL]:
+        """Choose the session for an address and make the URL to ask it for."""
+        if url.startswith(_UNIX):
+            if not path.startswith("/"):
+                raise OutboundRefused("a socket of ours is not for addresses from outside")
+            session = self._socket_session(url.removeprefix(_UNIX))
+            target = URL(f"http://localhost{path}")
+        else:
+            session = self._outside
+            target = self._policy.checked(url.rstrip("/") + path if path else url)
+        return session, target.extend_query(params) if params else target
+
+    def _socket_session(self, path: str) -> aiohttp.ClientSession:
+        session = self._sockets.get(path)
+        if session is None:
+            session = self._sockets[path] = _session(aiohttp.UnixConnector(path, limit=0))
+            self._stack.push_async_callback(session.close)
+        return session
+
+    def _next(self, target: URL, response: aiohttp.ClientResponse) -> URL:
+        """Check where a redirect leads."""
+        try:
+            location = target.join(URL(response.headers["Location"]))
+        except (KeyError, ValueError) as error:
+            raise OutboundFailed("redirect without a usable target") from error
+        return self._policy.checked(str(location))
+
+
+class _CheckedResolver(AbstractResolver):
+    """Resolve names, keeping only the addresses a policy allows for them."""
+
+    def __init__(self, policy: OutboundPolicy, resolver: AbstractResolver) -> None:
+        self._policy = policy
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        allowed = [each for each in found if self._policy.allows_for(host, each["host"])]
+        if not allowed:
+            raise OutboundRefused("the name stands for no public address")
+        return allowed
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class _CheckedSockets:
+    """Open sockets, but only towards addresses a policy allows: the last look before dialling."""
+
+    def __init__(self, policy: OutboundPolicy) -> None:
+        self._policy = policy
+
+    def __call__(
+        self,
+        info: tuple[
+            socket.AddressFamily | int,
+            socket.SocketKind | int,
+            int,
+            str,
+            tuple[Any, ...],
+        ],
+    ) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if not self._policy.allows(str(address[0])):
+            raise OutboundRefused("the address is not public")
+        return socket.socket(family, kind, protocol)
+
+
+def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    """Make a session without cookies, without proxies, and without redirects of its own."""
+    redirects = aiohttp.TraceConfig()
+    redirects.on_request_redirect.append(_refuse_redirect)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        trace_configs=[redirects],
+        trust_env=False,
+    )
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: object, redirect: aiohttp.TraceRequestRedirectParams
+) -> None:
+    redirect.response.close()
+    raise OutboundRefused("unexpected redirect")
+
+
+@asynccontextmanager
+async def _named_failures() -> AsyncIterator[None]:
+    """Give every failure of the transport one of our two names."""
+    try:
+        yield
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, OutboundRefused):
+            raise error.os_error from None
+        raise OutboundFailed(f"no connection: {error.os_error}") from error
+    except aiohttp.ClientError as error:
+        raise OutboundFailed(f"{type(error).__name__}: {error}") from error
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    left = max_bytes
+    async for chunk in response.content.iter_any():
+        left -= len(chunk)
+        if left < 0:
+            raise OutboundFailed(f"answer is larger than {max_bytes} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _is_redirect(method: str, response: aiohttp.ClientResponse) -> bool:
+    return method in ("GET", "HEAD") and response.status in _REDIRECTS
+
+
+def _without_secrets(headers: Headers) -> Headers:
+    if headers is None:
+        return None
+    return {name: text for name, text in headers.items() if name.lower() not in _SECRET_HEADERS}
+
+
+def _nests_too_deep(value: Any) -> bool:
+    """Tell whether JSON nests deeper than anything recursive should see."""
+    level: Iterable[Any] = [value]
+    for _ in range(MOST_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
