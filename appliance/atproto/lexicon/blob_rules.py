@@ -52,6 +52,8 @@ class _Walk:
                 kind = full_ref(str(value.get("$type")), nsid)
                 if kind in {full_ref(ref, nsid) for ref in schema["refs"]}:
                     yield from self._named(kind, value)
+            case _:
+                pass  # no other schema has blobs inside
 
     def _object(self, schema: Definition, nsid: str, value: Definition) -> Iterator[BlobRule]:
         for name, item in schema.get("properties", {}).items():

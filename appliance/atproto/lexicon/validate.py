@@ -81,8 +81,9 @@ class Validator:
             schema = self._method(nsid).get("input", {}).get("schema")
             known = self._inputs[nsid] = self._body_check(schema, nsid), self._filler(schema, nsid)
         check, fill = known
-        _run(check, value, "input")
-        return fill(value)
+        filled = fill(value)
+        _run(check, filled, "input")
+        return filled
 
     def output(self, nsid: str, value: Any) -> None:
         """Check the JSON output of a method. Raises InvalidValue, UnknownLexicon."""
@@ -126,7 +127,7 @@ class Validator:
         defaults = {name: item["default"] for name, item in properties.items() if "default" in item}
         if not defaults:
             return _unchanged
-        return lambda value: {**defaults, **value}
+        return lambda value: {**defaults, **value} if isinstance(value, dict) else value
 
 
 def _run(check: Check, value: Any, root: str) -> None:
