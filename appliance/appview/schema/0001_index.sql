@@ -17,6 +17,16 @@ CREATE TABLE collection (
     id INTEGER PRIMARY KEY,
     nsid TEXT NOT NULL UNIQUE
 ) STRICT;
+INSERT INTO collection (id, nsid) VALUES
+    (1, 'app.bsky.feed.post'), (2, 'app.bsky.feed.like'), (3, 'app.bsky.feed.repost'),
+    (4, 'app.bsky.feed.threadgate'), (5, 'app.bsky.feed.postgate'), (6, 'app.bsky.feed.generator'),
+    (7, 'app.bsky.graph.follow'), (8, 'app.bsky.graph.block'), (9, 'app.bsky.graph.list'),
+    (10, 'app.bsky.graph.listitem'), (11, 'app.bsky.graph.listblock'),
+    (12, 'app.bsky.graph.starterpack'), (13, 'app.bsky.graph.verification'),
+    (14, 'app.bsky.actor.profile'), (15, 'app.bsky.actor.status'),
+    (16, 'app.bsky.actor.contentVisibilityDeclaration'), (17, 'app.bsky.notification.declaration'),
+    (18, 'app.bsky.labeler.service'), (19, 'chat.bsky.actor.declaration'),
+    (20, 'com.germnetwork.declaration');
 
 CREATE TABLE actor (
     id INTEGER PRIMARY KEY,
@@ -96,8 +106,8 @@ CREATE TABLE profile (
 CREATE INDEX profile_joined_via ON profile (joined_via_id) WHERE joined_via_id IS NOT NULL;
 
 -- Records there is one of per account (record key "self"), kept as they are:
--- app.bsky.actor.status, app.bsky.notification.declaration, chat.bsky.actor.declaration,
--- com.germnetwork.declaration.
+-- app.bsky.actor.status, app.bsky.actor.contentVisibilityDeclaration,
+-- app.bsky.notification.declaration, chat.bsky.actor.declaration, com.germnetwork.declaration.
 CREATE TABLE declaration (
     actor_id INTEGER NOT NULL,
     collection TEXT NOT NULL,

@@ -1,0 +1,236 @@
+"""The accounts we know: their integer keys, handles, status, and how far we have indexed them."""
+
+from dataclasses import dataclass
+
+from appliance.atproto.cid import Cid
+from appliance.atproto.syntax import Did
+from appliance.base.connection import Connection
+from appliance.base.database import Database
+
+# Values of actor.sync.
+UNKNOWN, SYNCED, PENDING = "unknown", "synced", "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """How far an account is indexed; rev and data are None before its first commit."""
+
+    actor_id: int
+    sync: str
+    rev: str | None
+    data: Cid | None
+
+
+class ActorStore:
+    """The async face of the actor table, for the workers that keep it fresh."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def due_for_identity(self, now_us: int, limit: int) -> list[Did]:
+        """Accounts whose identity is to be looked up again, longest overdue first."""
+        rows = self._db.read(
+            "SELECT did FROM actor WHERE handle_due_us <= ? ORDER BY handle_due_us LIMIT ?",
+            now_us,
+            limit,
+        )
+        return [Did.unchecked(did) for (did,) in rows]
+
+    def due_for_backfill(self, now_us: int, limit: int) -> list[Did]:
+        """Accounts whose whole repo is to be fetched now."""
+        rows = self._db.read(
+            "SELECT did FROM actor WHERE sync = 'pending' AND sync_due_us <= ?"
+            " ORDER BY sync_due_us LIMIT ?",
+            now_us,
+            limit,
+        )
+        return [Did.unchecked(did) for (did,) in rows]
+
+    def deleted_before(self, before_us: int, limit: int) -> list[Did]:
+        """Accounts deleted before then, whose rows are still here."""
+        rows = self._db.read(
+            "SELECT did FROM actor WHERE status = 'deleted' AND status_us < ? LIMIT ?",
+            before_us,
+            limit,
+        )
+        return [Did.unchecked(did) for (did,) in rows]
+
+    def rev(self, did: str) -> str | None:
+        """The rev of the last commit of this account that is indexed."""
+        row = self._db.read_one("SELECT rev FROM actor WHERE did = ?", did)
+        return row[0] if row else None
+
+    def is_hidden(self, did: str) -> bool:
+        """Tell whether nothing of an account may be shown: unknown, inactive or taken down."""
+        row = self._db.read_one("SELECT status, takedown FROM actor WHERE did = ?", did)
+        return row is None or row[0] is not None or bool(row[1])
+
+    def pds(self, did: str) -> str | None:
+        """The PDS endpoint in the account's DID document, as last seen."""
+        row = self._db.read_one("SELECT pds FROM actor WHERE did = ?", did)
+        return row[0] if row else None
+
+    async def set_identity(
+        self, did: str, handle: str | None, pds: str | None, due_us: int
+    ) -> None:
+        """Note a verified handle (None = invalid) and when to look again."""
+        await self._db.write(set_identity, did, handle, pds, due_us)
+
+    async def put_off_identity(self, did: str, due_us: int) -> None:
+        """Keep what is known of an identity that could not be looked up now."""
+        await self._db.write(put_off_identity, did, due_us)
+
+    async def put_off_backfill(self, did: str, reason: str, due_us: int) -> None:
+        """Note why a repo could not be fetched, and when to try again."""
+        await self._db.write(put_off_backfill, did, reason, due_us)
+
+    def backfill_attempts(self, did: str) -> int:
+        row = self._db.read_one("SELECT sync_attempts FROM actor WHERE did = ?", did)
+        return int(row[0]) if row else 0
+
+
+def intern(conn: Connection, did: str, now_us: int) -> int:
+    """Return the key of a DID, making one if need be."""
+    row = conn.execute("SELECT id FROM actor WHERE did = ?", (did,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    conn.execute("INSERT INTO actor (did, indexed_us) VALUES (?, ?)", (did, now_us))
+    return conn.last_insert_rowid()
+
+
+def find(conn: Connection, did: str) -> int | None:
+    """Return the key of a DID if it has one."""
+    row = conn.execute("SELECT id FROM actor WHERE did = ?", (did,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def sync_state(conn: Connection, did: str, now_us: int) -> SyncState:
+    """Return how far an account is indexed, making its row if need be."""
+    row = conn.execute("SELECT id, sync, rev, data FROM actor WHERE did = ?", (did,)).fetchone()
+    if row is None:
+        return SyncState(intern(conn, did, now_us), UNKNOWN, None, None)
+    return SyncState(row[0], row[1], row[2], None if row[3] is None else Cid(row[3]))
+
+
+def set_synced(conn: Connection, actor_id: int, rev: str, data: bytes) -> None:
+    """Note that everything up to this rev is indexed."""
+    conn.execute(
+        "UPDATE actor SET sync = 'synced', rev = ?, data = ?, sync_error = NULL,"
+        " sync_attempts = 0, sync_due_us = NULL WHERE id = ?",
+        (rev, data, actor_id),
+    )
+
+
+def set_pending(conn: Connection, actor_id: int, reason: str, due_us: int) -> None:
+    """Ask for an account's whole repo; the earlier of two due times stands."""
+    conn.execute(
+        "UPDATE actor SET sync = 'pending', sync_error = ?,"
+        " sync_due_us = min(coalesce(sync_due_us, ?), ?) WHERE id = ?",
+        (reason, due_us, due_us, actor_id),
+    )
+
+
+def put_off_backfill(conn: Connection, did: str, reason: str, due_us: int) -> None:
+    """Note a failed attempt to fetch a repo."""
+    conn.execute(
+        "UPDATE actor SET sync_error = ?, sync_attempts = sync_attempts + 1, sync_due_us = ?"
+        " WHERE did = ? AND sync = 'pending'",
+        (reason, due_us, did),
+    )
+
+
+def set_status(conn: Connection, actor_id: int, status: str | None, now_us: int) -> None:
+    """Note what #account says; None = active. The time of an unchanged status stands."""
+    conn.execute(
+        "UPDATE actor SET status = ?, status_us = ? WHERE id = ? AND status IS NOT ?",
+        (status, now_us, actor_id, status),
+    )
+
+
+def set_takedown(conn: Connection, did: str, takedown: bool) -> None:
+    """Hide an account by our own operator's decision, or show it again."""
+    conn.execute("UPDATE actor SET takedown = ? WHERE did = ?", (int(takedown), did))
+
+
+def identity_is_due(conn: Connection, actor_id: int) -> None:
+    """Ask for an account's identity to be looked up again now."""
+    conn.execute("UPDATE actor SET handle_due_us = 0 WHERE id = ?", (actor_id,))
+
+
+def set_identity(
+    conn: Connection, did: str, handle: str | None, pds: str | None, due_us: int
+) -> None:
+    """Store a verified handle; whoever had it before has it no more and is looked up again."""
+    actor_id = find(conn, did)
+    if actor_id is None:
+        return
+    if handle is not None:
+        for (other,) in conn.rows(
+            "SELECT id FROM actor WHERE handle = ? AND id <> ?", handle, actor_id
+        ):
+            conn.execute("UPDATE actor SET handle = NULL, handle_due_us = 0 WHERE id = ?", (other,))
+            refresh_text(conn, other)
+    conn.execute(
+        "UPDATE actor SET handle = ?, pds = coalesce(?, pds), handle_due_us = ? WHERE id = ?",
+        (handle, pds, due_us, actor_id),
+    )
+    refresh_text(conn, actor_id)
+
+
+def put_off_identity(conn: Connection, did: str, due_us: int) -> None:
+    """Look an identity up again later, keeping what is known."""
+    conn.execute("UPDATE actor SET handle_due_us = ? WHERE did = ?", (due_us, did))
+
+
+def set_profile_text(
+    conn: Connection, actor_id: int, display_name: str | None, description: str | None
+) -> None:
+    """Make an account searchable by handle, name and description."""
+    handle = conn.value("SELECT handle FROM actor WHERE id = ?", actor_id)
+    conn.execute("DELETE FROM actor_text WHERE rowid = ?", (actor_id,))
+    conn.execute(
+        "INSERT INTO actor_text (rowid, handle, display_name, description) VALUES (?, ?, ?, ?)",
+        (actor_id, handle, display_name, description),
+    )
+
+
+def refresh_text(conn: Connection, actor_id: int) -> None:
+    """Take a changed handle into the search text."""
+    row = conn.row("SELECT display_name, description FROM profile WHERE actor_id = ?", actor_id)
+    set_profile_text(conn, actor_id, *(row or (None, None)))
+
+
+def count(
+    conn: Connection,
+    actor_id: int,
+    *,
+    posts: int = 0,
+    lists: int = 0,
+    feedgens: int = 0,
+    starter_packs: int = 0,
+) -> None:
+    """Add to what an account has made."""
+    conn.execute(
+        "UPDATE actor SET posts_count = posts_count + ?, lists_count = lists_count + ?,"
+        " feedgens_count = feedgens_count + ?, starter_packs_count = starter_packs_count + ?"
+        " WHERE id = ?",
+        (posts, lists, feedgens, starter_packs, actor_id),
+    )
+
+
+def count_follow(conn: Connection, actor_id: int, target_id: int, change: int) -> None:
+    """Add one follow (change 1) or take one away (-1) on both sides."""
+    conn.execute(
+        "UPDATE actor SET follows_count = follows_count + ? WHERE id = ?", (change, actor_id)
+    )
+    conn.execute(
+        "UPDATE actor SET followers_count = followers_count + ? WHERE id = ?", (change, target_id)
+    )
+
+
+def set_created(conn: Connection, actor_id: int, created_us: int | None) -> None:
+    conn.execute("UPDATE actor SET created_us = ? WHERE id = ?", (created_us, actor_id))
+
+
+def set_labeler(conn: Connection, actor_id: int, is_labeler: bool) -> None:
+    conn.execute("UPDATE actor SET is_labeler = ? WHERE id = ?", (int(is_labeler), actor_id))

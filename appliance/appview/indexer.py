@@ -1,0 +1,181 @@
+"""From repo operations to rows: which index takes a record, and how far each account has come.
+
+Everything here runs in the writer thread of the index, inside one transaction per batch, together
+with the cursor of the stream: after a crash nothing is missed and nothing is done twice. The table
+`record` says what is held, so that a repeated operation changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from appliance.appview import actors, notifications
+from appliance.appview.index import feeds, gates, graph, likes_reposts, lists, posts, profiles
+from appliance.appview.index.record_index import RecordIndex
+from appliance.appview.records import IndexedRecord, RecordRef
+from appliance.atproto.cbor import InvalidCbor, decode
+from appliance.atproto.cid import Cid
+from appliance.atproto.lexicon.errors import InvalidRecord
+from appliance.atproto.lexicon.validate import Validator
+from appliance.base.connection import Connection
+
+_FAMILIES = (posts, likes_reposts, graph, lists, gates, profiles, feeds)
+
+_COLLECTIONS: dict[str, RecordIndex] = {
+    index.collection: index for family in _FAMILIES for index in family.INDEXES
+}
+
+
+class Indexer:
+    """Collection -> RecordIndex. Owned by the writer thread; counts what it does."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+        self._ids: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
+
+    def is_indexed(self, collection: str) -> bool:
+        return collection in _COLLECTIONS
+
+    def put(
+        self,
+        conn: Connection,
+        ref: RecordRef,
+        cid: Cid,
+        block: bytes,
+        now_us: int,
+        *,
+        is_live: bool,
+    ) -> bool:
+        """Index a new or changed record; tell whether the index holds it now.
+
+        A record that its lexicon refuses is left out; so is an older version of it.
+        """
+        index = _COLLECTIONS.get(ref.collection)
+        if index is None:
+            return False
+        collection_id = self._collection_id(conn, ref.collection)
+        held = conn.value(
+            "SELECT cid FROM record WHERE actor_id = ? AND collection_id = ? AND rkey = ?",
+            ref.actor_id,
+            collection_id,
+            ref.rkey,
+        )
+        if held == cid:
+            return True
+        if held is not None:
+            self._delete(conn, index, ref, collection_id)
+        record = self._record(ref, cid, block, now_us, is_live)
+        if record is None:
+            if held is not None:
+                notifications.forget_record(conn, ref.uri)
+            return False
+        conn.execute(
+            "INSERT INTO record (actor_id, collection_id, rkey, cid) VALUES (?, ?, ?, ?)",
+            (ref.actor_id, collection_id, ref.rkey, cid),
+        )
+        for blob in record.blobs():
+            conn.execute(
+                "INSERT INTO blob_ref (actor_id, cid, collection_id, rkey) VALUES (?, ?, ?, ?)",
+                (ref.actor_id, blob, collection_id, ref.rkey),
+            )
+        index.insert(conn, record)
+        self.counts["indexed"] += 1
+        return True
+
+    def remove(self, conn: Connection, ref: RecordRef) -> None:
+        """Take a deleted record out of the index, and what it told."""
+        index = _COLLECTIONS.get(ref.collection)
+        if index is None:
+            return
+        if self._delete(conn, index, ref, self._collection_id(conn, ref.collection)):
+            notifications.forget_record(conn, ref.uri)
+            self.counts["removed"] += 1
+
+    def held(self, conn: Connection, actor_id: int) -> dict[str, Cid]:
+        """Map the path of every record held of an account to its CID."""
+        rows = conn.rows(
+            "SELECT nsid, rkey, cid FROM record JOIN collection ON collection.id = collection_id"
+            " WHERE actor_id = ?",
+            actor_id,
+        )
+        return {f"{nsid}/{rkey}": Cid(cid) for nsid, rkey, cid in rows}
+
+    def put_all(
+        self,
+        conn: Connection,
+        did: str,
+        records: Iterable[tuple[str, Cid]],
+        blocks: Mapping[Cid, bytes],
+        now_us: int,
+    ) -> None:
+        """Index records (path, CID) of a whole repo; nobody is told of them."""
+        actor_id = actors.intern(conn, did, now_us)
+        for path, cid in records:
+            ref = ref_of(did, actor_id, path)
+            self.put(conn, ref, cid, blocks[cid], now_us, is_live=False)
+
+    def remove_all(self, conn: Connection, did: str, paths: Iterable[str], now_us: int) -> None:
+        """Take out records which a whole repo no longer has."""
+        actor_id = actors.intern(conn, did, now_us)
+        for path in paths:
+            self.remove(conn, ref_of(did, actor_id, path))
+
+    def purge_some(self, conn: Connection, did: str, limit: int) -> bool:
+        """Take out up to `limit` records of a deleted account; tell whether any are left."""
+        actor_id = actors.find(conn, did)
+        if actor_id is None:
+            return False
+        rows = conn.rows(
+            "SELECT nsid, rkey FROM record JOIN collection ON collection.id = collection_id"
+            " WHERE actor_id = ? LIMIT ?",
+            actor_id,
+            limit,
+        )
+        for nsid, rkey in rows:
+            self.remove(conn, RecordRef(did, actor_id, nsid, rkey))
+        return len(rows) == limit
+
+    def _record(
+        self, ref: RecordRef, cid: Cid, block: bytes, now_us: int, is_live: bool
+    ) -> IndexedRecord | None:
+        """Decode and check a record; None, and counted, if it is not what it should be."""
+        rule = self._validator.record_key_rule(ref.collection)
+        if rule.startswith("literal:") and rule != f"literal:{ref.rkey}":
+            self.counts["wrong_key"] += 1
+            return None
+        try:
+            value = decode(block)
+            self._validator.record(ref.collection, value)
+        except (InvalidCbor, InvalidRecord):
+            self.counts["invalid"] += 1
+            return None
+        return IndexedRecord(
+            ref.did, ref.actor_id, ref.collection, ref.rkey, cid, block, value, now_us, is_live
+        )
+
+    def _delete(
+        self, conn: Connection, index: RecordIndex, ref: RecordRef, collection_id: int
+    ) -> bool:
+        key = (ref.actor_id, collection_id, ref.rkey)
+        conn.execute(
+            "DELETE FROM record WHERE actor_id = ? AND collection_id = ? AND rkey = ?", key
+        )
+        if conn.changes() == 0:
+            return False
+        conn.execute(
+            "DELETE FROM blob_ref WHERE actor_id = ? AND collection_id = ? AND rkey = ?", key
+        )
+        index.delete(conn, ref)
+        return True
+
+    def _collection_id(self, conn: Connection, nsid: str) -> int:
+        """Return the key of a collection; the schema has them all."""
+        if not self._ids:
+            self._ids.update(conn.rows("SELECT nsid, id FROM collection"))
+        return self._ids[nsid]
+
+
+def ref_of(did: str, actor_id: int, path: str) -> RecordRef:
+    """Make the reference to a record from its path in the repo."""
+    collection, _, rkey = path.partition("/")
+    return RecordRef(did, actor_id, collection, rkey)

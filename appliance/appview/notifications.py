@@ -1,0 +1,70 @@
+"""Notifications: made when a record is indexed, one per recipient and record.
+
+Reading them (blocks, mutes, muted threads, what was seen) is the business of the views.
+"""
+
+from appliance.appview.records import IndexedRecord
+from appliance.base.connection import Connection
+
+LIFETIME_US = 180 * 86_400 * 1_000_000
+
+
+def add(
+    conn: Connection,
+    record: IndexedRecord,
+    target_id: int,
+    reason: str,
+    reason_subject: str | None,
+    root_id: int | None = None,
+) -> None:
+    """Tell target_id of a record that has just arrived.
+
+    Nobody is told of what they did themselves, of the same record twice (so the first reason given
+    stands), or of records that come with a whole repo. root_id: subject.id of the thread it is in.
+    """
+    if not record.is_live or target_id == record.actor_id:
+        return
+    insert(
+        conn,
+        target_id,
+        record.actor_id,
+        reason,
+        reason_subject,
+        root_id,
+        (record.uri, str(record.cid), record.json),
+        record.now_us,
+    )
+
+
+def insert(
+    conn: Connection,
+    target_id: int,
+    author_id: int,
+    reason: str,
+    reason_subject: str | None,
+    root_id: int | None,
+    record: tuple[str, str, str],
+    now_us: int,
+) -> None:
+    """Store a notification of a record given as (uri, cid, JSON text), unless there is one."""
+    conn.execute(
+        "INSERT OR IGNORE INTO notification (target_id, author_id, reason, reason_subject,"
+        " root_id, uri, cid, sort_us, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (target_id, author_id, reason, reason_subject, root_id, *record[:2], now_us, record[2]),
+    )
+
+
+def forget_record(conn: Connection, uri: str) -> None:
+    """Take back what a deleted record told."""
+    conn.execute("DELETE FROM notification WHERE uri = ?", (uri,))
+
+
+def prune(conn: Connection, now_us: int, limit: int = 5000) -> int:
+    """Delete notifications older than half a year; return how many went."""
+    conn.execute(
+        "DELETE FROM notification WHERE id IN"
+        " (SELECT id FROM (SELECT id, sort_us FROM notification ORDER BY id LIMIT ?)"
+        " WHERE sort_us < ?)",
+        (limit, now_us - LIFETIME_US),
+    )
+    return conn.changes()
