@@ -1,0 +1,58 @@
+"""Load accounts: profile, counts, the singleton records that show in a profile."""
+
+from collections.abc import Collection
+
+from appliance.appview.hydrate.hydration import Hydration
+from appliance.appview.hydrate.ids import json_list
+from appliance.appview.hydrate.rows import ActorRow, Declaration
+from appliance.base.database import Database
+
+KNOWN_FOLLOWERS_SHOWN = 5
+
+
+def load_actors(db: Database, into: Hydration, ids: Collection[int]) -> None:
+    """Load these accounts, hidden ones too: placeholders need their DIDs."""
+    wanted = set(ids) - into.actors.keys()
+    if not wanted:
+        return
+    rows = db.read(
+        "SELECT a.id, a.did, a.handle, a.status, a.takedown, a.rev, a.created_us, a.indexed_us,"
+        " a.followers_count, a.follows_count, a.posts_count, a.lists_count, a.feedgens_count,"
+        " a.starter_packs_count, a.is_labeler, p.cid, p.indexed_us, p.display_name,"
+        " p.description, p.avatar, p.banner, p.pinned_id, p.joined_via_id, p.record"
+        " FROM json_each(?) j CROSS JOIN actor a ON a.id = j.value"
+        " LEFT JOIN profile p ON p.actor_id = a.id",
+        json_list(wanted),
+    )
+    for row in rows:
+        into.actors[row[0]] = ActorRow._make(row)
+    declared = db.read(
+        "SELECT d.actor_id, d.collection, d.cid, d.indexed_us, d.record"
+        " FROM json_each(?) j CROSS JOIN declaration d ON d.actor_id = j.value",
+        json_list(wanted),
+    )
+    for actor, collection, *rest in declared:
+        into.declarations.setdefault(actor, {})[collection] = Declaration(*rest)
+
+
+def known_followers(db: Database, viewer: int, target: int) -> tuple[int, list[int]]:
+    """Count whom the viewer follows among an account's followers, and give the newest few.
+
+    Reads at most the viewer's own follows, by index.
+    """
+    count = db.read_one(
+        "SELECT count(*) FROM follow w INDEXED BY follow_by_actor CROSS JOIN follow f"
+        " ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1"
+        " WHERE w.actor_id = ? AND w.counts = 1",
+        target,
+        viewer,
+    )
+    rows = db.read(
+        "SELECT w.target_id FROM follow w INDEXED BY follow_by_actor CROSS JOIN follow f"
+        " ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1"
+        " WHERE w.actor_id = ? AND w.counts = 1 ORDER BY w.sort_us DESC LIMIT ?",
+        target,
+        viewer,
+        KNOWN_FOLLOWERS_SHOWN * 2,
+    )
+    return (int(count[0]) if count else 0), [actor for (actor,) in rows]

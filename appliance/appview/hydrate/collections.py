@@ -1,0 +1,77 @@
+"""Load what can be embedded besides posts: lists, feed generators, starter packs, labelers."""
+
+from collections.abc import Iterable
+
+from appliance.appview.hydrate.hydration import Hydration
+from appliance.appview.hydrate.ids import json_list
+from appliance.appview.hydrate.rows import GeneratorRow, LabelerRow, ListRow, StarterPackRow
+from appliance.atproto.syntax import AtUri
+from appliance.base.database import Database
+
+WEEK_US = 7 * 24 * 3600 * 1_000_000
+
+
+def load_lists(db: Database, into: Hydration, ids: Iterable[int]) -> None:
+    """Load lists, how many are on them, and whether the viewer blocks by them."""
+    wanted = set(ids) - into.lists.keys()
+    if not wanted:
+        return
+    rows = db.read(
+        "SELECT l.id, s.uri, l.actor_id, l.cid, l.purpose, l.name, l.avatar, l.indexed_us,"
+        " l.takedown, l.record, (SELECT count(*) FROM listitem i"
+        " WHERE i.list_id = l.id AND i.counts = 1)"
+        " FROM json_each(?) j CROSS JOIN list l ON l.id = j.value"
+        " CROSS JOIN subject s ON s.id = l.id",
+        json_list(wanted),
+    )
+    for row in rows:
+        into.lists[row[0]] = ListRow._make(row)
+    viewer = into.audience.viewer
+    if viewer is None or viewer.id is None:
+        return
+    blocks = db.read(
+        "SELECT b.list_id, b.rkey FROM json_each(?) j CROSS JOIN listblock b"
+        " ON b.actor_id = ? AND b.list_id = j.value AND b.counts = 1",
+        json_list(wanted),
+        viewer.id,
+    )
+    for list_id, rkey in blocks:
+        into.list_blocks[list_id] = AtUri.make(viewer.did, "app.bsky.graph.listblock", rkey)
+
+
+def load_generators(db: Database, into: Hydration, ids: Iterable[int]) -> None:
+    rows = db.read(
+        "SELECT g.id, s.uri, g.actor_id, s.like_count, g.cid, g.service_did, g.display_name,"
+        " g.avatar, g.indexed_us, g.takedown, g.record"
+        " FROM json_each(?) j CROSS JOIN generator g ON g.id = j.value"
+        " CROSS JOIN subject s ON s.id = g.id",
+        json_list(ids),
+    )
+    for row in rows:
+        into.generators[row[0]] = GeneratorRow._make(row)
+
+
+def load_starter_packs(db: Database, into: Hydration, ids: Iterable[int]) -> None:
+    rows = db.read(
+        "SELECT p.id, s.uri, p.actor_id, p.cid, p.list_id, p.indexed_us, p.takedown, p.record,"
+        " (SELECT count(*) FROM listitem i WHERE i.list_id = p.list_id AND i.counts = 1),"
+        " (SELECT count(*) FROM profile f WHERE f.joined_via_id = p.id),"
+        " (SELECT count(*) FROM profile f WHERE f.joined_via_id = p.id AND f.indexed_us > ?)"
+        " FROM json_each(?) j CROSS JOIN starter_pack p ON p.id = j.value"
+        " CROSS JOIN subject s ON s.id = p.id",
+        into.now_us - WEEK_US,
+        json_list(ids),
+    )
+    for row in rows:
+        into.starter_packs[row[0]] = StarterPackRow._make(row)
+
+
+def load_labelers(db: Database, into: Hydration, ids: Iterable[int]) -> None:
+    rows = db.read(
+        "SELECT l.id, s.uri, l.actor_id, s.like_count, l.cid, l.indexed_us, l.record"
+        " FROM json_each(?) j CROSS JOIN labeler l ON l.id = j.value"
+        " CROSS JOIN subject s ON s.id = l.id",
+        json_list(ids),
+    )
+    for row in rows:
+        into.labelers[row[0]] = LabelerRow._make(row)

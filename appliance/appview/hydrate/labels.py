@@ -1,0 +1,31 @@
+"""Load the labels that the viewer's labelers put on what a page shows."""
+
+from collections.abc import Iterable
+
+import orjson
+
+from appliance.appview.hydrate.hydration import Hydration
+from appliance.appview.hydrate.ids import json_list
+from appliance.base.database import Database
+
+REMOVING = frozenset({"!takedown", "!suspend"})
+
+
+def load_labels(db: Database, into: Hydration, uris: Iterable[str]) -> None:
+    """Load current labels by subject; note what a redacting labeler takes down."""
+    labelers = into.audience.labelers
+    if not labelers:
+        return
+    redacting = {labeler.did for labeler in labelers if labeler.redact}
+    rows = db.read(
+        "SELECT l.uri, l.src, l.val, l.label FROM json_each(?) j CROSS JOIN label l"
+        " ON l.uri = j.value WHERE l.neg = 0 AND (l.exp_us IS NULL OR l.exp_us > ?)"
+        " AND l.src IN (SELECT value FROM json_each(?))",
+        json_list(uris),
+        into.now_us,
+        json_list({labeler.did for labeler in labelers}),
+    )
+    for uri, src, value, label in rows:
+        into.labels.setdefault(uri, []).append(orjson.Fragment(label))
+        if value in REMOVING and src in redacting:
+            into.redacted.add(uri)

@@ -1,0 +1,100 @@
+"""Load what stands between accounts: follows, blocks, mutes, and blocks by lists."""
+
+from collections.abc import Collection, Iterable
+
+from appliance.appview.hydrate.hydration import Hydration
+from appliance.appview.hydrate.ids import json_list, subject_ids
+from appliance.appview.hydrate.rows import Relation
+from appliance.appview.viewer_state import ViewerState
+from appliance.base.database import Database
+
+# One arm per field of Relation; each is bound (ids, viewer).
+_RELATIONS = (
+    "SELECT j.value, 'following', f.rkey FROM json_each(?) j CROSS JOIN follow f"
+    " ON f.actor_id = ? AND f.target_id = j.value AND f.counts = 1"
+    " UNION ALL SELECT j.value, 'followed_by', f.rkey FROM json_each(?) j CROSS JOIN follow f"
+    " ON f.target_id = ? AND f.actor_id = j.value AND f.counts = 1"
+    " UNION ALL SELECT j.value, 'blocking', b.rkey FROM json_each(?) j CROSS JOIN block b"
+    " ON b.actor_id = ? AND b.target_id = j.value AND b.counts = 1"
+    " UNION ALL SELECT j.value, 'blocked_by', 1 FROM json_each(?) j CROSS JOIN block b"
+    " ON b.target_id = ? AND b.actor_id = j.value AND b.counts = 1"
+    " UNION ALL SELECT j.value, 'blocking_by_list', l.list_id FROM json_each(?) j"
+    " CROSS JOIN listblock l ON l.actor_id = ? AND l.counts = 1"
+    " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.target_id = j.value AND i.counts = 1"
+    " UNION ALL SELECT j.value, 'blocked_by_list', 1 FROM json_each(?) j"
+    " CROSS JOIN listblock l ON l.actor_id = j.value AND l.counts = 1"
+    " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.target_id = ? AND i.counts = 1"
+)
+_ARMS = 6
+
+
+def load_relations(
+    db: Database, viewers: ViewerState, into: Hydration, ids: Collection[int]
+) -> None:
+    """Load what stands between the viewer and these accounts. The accounts are loaded already."""
+    viewer = into.audience.viewer
+    wanted = set(ids) - into.relations.keys()
+    if viewer is None or not wanted:
+        return
+    relations = into.relations
+    if viewer.id is not None:
+        args = (json_list(wanted - {viewer.id}), viewer.id) * _ARMS
+        for actor, name, value in db.read(_RELATIONS, *args):
+            setattr(relations.setdefault(actor, Relation()), name, _field(name, value))
+    _load_mutes(db, viewers, into, wanted)
+
+
+def _field(name: str, value: object) -> object:
+    return True if name in ("blocked_by", "blocked_by_list") else value
+
+
+def _load_mutes(db: Database, viewers: ViewerState, into: Hydration, wanted: set[int]) -> None:
+    """Add what the viewer keeps here: mutes, muted lists, subscriptions."""
+    viewer = into.audience.viewer
+    if viewer is None:
+        return
+    by_did = {row.did: actor for actor in wanted if (row := into.actors.get(actor)) is not None}
+    for did, mute in viewers.mutes(viewer.did).items():
+        if did in by_did:
+            relation = into.relations.setdefault(by_did[did], Relation())
+            relation.muted = mute.is_whole
+            relation.muted_only_reposts = mute.only_reposts
+            relation.muted_only_quoteposts = mute.only_quoteposts
+    for did, told in viewers.subscriptions(viewer.did, by_did).items():
+        relation = into.relations.setdefault(by_did[did], Relation())
+        relation.told_of_posts, relation.told_of_replies = told.post, told.reply
+    muted_lists = viewers.muted_lists(viewer.did)
+    if muted_lists:
+        into.muted_lists = set(subject_ids(db, muted_lists).values())
+        for actor, list_id in members(db, into.muted_lists, wanted):
+            into.relations.setdefault(actor, Relation()).muted_by_list = list_id
+
+
+def members(db: Database, lists: Collection[int], actors: Collection[int]) -> list[tuple[int, int]]:
+    """Say which of these accounts stand on which of these lists: (actor, list)."""
+    rows = db.read(
+        "SELECT i.target_id, i.list_id FROM json_each(?) l CROSS JOIN json_each(?) j"
+        " CROSS JOIN listitem i ON i.list_id = l.value AND i.target_id = j.value AND i.counts = 1",
+        json_list(lists),
+        json_list(actors),
+    )
+    return [(actor, list_id) for actor, list_id in rows]
+
+
+def load_blocks(db: Database, into: Hydration, pairs: Iterable[tuple[int, int]]) -> None:
+    """Find blocks, also by lists, between pairs of accounts, either way."""
+    wanted = {(one, other) for one, other in pairs if one != other}
+    wanted |= {(other, one) for one, other in wanted}
+    if not wanted:
+        return
+    keys = json_list(wanted)
+    rows = db.read(
+        "SELECT b.actor_id, b.target_id FROM json_each(?) j CROSS JOIN block b"
+        " ON b.actor_id = j.value ->> 0 AND b.target_id = j.value ->> 1 AND b.counts = 1"
+        " UNION SELECT l.actor_id, i.target_id FROM json_each(?) j CROSS JOIN listblock l"
+        " ON l.actor_id = j.value ->> 0 AND l.counts = 1 CROSS JOIN listitem i"
+        " ON i.list_id = l.list_id AND i.target_id = j.value ->> 1 AND i.counts = 1",
+        keys,
+        keys,
+    )
+    into.blocks.update((one, other) for one, other in rows)

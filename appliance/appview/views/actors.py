@@ -1,0 +1,193 @@
+"""app.bsky.actor.defs: the two short profile views and what the viewer has to do with them."""
+
+import orjson
+
+from appliance.appview.hydrate.hydration import Hydration
+from appliance.appview.hydrate.rows import ActorRow, Relation
+from appliance.appview.views import list_basics
+from appliance.appview.views.values import blob_cid, fragment, iso, present, self_labels
+from appliance.atproto.syntax import AtUri, Json, JsonObject
+
+INVALID_HANDLE = "handle.invalid"
+STATUS = "app.bsky.actor.status"
+CHAT = "chat.bsky.actor.declaration"
+ACTIVITY = "app.bsky.notification.declaration"
+LIVE_MINUTES = (5, 240)
+
+
+def basic(h: Hydration, actor_id: int) -> JsonObject | None:
+    """Make a profileViewBasic. The object is shared within a page: callers do not change it."""
+    made = h.basic_views.get(actor_id)
+    if made is not None:
+        return made
+    row = h.actor(actor_id)
+    if row is None:
+        return None
+    view = _shared(h, row)
+    h.basic_views[actor_id] = view
+    return view
+
+
+def profile(h: Hydration, actor_id: int) -> JsonObject | None:
+    """Make a profileView."""
+    row = h.actor(actor_id)
+    if row is None:
+        return None
+    view = _shared(h, row)
+    if row.description is not None:
+        view["description"] = row.description
+    view["indexedAt"] = iso(row.profile_indexed_us or row.indexed_us)
+    return view
+
+
+def _shared(h: Hydration, row: ActorRow) -> JsonObject:
+    """Make the fields that all profile views share."""
+    view: JsonObject = {"did": row.did, "handle": row.handle or INVALID_HANDLE}
+    if row.display_name is not None:
+        view["displayName"] = row.display_name
+    if row.avatar is not None:
+        view["avatar"] = h.media.image("avatar", row.did, row.avatar)
+    if row.record is not None and '"pronouns"' in row.record:
+        pronouns = orjson.loads(row.record).get("pronouns")
+        if isinstance(pronouns, str):
+            view["pronouns"] = pronouns
+    associated = _associated(h, row)
+    if associated:
+        view["associated"] = associated
+    if h.audience.viewer is not None:
+        view["viewer"] = viewer_state(h, row.id)
+    view["labels"] = _labels(h, row)
+    if row.created_us is not None:
+        view["createdAt"] = iso(row.created_us)
+    status = _status(h, row)
+    if status is not None:
+        view["status"] = status
+    return view
+
+
+def viewer_state(h: Hydration, actor_id: int) -> JsonObject:
+    """Make a viewerState. No follow shows while a block stands between the two."""
+    relation = h.relation(actor_id)
+    view: JsonObject = {
+        "muted": relation.is_muted,
+        "blockedBy": relation.is_blocked_by,
+        **blocking(h, relation),
+    }
+    if relation.muted_by_list is not None:
+        by = list_basics.basic(h, relation.muted_by_list)
+        if by is not None:
+            view["mutedByList"] = by
+    if not relation.is_muted:
+        view.update(_partial_mutes(relation))
+    if not relation.is_blocked:
+        view.update(_follows(h, actor_id, relation))
+    if relation.told_of_posts or relation.told_of_replies:
+        view["activitySubscription"] = {
+            "post": relation.told_of_posts,
+            "reply": relation.told_of_replies,
+        }
+    return view
+
+
+def blocking(h: Hydration, relation: Relation) -> JsonObject:
+    """Give `blocking`, and `blockingByList` where a list does it."""
+    view: JsonObject = {}
+    viewer = h.audience.viewer
+    if relation.blocking_by_list is not None:
+        by = list_basics.basic(h, relation.blocking_by_list)
+        if by is not None:
+            view["blockingByList"] = by
+            view["blocking"] = by["uri"]
+    if relation.blocking is not None and viewer is not None:
+        view["blocking"] = AtUri.make(viewer.did, "app.bsky.graph.block", relation.blocking)
+    return view
+
+
+def blocked_author(h: Hydration, actor_id: int) -> JsonObject:
+    """Make a blockedAuthor: who stands behind a placeholder, and which side blocks."""
+    view: JsonObject = {"did": h.did(actor_id)}
+    if h.audience.viewer is not None:
+        relation = h.relation(actor_id)
+        view["viewer"] = {"blockedBy": relation.is_blocked_by, **blocking(h, relation)}
+    return view
+
+
+def _partial_mutes(relation: Relation) -> JsonObject:
+    return present(
+        mutedOnlyReposts=relation.muted_only_reposts or None,
+        mutedOnlyQuoteposts=relation.muted_only_quoteposts or None,
+    )
+
+
+def _follows(h: Hydration, actor_id: int, relation: Relation) -> JsonObject:
+    view: JsonObject = {}
+    viewer, did = h.audience.viewer, h.did(actor_id)
+    if relation.following is not None and viewer is not None:
+        view["following"] = AtUri.make(viewer.did, "app.bsky.graph.follow", relation.following)
+    if relation.followed_by is not None and did is not None:
+        view["followedBy"] = AtUri.make(did, "app.bsky.graph.follow", relation.followed_by)
+    return view
+
+
+def _labels(h: Hydration, row: ActorRow) -> list[Json]:
+    uri = AtUri.make(row.did, "app.bsky.actor.profile", "self")
+    labels: list[Json] = [*h.labels.get(row.did, ()), *h.labels.get(uri, ())]
+    if row.record is not None and row.profile_cid is not None:
+        at_us = row.created_us or row.indexed_us
+        labels += self_labels(row.did, uri, row.profile_cid, row.record, at_us)
+    return labels
+
+
+def _associated(h: Hydration, row: ActorRow) -> JsonObject:
+    view: JsonObject = {"labeler": True} if row.is_labeler else {}
+    declared = h.declarations.get(row.id, {})
+    if CHAT in declared:
+        record = orjson.loads(declared[CHAT].record)
+        view["chat"] = present(
+            allowIncoming=record.get("allowIncoming", "following"),
+            allowGroupInvites=record.get("allowGroupInvites"),
+        )
+    if ACTIVITY in declared:
+        record = orjson.loads(declared[ACTIVITY].record)
+        view["activitySubscription"] = {"allowSubscriptions": record["allowSubscriptions"]}
+    return view
+
+
+def _status(h: Hydration, row: ActorRow) -> JsonObject | None:
+    """Make a statusView ("live now"), valid from 5 minutes to 4 hours."""
+    declared = h.declarations.get(row.id, {}).get(STATUS)
+    if declared is None:
+        return None
+    record = orjson.loads(declared.record)
+    view: JsonObject = {
+        "uri": AtUri.make(row.did, STATUS, "self"),
+        "cid": declared.cid,
+        "status": record["status"],
+        "record": fragment(declared.record),
+    }
+    external = record.get("embed", {}).get("external")
+    if isinstance(external, dict):
+        view["embed"] = {
+            "$type": "app.bsky.embed.external#view",
+            "external": external_view(h, row.did, external),
+        }
+    minutes = record.get("durationMinutes")
+    if isinstance(minutes, int):
+        minutes = min(max(minutes, LIVE_MINUTES[0]), LIVE_MINUTES[1])
+        expires_us = declared.indexed_us + minutes * 60_000_000
+        view["expiresAt"] = iso(expires_us)
+        view["isActive"] = h.now_us < expires_us
+    return view
+
+
+def external_view(h: Hydration, did: str, external: JsonObject) -> JsonObject:
+    """Make the viewExternal of a link card in a record of this account."""
+    view: JsonObject = {
+        "uri": external["uri"],
+        "title": external["title"],
+        "description": external["description"],
+    }
+    thumb = blob_cid(external.get("thumb"))
+    if thumb is not None:
+        view["thumb"] = h.media.image("feed_thumbnail", did, thumb)
+    return view

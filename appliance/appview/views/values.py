@@ -1,0 +1,47 @@
+"""Small pieces of views: times, blob references, the labels an author gives."""
+
+from typing import Any
+
+import orjson
+
+from appliance.atproto.syntax import Datetime, Json, JsonObject
+
+# What clients do with times before this (records may claim any year) is not worth finding out.
+EARLIEST_US = 0
+
+
+def iso(us: int) -> str:
+    """Write microseconds since 1970 as an RFC 3339 text; a year before 1970 becomes 1970."""
+    return Datetime.from_us(max(us, EARLIEST_US))
+
+
+def fragment(record: str) -> orjson.Fragment:
+    """Put stored JSON into an answer as it is."""
+    return orjson.Fragment(record)
+
+
+def blob_cid(blob: Any) -> str | None:
+    """Give the CID text of a blob reference, also of the form used before 2023."""
+    if not isinstance(blob, dict):
+        return None
+    ref = blob.get("ref")
+    cid = ref.get("$link") if isinstance(ref, dict) else blob.get("cid")
+    return cid if isinstance(cid, str) else None
+
+
+def self_labels(did: str, uri: str, cid: str, record: str, at_us: int) -> list[Json]:
+    """Give the labels a record carries itself (com.atproto.label.defs#selfLabels) as labels."""
+    if '"labels"' not in record:
+        return []
+    labels = orjson.loads(record).get("labels")
+    values = labels.get("values") if isinstance(labels, dict) else None
+    return [
+        {"src": did, "uri": uri, "cid": cid, "val": label["val"], "cts": iso(at_us)}
+        for label in (values if isinstance(values, list) else [])
+        if isinstance(label, dict) and isinstance(label.get("val"), str)
+    ]
+
+
+def present(**fields: Json) -> JsonObject:
+    """Make an object of those fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
