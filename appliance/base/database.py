@@ -36,6 +36,7 @@ __all__ = [
     "DeadlineExceeded",
     "Row",
     "WriteFailed",
+    "damage_in",
 ]
 
 P = ParamSpec("P")
@@ -189,6 +190,21 @@ class Database:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")
             self._scanners.put(conn)
+
+
+def damage_in(path: Path) -> list[str]:
+    """Let SQLite check a file's structure; return what is wrong, nothing when it is whole."""
+    try:
+        conn = Connection(path, writable=False)
+    except apsw.Error as error:
+        return [str(error)]
+    try:
+        found = [str(row[0]) for row in conn.execute("PRAGMA quick_check(5)")]
+    except apsw.Error as error:
+        return [str(error)]
+    finally:
+        conn.close()
+    return [] if found == ["ok"] else found
 
 
 def scans_a_table(conn: apsw.Connection, sql: str) -> bool:

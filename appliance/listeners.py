@@ -1,0 +1,103 @@
+"""Listening sockets, bound before anything starts, so that every address is known and free.
+
+Loopback names resolve to 127.0.0.1 for some clients and to ::1 for others: both are bound to one
+port number where the machine has both.
+"""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import orjson
+
+BACKLOG = 1024
+TRIES_FOR_A_COMMON_PORT = 20
+
+
+class PortTaken(Exception):
+    """Somebody else listens there already."""
+
+
+def bind(hosts: Iterable[str], port: int) -> list[socket.socket]:
+    """Bind one port on every host that this machine has; port 0 takes a free one.
+
+    Raises PortTaken, naming the address.
+    """
+    wanted = list(hosts)
+    for attempt in range(TRIES_FOR_A_COMMON_PORT):
+        try:
+            return _bind_all(wanted, port)
+        except PortTaken:
+            # A free port on one address may be taken on the other.
+            if port != 0 or attempt == TRIES_FOR_A_COMMON_PORT - 1:
+                raise
+    raise PortTaken(f"no port is free on all of {', '.join(wanted)}")
+
+
+def _bind_all(hosts: list[str], port: int) -> list[socket.socket]:
+    bound: list[socket.socket] = []
+    try:
+        for host in hosts:
+            number = port or (bound[0].getsockname()[1] if bound else 0)
+            listener = _bind_one(host, number)
+            if listener is not None:
+                bound.append(listener)
+    except BaseException:
+        for listener in bound:
+            listener.close()
+        raise
+    return bound
+
+
+def _bind_one(host: str, port: int) -> socket.socket | None:
+    """Bind one address; None where the machine does not have this address (no IPv6, say)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError:
+        return None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return None
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PortTaken(f"{host} port {port}: {error.strerror}") from error
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def bind_named(
+    names: Iterable[str], hosts: list[str], first: int, memory: Path
+) -> dict[str, list[socket.socket]]:
+    """Bind a port for each name: `first` and those after it, or free ones when `first` is 0.
+
+    Free ports are kept in the file `memory` and taken again at the next start: identities name
+    the address of their PDS, so a network that moved would not know itself.
+    """
+    known: dict[str, int] = {}
+    if first == 0 and memory.exists():
+        with contextlib.suppress(orjson.JSONDecodeError, OSError):
+            known = orjson.loads(memory.read_bytes())
+    bound: dict[str, list[socket.socket]] = {}
+    try:
+        for offset, name in enumerate(names):
+            port = first + offset if first else int(known.get(name, 0))
+            bound[name] = bind(hosts, port)
+    except BaseException:
+        for listeners in bound.values():
+            for listener in listeners:
+                listener.close()
+        raise
+    if first == 0:
+        ports = {name: listeners[0].getsockname()[1] for name, listeners in bound.items()}
+        memory.write_bytes(orjson.dumps(ports))
+    return bound

@@ -1,0 +1,137 @@
+"""Look the appliance over and say what is wrong, in words, with a remedy."""
+
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from appliance.base.database import damage_in
+
+Level = Literal["good", "warn", "bad"]
+
+GIB = 1024**3
+LITTLE_SPACE = 1 * GIB
+HARDLY_ANY_SPACE = 200 * 1024**2
+# Nothing of this appliance can be older: a clock before it was never set.
+OLDEST_TIME = 1_790_000_000.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was seen, what was expected, what to do about it."""
+
+    subject: str
+    level: Level
+    seen: str
+    expected: str = ""
+    remedy: str = ""
+
+
+def check_data_folder(data: Path) -> Iterator[Finding]:
+    """Look at the folder itself: there, private, with room left."""
+    if not data.is_dir():
+        yield Finding(
+            "Data folder",
+            "bad",
+            f"{data} does not exist",
+            "the folder in which Hearth keeps everything",
+            "start Hearth once, or name the right folder with --data",
+        )
+        return
+    secrets = data / "secrets"
+    open_files = [path.name for path in _files_others_can_read(secrets)]
+    if open_files:
+        yield Finding(
+            "Keys",
+            "bad",
+            f"other users of this computer can read {', '.join(open_files)}",
+            "files that only Hearth can read",
+            f"run: chmod 600 {secrets}/*",
+        )
+    free = shutil.disk_usage(data).free
+    if free < LITTLE_SPACE:
+        yield Finding(
+            "Storage",
+            "bad" if free < HARDLY_ANY_SPACE else "warn",
+            f"{free // 1024**2} MB are free",
+            "at least 1 GB free",
+            "delete what is not needed, or move the data folder to a larger disk",
+        )
+    else:
+        yield Finding("Storage", "good", f"{free // GIB} GB are free")
+
+
+def _files_others_can_read(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                yield path
+
+
+def check_databases(data: Path) -> Iterator[Finding]:
+    """Let SQLite check the structure of every file; reads them whole."""
+    for path in sorted(data.glob("*.sqlite")):
+        damage = damage_in(path)
+        if damage:
+            yield Finding(
+                f"Database {path.name}",
+                "bad",
+                f"damaged: {damage[0]}",
+                "a file without damage",
+                "stop Hearth, keep a copy of the data folder, and restore the last backup",
+            )
+        else:
+            size = path.stat().st_size // 1024
+            yield Finding(f"Database {path.name}", "good", f"whole, {size} kB")
+
+
+def check_clock(now: float) -> Iterator[Finding]:
+    """See that the clock was set at all; posts and sign-ins depend on it."""
+    if now < OLDEST_TIME:
+        seen = time.strftime("%Y-%m-%d %H:%M", time.gmtime(now))
+        yield Finding(
+            "Clock",
+            "bad",
+            f"this computer thinks it is {seen} UTC",
+            "today",
+            "connect to the internet once, or set the clock (timedatectl set-time)",
+        )
+    else:
+        yield Finding("Clock", "good", "set")
+
+
+def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
+    """Judge what a role said of itself; None when it did not answer."""
+    if status is None:
+        yield Finding(
+            f"Part {name}",
+            "bad",
+            "does not answer",
+            "an answer on its socket",
+            "start Hearth (hearth run); if it runs, look at the log for this part",
+        )
+        return
+    failing = [worker for worker in status["workers"] if worker["state"] == "waiting"]
+    for worker in failing:
+        yield Finding(
+            f"Part {name}",
+            "warn",
+            f"{worker['name']} failed {worker['failures']} times: {worker.get('lastError', '')}",
+            "background work that runs",
+            "it is tried again by itself; if this stays, look at the log",
+        )
+    if not failing:
+        yield Finding(f"Part {name}", "good", "answers, and its background work runs")
+
+
+def check_files(data: Path, now: float) -> list[Finding]:
+    """Everything that can be seen without asking a running Hearth."""
+    checks: Iterable[Callable[[], Iterator[Finding]]] = (
+        lambda: check_data_folder(data),
+        lambda: check_clock(now),
+        lambda: check_databases(data),
+    )
+    return [finding for check in checks for finding in check()]

@@ -1,0 +1,59 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from appliance.listeners import PortTaken, bind, bind_named
+
+LOOPBACK = ["127.0.0.1", "::1"]
+
+
+def ports(listeners: list[socket.socket]) -> set[int]:
+    return {listener.getsockname()[1] for listener in listeners}
+
+
+def close(bound: dict[str, list[socket.socket]]) -> None:
+    for listeners in bound.values():
+        for listener in listeners:
+            listener.close()
+
+
+def test_both_loopback_addresses_share_one_port() -> None:
+    listeners = bind(LOOPBACK, 0)
+    assert len(ports(listeners)) == 1
+    for listener in listeners:
+        listener.close()
+
+
+def test_an_address_this_machine_lacks_is_left_out() -> None:
+    listeners = bind(["127.0.0.1", "2001:db8::1"], 0)
+    assert len(listeners) == 1
+    listeners[0].close()
+
+
+def test_a_taken_port_is_named() -> None:
+    taken = bind(["127.0.0.1"], 0)
+    port = taken[0].getsockname()[1]
+    with pytest.raises(PortTaken, match=str(port)):
+        bind(["127.0.0.1"], port)
+    taken[0].close()
+
+
+def test_free_ports_are_taken_again_at_the_next_start(tmp_path: Path) -> None:
+    memory = tmp_path / "ports.json"
+    first = bind_named(["pds", "relay"], LOOPBACK, 0, memory)
+    before = {name: ports(listeners) for name, listeners in first.items()}
+    close(first)
+    second = bind_named(["pds", "relay"], LOOPBACK, 0, memory)
+    assert {name: ports(listeners) for name, listeners in second.items()} == before
+    close(second)
+
+
+def test_given_ports_follow_one_another(tmp_path: Path) -> None:
+    probe = bind(["127.0.0.1"], 0)
+    start = probe[0].getsockname()[1]
+    probe[0].close()
+    bound = bind_named(["pds"], ["127.0.0.1"], start, tmp_path / "ports.json")
+    assert ports(bound["pds"]) == {start}
+    assert not (tmp_path / "ports.json").exists()
+    close(bound)
