@@ -47,6 +47,8 @@ _PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 class OutboundFailed(OSError):
     """A request to the outside did not get a usable answer."""
 
+    xrpc_name: Final = "UpstreamFailure"
+
 
 class OutboundRefused(OutboundFailed):
     """A request was not sent, since it may not go where it was to go."""
