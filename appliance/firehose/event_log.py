@@ -58,6 +58,7 @@ class EventLog:
         self._db = db
         self._news = asyncio.Event()
         self._listening = False
+        self._closed = False
         self._ring: list[Entry] = []
         self._ring_bytes = 0
         self._most_ring_bytes = ring_bytes
@@ -74,18 +75,27 @@ class EventLog:
         row = self._db.read_one("SELECT seq FROM event ORDER BY seq LIMIT 1")
         return self.head() if row is None else int(row[0]) - 1
 
+    def held_bytes(self) -> int:
+        """Tell how much of the newest frames is kept in memory."""
+        return self._ring_bytes
+
+    def close(self) -> None:
+        """End every tail, so that subscribers are sent away before the server stops."""
+        self._closed = True
+        self._wake()
+
     async def tail(self, cursor: int) -> AsyncIterator[Entry]:
-        """Yield (seq, frame) after cursor, in order, for ever."""
+        """Yield (seq, frame) after cursor, in order, until the log is closed."""
         async for batch in self.batches(cursor):
             for entry in batch:
                 yield entry
 
     async def batches(self, cursor: int) -> AsyncIterator[list[Entry]]:
-        """Yield non-empty lists of (seq, frame) after cursor, in order, for ever."""
+        """Yield non-empty lists of (seq, frame) after cursor, in order, until `close`."""
         if not self._listening:
             self._listening = True
             await self._db.write(self._listen)
-        while True:
+        while not self._closed:
             news = self._news  # taken before reading, so nothing falls in between
             batch = self.after(cursor)
             if batch:

@@ -92,7 +92,7 @@ class CommitEvent:
             "blocks": self.blocks,
             "ops": [_op_fields(op) for op in self.ops],
             "blobs": [],
-            "time": self.time,
+            "time": str(self.time),
         }
         if self.prev_data is not None:
             body["prevData"] = self.prev_data
@@ -123,7 +123,7 @@ class SyncEvent:
             "did": str(self.did),
             "blocks": self.blocks,
             "rev": str(self.rev),
-            "time": self.time,
+            "time": str(self.time),
         }
         return encode_frame("#sync", body)
 
@@ -140,7 +140,7 @@ class IdentityEvent:
     seq: int = 0
 
     def frame(self) -> bytes:
-        body: dict[str, Any] = {"seq": self.seq, "did": str(self.did), "time": self.time}
+        body: dict[str, Any] = {"seq": self.seq, "did": str(self.did), "time": str(self.time)}
         if self.handle is not None:
             body["handle"] = str(self.handle)
         return encode_frame("#identity", body)
@@ -162,7 +162,7 @@ class AccountEvent:
         body: dict[str, Any] = {
             "seq": self.seq,
             "did": str(self.did),
-            "time": self.time,
+            "time": str(self.time),
             "active": self.active,
         }
         if self.status is not None:

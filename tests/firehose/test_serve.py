@@ -1,0 +1,190 @@
+"""subscribeRepos as a subscriber sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.atproto.xrpc.frames import Frame, decode_frame, encode_frame
+from appliance.base.connection import Connection
+from appliance.base.database import Database
+from appliance.firehose import event_log, serve
+from appliance.firehose.event_log import EventLog
+from tests.firehose.test_event_log import ALICE, write
+
+PATH = "/xrpc/com.atproto.sync.subscribeRepos"
+
+
+@pytest.fixture
+async def server(log: EventLog) -> AsyncIterator[TestServer]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await serve.serve_subscribe_repos(request, log)
+        except XrpcError as error:
+            return web.json_response({"error": error.name}, status=error.status)
+
+    app = web.Application()
+    app.router.add_get(PATH, handle)
+    async with TestServer(app) as running:
+        yield running
+
+
+@asynccontextmanager
+async def subscribe(
+    server: TestServer, cursor: str | None = None
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    params = {} if cursor is None else {"cursor": cursor}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(server.make_url(PATH), params=params, max_msg_size=0) as ws,
+    ):
+        yield ws
+
+
+async def frames(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[Frame]:
+    async with asyncio.timeout(5):
+        return [decode_frame(await ws.receive_bytes()) for _ in range(count)]
+
+
+async def seqs(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[int]:
+    return [frame.body["seq"] for frame in await frames(ws, count)]
+
+
+async def closed(ws: aiohttp.ClientWebSocketResponse) -> int | None:
+    async with asyncio.timeout(5):
+        message = await ws.receive()
+    assert message.type is aiohttp.WSMsgType.CLOSE
+    return ws.close_code
+
+
+async def test_without_a_cursor_only_new_events_come(db: Database, server: TestServer) -> None:
+    await db.write(write, 3)
+    async with subscribe(server) as ws:
+        await asyncio.sleep(0.05)
+        await db.write(write, 2)
+        assert await seqs(ws, 2) == [4, 5]
+
+
+async def test_a_cursor_is_exclusive_and_replay_runs_on_into_live(
+    db: Database, server: TestServer
+) -> None:
+    await db.write(write, 600)
+    async with subscribe(server, "300") as ws:
+        assert await seqs(ws, 300) == list(range(301, 601))
+        await db.write(write, 2)
+        assert await seqs(ws, 2) == [601, 602]
+    async with subscribe(server, "0") as ws:
+        assert await seqs(ws, 602) == list(range(1, 603))
+
+
+async def test_the_cursor_of_the_newest_event_waits_for_the_next(
+    db: Database, server: TestServer
+) -> None:
+    await db.write(write, 3)
+    async with subscribe(server, "3") as ws:
+        await asyncio.sleep(0.02)
+        await db.write(write, 1)
+        assert await seqs(ws, 1) == [4]
+
+
+async def test_a_future_cursor_gets_an_error_frame_and_the_end(
+    db: Database, server: TestServer
+) -> None:
+    await db.write(write, 3)
+    async with subscribe(server, "4") as ws:
+        (frame,) = await frames(ws, 1)
+        assert (frame.op, frame.body["error"]) == (-1, "FutureCursor")
+        assert await closed(ws) == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_an_outdated_cursor_is_told_so_and_gets_what_is_left(
+    db: Database, log: EventLog, server: TestServer
+) -> None:
+    await db.write(write, 5, ALICE, 1_000)
+    await db.write(write, 2, ALICE, 2_000)
+    await log.prune(1_500, 10**9)
+    async with subscribe(server, "2") as ws:
+        info, *rest = await frames(ws, 3)
+        assert (info.t, info.body["name"]) == ("#info", "OutdatedCursor")
+        assert [frame.body["seq"] for frame in rest] == [6, 7]
+    async with subscribe(server, "0") as ws:
+        assert await seqs(ws, 2) == [6, 7]
+    async with subscribe(server, "5") as ws:
+        assert await seqs(ws, 2) == [6, 7]
+
+
+@pytest.mark.parametrize("cursor", ["-1", "x", "1.5", "", "9007199254740992", "١", "9" * 40])
+async def test_a_malformed_cursor_is_refused(server: TestServer, cursor: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(server.make_url(PATH), params={"cursor": cursor})
+    assert refused.value.status == 400
+
+
+async def test_a_plain_request_is_told_to_upgrade(server: TestServer) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(server.make_url(PATH)) as response,
+    ):
+        assert response.status == 426
+
+
+async def test_large_and_tiny_frames_arrive_whole(db: Database, server: TestServer) -> None:
+    sizes = [1, 60, 200, 70_000, 1_500_000]
+
+    def append(conn: Connection, size: int) -> None:
+        frame = frame_of(size)
+        event_log.append(conn, ALICE, "identity", frame, 1)
+
+    for size in sizes:
+        await db.write(append, size)
+    async with subscribe(server, "0") as ws:
+        assert [len(frame.body["x"]) for frame in await frames(ws, 5)] == sizes
+
+
+def frame_of(size: int) -> bytes:
+    return encode_frame("#identity", {"seq": 0, "x": b"." * size})
+
+
+async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
+    db: Database, log: EventLog, server: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "STALLED_SECONDS", 0.2)
+
+    def append(conn: Connection, count: int) -> None:
+        for _ in range(count):
+            event_log.append(conn, ALICE, "identity", frame_of(400_000), 1)
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        f"GET {PATH}?cursor=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    async with subscribe(server, "0") as ws:
+        for number in range(20):
+            await db.write(append, 2)
+            assert await seqs(ws, 2) == [number * 2 + 1, number * 2 + 2]
+        await asyncio.sleep(0.4)
+        assert log.head() == 40
+    reader._transport.resume_reading()  # type: ignore[attr-defined]
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        async with asyncio.timeout(5):
+            await reader.readexactly(40 * 400_000)
+    writer.close()
+
+
+async def test_closing_the_log_sends_subscribers_away_to_come_back(
+    db: Database, log: EventLog, server: TestServer
+) -> None:
+    async with subscribe(server) as ws:
+        await asyncio.sleep(0.02)
+        log.close()
+        assert await closed(ws) == aiohttp.WSCloseCode.SERVICE_RESTART
