@@ -36,6 +36,11 @@ class Mst:
         return cls(Node([], [], [None]), 0)
 
     @classmethod
+    def unseen(cls, root: Cid) -> "Mst":
+        """A tree of which nothing but the root's CID is at hand."""
+        return cls(root, 0)
+
+    @classmethod
     def build(cls, items: Iterable[tuple[str | bytes, Cid]]) -> "Mst":
         """Make a tree of (path, CID) in rising order of path, in one pass. Raises InvalidMst."""
         builder = _Builder()
@@ -153,11 +158,6 @@ class Mst:
                 _edge(node.kids[at + 1], 0, into)
                 return
             kid = node.kids[at]
-
-    @property
-    def top(self) -> Node | Cid:
-        """The top node, or its CID where a deletion left a part that is not at hand."""
-        return self._top
 
 
 def _enter(kid: Node | Cid) -> Node:

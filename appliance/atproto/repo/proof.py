@@ -57,7 +57,7 @@ def verify_slice(
     check_ops(ops)
     try:
         commit = parse_commit(block)
-        tree = Mst.load(commit.data, blocks)
+        tree = Mst.load(commit.data, blocks) if ops else Mst.unseen(commit.data)
         for op in ops:
             _check_record(tree, op, blocks)
     except (InvalidCommitObject, InvalidMst) as error:

@@ -102,6 +102,8 @@ class Repo:
         ops = tuple(_net_ops(before, tree))
         for op in ops:
             tree.proof(op.path, nodes)
+        if not nodes:
+            nodes = dict([next(tree.walk())])
         commit = sign_commit(self.did, rev, tree.root, key)
         blocks = {commit.cid: commit.block, **nodes}
         for op in ops:
