@@ -1,1 +1,10 @@
-"""identity."""
+"""Identity: who a DID or a handle is, verified both ways.
+
+- `did_doc`: read a DID document: handle, signing key, services
+- `plc`: make and sign did:plc operations; the client of a directory
+- `plc_log`: the rules by which an operation may follow others
+- `resolver`: DID or handle to identity, cached
+- `names`: handles to DIDs, by DNS, HTTPS, or our own hosts
+- `memory`: remember answers for a time, look each thing up once at a time
+- `http_port`, `errors`: what is needed of an HTTP client; what can go wrong
+"""
