@@ -94,4 +94,8 @@ def _seq_span(frame: bytes) -> tuple[int, int]:
 
 
 def _end(frame: bytes, at: int) -> int:
+    """Tell where a value ends; texts below 24 bytes, most of what is met, are stepped over."""
+    head = frame[at]
+    if 0x60 <= head < 0x78:
+        return at + 1 + (head & 0x1F)
     return cbor.decode_prefix(frame, at)[1]
