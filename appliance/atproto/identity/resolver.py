@@ -20,7 +20,7 @@ from appliance.atproto.identity.errors import (
 from appliance.atproto.identity.http_port import HttpPort
 from appliance.atproto.identity.memory import Memory, SingleFlight
 from appliance.atproto.identity.names import HandleNames
-from appliance.atproto.identity.plc import PlcClient
+from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.syntax import Did, Handle, JsonObject
 
 FRESH_SECONDS: Final = 24 * 3600.0
