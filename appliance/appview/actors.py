@@ -1,5 +1,6 @@
 """The accounts we know: their integer keys, handles, status, and how far we have indexed them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.atproto.cid import Cid
@@ -39,7 +40,7 @@ class ActorStore:
     def due_for_backfill(self, now_us: int, limit: int) -> list[Did]:
         """Accounts whose whole repo is to be fetched now."""
         rows = self._db.read(
-            "SELECT did FROM actor WHERE sync = 'pending' AND sync_due_us <= ?"
+            "SELECT did FROM actor WHERE sync = 'pending' AND sync_due_us <= ? AND status IS NULL"
             " ORDER BY sync_due_us LIMIT ?",
             now_us,
             limit,
@@ -76,9 +77,9 @@ class ActorStore:
         """Note a verified handle (None = invalid) and when to look again."""
         await self._db.write(set_identity, did, handle, pds, due_us)
 
-    async def put_off_identity(self, did: str, due_us: int) -> None:
-        """Keep what is known of an identity that could not be looked up now."""
-        await self._db.write(put_off_identity, did, due_us)
+    async def put_off_identities(self, dids: Sequence[str], due_us: int) -> None:
+        """Keep what is known, and look again then. An #identity event meanwhile comes first."""
+        await self._db.write(put_off_identities, dids, due_us)
 
     async def put_off_backfill(self, did: str, reason: str, due_us: int) -> None:
         """Note why a repo could not be fetched, and when to try again."""
@@ -160,7 +161,10 @@ def identity_is_due(conn: Connection, actor_id: int) -> None:
 def set_identity(
     conn: Connection, did: str, handle: str | None, pds: str | None, due_us: int
 ) -> None:
-    """Store a verified handle; whoever had it before has it no more and is looked up again."""
+    """Store a verified handle; whoever had it before has it no more and is looked up again.
+
+    When it is due again stays as it is if an #identity event has come since the look-up began.
+    """
     actor_id = find(conn, did)
     if actor_id is None:
         return
@@ -171,15 +175,17 @@ def set_identity(
             conn.execute("UPDATE actor SET handle = NULL, handle_due_us = 0 WHERE id = ?", (other,))
             refresh_text(conn, other)
     conn.execute(
-        "UPDATE actor SET handle = ?, pds = coalesce(?, pds), handle_due_us = ? WHERE id = ?",
+        "UPDATE actor SET handle = ?, pds = coalesce(?, pds),"
+        " handle_due_us = iif(handle_due_us = 0, 0, ?) WHERE id = ?",
         (handle, pds, due_us, actor_id),
     )
     refresh_text(conn, actor_id)
 
 
-def put_off_identity(conn: Connection, did: str, due_us: int) -> None:
-    """Look an identity up again later, keeping what is known."""
-    conn.execute("UPDATE actor SET handle_due_us = ? WHERE did = ?", (due_us, did))
+def put_off_identities(conn: Connection, dids: Sequence[str], due_us: int) -> None:
+    """Look these identities up again later, keeping what is known."""
+    for did in dids:
+        conn.execute("UPDATE actor SET handle_due_us = ? WHERE did = ?", (due_us, did))
 
 
 def set_profile_text(

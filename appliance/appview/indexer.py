@@ -5,6 +5,7 @@ with the cursor of the stream: after a crash nothing is missed and nothing is do
 `record` says what is held, so that a repeated operation changes nothing.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -17,6 +18,9 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.lexicon.validate import Validator
 from appliance.base.connection import Connection
+from appliance.base.workers import attempt
+
+log = logging.getLogger(__name__)
 
 _FAMILIES = (posts, likes_reposts, graph, lists, gates, profiles, feeds)
 
@@ -78,7 +82,7 @@ class Indexer:
                 "INSERT INTO blob_ref (actor_id, cid, collection_id, rkey) VALUES (?, ?, ?, ?)",
                 (ref.actor_id, blob, collection_id, ref.rkey),
             )
-        index.insert(conn, record)
+        self._insert(conn, index, record)
         self.counts["indexed"] += 1
         return True
 
@@ -134,6 +138,18 @@ class Indexer:
         for nsid, rkey in rows:
             self.remove(conn, RecordRef(did, actor_id, nsid, rkey))
         return len(rows) == limit
+
+    def _insert(self, conn: Connection, index: RecordIndex, record: IndexedRecord) -> None:
+        """Make the rows of a record; one that no index can take must not stop all others."""
+        conn.execute("SAVEPOINT record")
+        outcome = attempt(index.insert, conn, record)
+        if outcome.error is not None:
+            if not conn.in_transaction:  # the storage failed, not the record
+                raise outcome.error
+            conn.execute("ROLLBACK TO record")
+            self.counts["failed"] += 1
+            log.error("record not indexed uri=%s", record.uri, exc_info=outcome.error)
+        conn.execute("RELEASE record")
 
     def _record(
         self, ref: RecordRef, cid: Cid, block: bytes, now_us: int, is_live: bool

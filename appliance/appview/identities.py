@@ -1,0 +1,72 @@
+"""Look up who the accounts are: at first sight, after #identity, and once a day."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from appliance.appview.actors import ActorStore
+from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
+from appliance.atproto.identity.resolver import INVALID_HANDLE, IdentityResolver
+from appliance.atproto.syntax import Did
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+SECOND = 1_000_000
+FRESH_US = 86_400 * SECOND
+INVALID_US = 600 * SECOND
+UNREACHABLE_US = 900 * SECOND
+# Longer than any look-up takes: after this one that was interrupted is begun again.
+CLAIM_US = 120 * SECOND
+LOOK_AROUND_SECONDS = 60.0
+
+
+class IdentityRefresher:
+    """Keeps handles and PDS endpoints of all known accounts fresh. One worker runs it."""
+
+    def __init__(
+        self, actors: ActorStore, resolver: IdentityResolver, now_us: Callable[[], int]
+    ) -> None:
+        self._actors = actors
+        self._resolver = resolver
+        self._now_us = now_us
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that an account is due."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look up what is due, for ever."""
+        while True:
+            self._wake.clear()
+            if not await self.refresh_some():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AROUND_SECONDS):
+                        await self._wake.wait()
+
+    async def refresh_some(self) -> int:
+        """Look up the accounts that have waited longest; return how many."""
+        now_us = self._now_us()
+        dids = self._actors.due_for_identity(now_us, AT_ONCE)
+        if dids:
+            await self._actors.put_off_identities(dids, now_us + CLAIM_US)
+            await asyncio.gather(*(self._refresh(did) for did in dids))
+        return len(dids)
+
+    async def _refresh(self, did: Did) -> None:
+        try:
+            identity = await self._resolver.resolve(did, fresh=True)
+        except IdentityNotFound as error:
+            log.info("identity not found did=%s reason=%s", did, error)
+            await self._actors.set_identity(did, None, None, self._now_us() + FRESH_US)
+            return
+        except IdentityUnreachable as error:
+            log.info("identity unreachable did=%s reason=%s", did, error)
+            await self._actors.put_off_identities([did], self._now_us() + UNREACHABLE_US)
+            return
+        is_valid = identity.handle != INVALID_HANDLE
+        due_us = self._now_us() + (FRESH_US if is_valid else INVALID_US)
+        handle = identity.handle if is_valid else None
+        await self._actors.set_identity(did, handle, identity.document.pds, due_us)

@@ -1,0 +1,47 @@
+"""Where accounts' repos and blobs are: at the PDS their DID document names, or next door."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from appliance.atproto.identity.did_doc import DidDocument
+from appliance.atproto.identity.resolver import IdentityResolver
+from appliance.atproto.syntax import Did
+from appliance.base.http import HttpClient, OutboundFailed
+
+
+class NoRepoHost(Exception):
+    """The DID document of an account names no PDS."""
+
+
+class RepoHosts:
+    """Asks the PDS of an account. `home`: PDS endpoints that are answered by a socket of ours."""
+
+    def __init__(
+        self, http: HttpClient, resolver: IdentityResolver, home: Mapping[str, str]
+    ) -> None:
+        self._http = http
+        self._resolver = resolver
+        self._home = home
+
+    async def document(self, did: Did, *, fresh: bool = False) -> DidDocument:
+        return await self._resolver.document(did, fresh=fresh)
+
+    @asynccontextmanager
+    async def get(
+        self, document: DidDocument, method: str, params: Sequence[tuple[str, str]]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask a query of the account's PDS and give the answer, of status 200, as it comes.
+
+        Raises NoRepoHost, OutboundRefused, OutboundFailed.
+        """
+        if document.pds is None:
+            raise NoRepoHost(f"the DID document of {document.did} names no PDS")
+        address = self._home.get(document.pds, document.pds)
+        async with self._http.stream(
+            "GET", address, path=f"/xrpc/{method}", params=params, redirects=3, decompress=True
+        ) as response:
+            if response.status != 200:
+                raise OutboundFailed(f"{method} answered with status {response.status}")
+            yield response
