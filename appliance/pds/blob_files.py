@@ -45,6 +45,7 @@ class BlobTooLarge(ValueError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"Blob is larger than the limit of {limit} bytes")
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Each archive is made from one snapshot of the database, in a reader thread.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -31,7 +32,7 @@ class BlockNotFound(LookupError):
 
 
 class RepoExporter:
-    """Make CAR archives of hosted repos."""
+    """Make CAR archives of hosted repos, open for reading."""
 
     def __init__(self, db: Database, store: RepoStore, folder: Path) -> None:
         """Take the folder for the files of large archives."""
@@ -48,17 +49,13 @@ class RepoExporter:
         """
         return await self._db.scan(self._repo, did, since, deadline=_DEADLINE_S)
 
-    async def blocks(self, did: Did, cids: Sequence[Cid]) -> bytes:
+    async def blocks(self, did: Did, cids: Sequence[Cid]) -> BinaryIO:
         """Make an archive, without a root, of these blocks. Raises RepoNotFound, BlockNotFound."""
         return await self._db.scan(self._blocks, did, cids)
 
-    async def record(self, did: Did, path: str) -> bytes:
+    async def record(self, did: Did, path: str) -> BinaryIO:
         """Prove what is at a path, or that nothing is: commit, covering nodes, the record."""
         return await self._db.scan(self._record, did, path)
-
-    async def block_count(self, did: Did) -> int:
-        """Count the blocks of a repo: its commit, nodes and records."""
-        return await self._db.scan(self._block_count, did)
 
     def _repo(self, conn: Connection, did: Did, since: Tid | None) -> BinaryIO:
         head = repos.load_head(conn, did)
@@ -78,7 +75,7 @@ class RepoExporter:
         file.seek(0)
         return file
 
-    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> bytes:
+    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> BinaryIO:
         head = repos.load_head(conn, did)
         wanted = set(cids)
         found = {cid: block for cid, block in self._all_but_records(conn, head) if cid in wanted}
@@ -89,21 +86,16 @@ class RepoExporter:
         missing = wanted - found.keys()
         if missing:
             raise BlockNotFound(missing)
-        return write_car(None, found.items())
+        return BytesIO(write_car(None, found.items()))
 
-    def _record(self, conn: Connection, did: Did, path: str) -> bytes:
+    def _record(self, conn: Connection, did: Did, path: str) -> BinaryIO:
         head = repos.load_head(conn, did)
         tree = self._store.tree_at(conn, head)
         found = {head.commit_cid: head.commit_block, **tree.path_proof(path)}
         cid = tree.get(path)
         if cid is not None:
             found[cid] = records.block_at(conn, head.id, path)
-        return write_car(head.commit_cid, found.items())
-
-    def _block_count(self, conn: Connection, did: Did) -> int:
-        head = repos.load_head(conn, did)
-        leaves = {cid for _, cid in records.leaves(conn, head.id)}
-        return len(leaves) + sum(1 for _ in self._all_but_records(conn, head))
+        return BytesIO(write_car(head.commit_cid, found.items()))
 
     def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
         yield head.commit_cid, head.commit_block

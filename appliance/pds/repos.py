@@ -107,6 +107,10 @@ class RepoStore:
             for number, did, cid, rev in self._db.read(_PAGE, after_id, limit)
         ]
 
+    async def tree(self, did: Did) -> Repo:
+        """Give a repo as a value, as of its newest commit. Raises RepoNotFound, RootMismatch."""
+        return self._trees.find(self.head(did)) or await self._db.write(self._load, did)
+
     def tree_at(self, conn: Connection, head: Head) -> Mst:
         """Give the tree of a head read in this scan, made again if memory does not have it.
 
@@ -153,6 +157,10 @@ class RepoStore:
         append_commit(conn, news, self._clock.now_us())
         self._trees.keep(repo, _growth(news.ops))
         return news.commit
+
+    def _load(self, conn: Connection, did: Did) -> Repo:
+        head = load_head(conn, did)
+        return self._trees.find(head) or self._trees.build(conn, head)
 
 
 class _Trees:

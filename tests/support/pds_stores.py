@@ -107,14 +107,14 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(folder: Path) -> AsyncIterator[Stores]:
+async def open_stores(folder: Path, blob_limit: int = BLOB_LIMIT) -> AsyncIterator[Stores]:
     """Open stores over the schema of the PDS in a folder."""
     clock = ManualClock()
     schema = files("appliance.pds") / "schema"
     async with await Database.open(folder / "pds.sqlite", schema) as db:
         keys = SigningKeys(db, clock)
         blob_files = BlobFiles(folder / "blobs")
-        blobs = BlobStore(db, blob_files, clock, BLOB_LIMIT)
+        blobs = BlobStore(db, blob_files, clock, blob_limit)
         store = RepoStore(db, blobs, keys, clock)
         yield Stores(
             db=db,

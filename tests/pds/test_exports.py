@@ -1,0 +1,150 @@
+"""Archives of hosted repos: whole, since a revision, single blocks, proofs."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from appliance.atproto import cbor
+from appliance.atproto.car import Car, read_car
+from appliance.atproto.cid import Cid
+from appliance.atproto.repo.commit import parse_commit
+from appliance.atproto.repo.mst import Mst
+from appliance.atproto.tid import Tid
+from appliance.pds import exports, records
+from appliance.pds.exports import BlockNotFound
+from appliance.pds.repos import RepoNotFound
+from tests.support.pds_stores import ALICE, BOB, NOTE, Stores, open_stores
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+    async with open_stores(tmp_path) as opened:
+        await opened.open_repo()
+        for number in range(40):
+            await opened.create(NOTE, {"n": number // 2}, f"k{number:02}")
+        yield opened
+
+
+async def exported(stores: Stores, since: Tid | None = None) -> Car:
+    with await stores.exports.repo(ALICE, since) as archive:
+        return read_car(archive.read())
+
+
+def leaves(car: Car) -> dict[str, Cid]:
+    commit = parse_commit(car.blocks[car.roots[0]])
+    return dict(Mst.load(commit.data, car.blocks).items())
+
+
+async def test_an_export_is_the_whole_repo_and_nothing_else(stores: Stores) -> None:
+    await stores.put(NOTE, "k00", {"n": "changed"})
+    await stores.delete(NOTE, "k39")
+    car = await exported(stores)
+    head = stores.repos.head(ALICE)
+    assert car.roots == [head.commit_cid]
+    assert next(iter(car.blocks)) == head.commit_cid
+    assert parse_commit(car.blocks[head.commit_cid]).verify(stores.keys.get(ALICE).public)
+    found = leaves(car)
+    assert len(found) == 39
+    assert all(cid in car.blocks for cid in found.values())
+    nodes = dict(Mst.load(head.data, car.blocks).walk())
+    assert car.blocks.keys() == {head.commit_cid, *nodes, *found.values()}
+
+
+async def test_no_block_of_an_export_comes_twice(stores: Stores) -> None:
+    with await stores.exports.repo(ALICE) as archive:
+        size = len(archive.read())
+    car = await exported(stores)
+    header = 60
+    assert size < sum(38 + len(block) for block in car.blocks.values()) + header + 200
+
+
+async def test_an_export_since_the_head_has_no_blocks(stores: Stores) -> None:
+    head = stores.repos.head(ALICE)
+    car = await exported(stores, head.rev)
+    assert (car.roots, car.blocks) == ([head.commit_cid], {})
+
+
+async def test_an_export_since_a_rev_completes_an_older_copy(stores: Stores) -> None:
+    old, rev = await exported(stores), stores.repos.head(ALICE).rev
+    await stores.create(NOTE, {"n": "new"}, "k50")
+    await stores.put(NOTE, "k07", {"n": "changed"})
+    for number in range(10, 30):
+        await stores.delete(NOTE, f"k{number}")
+    await stores.create(NOTE, {"n": "again"}, "k12")
+    new = await exported(stores, rev)
+    full = await exported(stores)
+    assert new.roots == full.roots
+    assert {**old.blocks, **new.blocks}.items() >= full.blocks.items()
+    assert new.blocks.items() <= full.blocks.items()
+    changed = {cid for path, cid in leaves(full).items() if path[-3:] in ("k50", "k07", "k12")}
+    in_new = {cid for cid in leaves(full).values() if cid in new.blocks}
+    assert in_new == changed
+
+
+async def test_an_export_since_a_rev_holds_every_node_that_a_deletion_made(
+    stores: Stores,
+) -> None:
+    old, rev = await exported(stores), stores.repos.head(ALICE).rev
+    for number in range(39):
+        await stores.delete(NOTE, f"k{number:02}")
+        new, full = await exported(stores, rev), await exported(stores)
+        assert {**old.blocks, **new.blocks}.items() >= full.blocks.items()
+
+
+async def test_a_large_export_goes_by_way_of_a_file(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = await exported(stores)
+    monkeypatch.setattr(exports, "_IN_MEMORY", 100)
+    assert await exported(stores) == small
+
+
+async def test_an_export_after_a_restart_is_the_same(tmp_path: Path) -> None:
+    async with open_stores(tmp_path) as before:
+        await before.open_repo()
+        await before.create(NOTE, {"n": 1}, "a")
+        car = await exported(before)
+    async with open_stores(tmp_path) as after:
+        assert await exported(after) == car
+
+
+async def test_a_hidden_record_is_still_part_of_the_repo(stores: Stores) -> None:
+    await stores.db.write(records.set_takedown, ALICE, f"{NOTE}/k00", "case 1")
+    car = await exported(stores)
+    assert leaves(car)[f"{NOTE}/k00"] in car.blocks
+
+
+async def test_blocks_of_all_kinds_are_found_by_cid(stores: Stores) -> None:
+    car = await exported(stores)
+    wanted = list(car.blocks)
+    archive = await stores.exports.blocks(ALICE, wanted)
+    assert read_car(archive.read()) == Car([], {cid: car.blocks[cid] for cid in car.blocks})
+    one = await stores.exports.blocks(ALICE, wanted[-1:])
+    assert read_car(one.read()).blocks == {wanted[-1]: car.blocks[wanted[-1]]}
+
+
+async def test_one_missing_block_fails_the_call(stores: Stores) -> None:
+    unknown = Cid.for_block(b"unknown")
+    with pytest.raises(BlockNotFound, match=str(unknown)):
+        await stores.exports.blocks(ALICE, [stores.repos.head(ALICE).data, unknown])
+
+
+async def test_a_proof_shows_a_record_or_its_absence(stores: Stores) -> None:
+    head = stores.repos.head(ALICE)
+    for path, present in ((f"{NOTE}/k05", True), (f"{NOTE}/k99", False), ("a.b.c/d", False)):
+        car = read_car((await stores.exports.record(ALICE, path)).read())
+        assert car.roots == [head.commit_cid]
+        commit = parse_commit(car.blocks[head.commit_cid])
+        cid = Mst.load(commit.data, car.blocks).get(path)
+        assert (cid is not None) == present
+        if cid is not None:
+            assert cbor.decode(car.blocks[cid])["n"] == 2
+        assert len(car.blocks) < len((await exported(stores)).blocks)
+
+
+async def test_an_unknown_repo_has_no_archive(stores: Stores) -> None:
+    with pytest.raises(RepoNotFound):
+        await stores.exports.repo(BOB)
+    with pytest.raises(RepoNotFound):
+        await stores.exports.record(BOB, f"{NOTE}/a")
