@@ -1,0 +1,97 @@
+"""Templates and static files, wherever `web/` is packed.
+
+In a wheel `web/` lies inside the package, in a checkout beside it. Static files are read once and
+served from memory under a name that holds their hash, so browsers may keep them for ever.
+"""
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+HASH_DIGITS: Final = 12
+
+
+class NoSuchTemplate(LookupError):
+    """There is no template of this name."""
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    """A file a browser may keep for ever: another content has another name."""
+
+    body: bytes
+    content_type: str
+
+
+def web_root() -> Traversable:
+    """Find the folder of everything a browser sees."""
+    packed = files("appliance") / "web"
+    return packed if packed.is_dir() else Path(__file__).parents[2] / "web"
+
+
+class Pages:
+    """Render pages, escaping every value, and hold the static files.
+
+    In templates, `static("style.css")` is the path of a static file below `static_path`.
+    """
+
+    def __init__(self, static_path: str, root: Traversable | None = None) -> None:
+        self._root = root or web_root()
+        self._static_path = static_path
+        self._names: dict[str, str] = {}
+        self.static_files: dict[str, StaticFile] = {}
+        self._read_static(self._root / "static", "")
+        self._environment = jinja2.Environment(
+            loader=jinja2.FunctionLoader(self._source),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["static"] = self.static_url
+
+    def render(self, name: str, context: Mapping[str, Any] | None = None, **more: Any) -> str:
+        """Render a template, as "admin/home.html". Raises NoSuchTemplate."""
+        try:
+            template = self._environment.get_template(name)
+        except jinja2.TemplateNotFound as error:
+            raise NoSuchTemplate(str(error)) from error
+        return template.render({**(context or {}), **more})
+
+    def static_url(self, name: str) -> str:
+        """Return the path under which a static file is served. Raises KeyError."""
+        return f"{self._static_path}/{self._names[name]}"
+
+    def _source(self, name: str) -> str | None:
+        parts = name.split("/")
+        if any(part in ("", ".", "..") for part in parts):
+            return None
+        entry = (self._root / "templates").joinpath(*parts)
+        return entry.read_text(encoding="utf-8") if entry.is_file() else None
+
+    def _read_static(self, folder: Traversable, prefix: str) -> None:
+        if not folder.is_dir():
+            return
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                self._read_static(entry, f"{prefix}{entry.name}/")
+                continue
+            body = entry.read_bytes()
+            stem, dot, ending = entry.name.rpartition(".")
+            digest = hashlib.sha256(body).hexdigest()[:HASH_DIGITS]
+            hashed = f"{prefix}{stem}.{digest}{dot}{ending}"
+            self._names[prefix + entry.name] = hashed
+            self.static_files[hashed] = StaticFile(body, _content_type(entry.name))
+
+
+def _content_type(name: str) -> str:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") or "javascript" in kind else kind

@@ -1,0 +1,70 @@
+"""Settings as text: the file in the data directory, and the table in the README."""
+
+import os
+import tempfile
+import textwrap
+from pathlib import Path
+
+import orjson
+
+from appliance.settings import Settings, Value, declarations, defaults
+
+
+def save(settings: Settings) -> None:
+    """Write the settings file whole and at once; a crash leaves the old one or the new one."""
+    path = settings.paths.settings_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=".hearth-", delete=False
+    ) as file:
+        file.write(as_toml(settings))
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def as_toml(settings: Settings) -> str:
+    """Write settings as TOML, each help text above its value; those unchanged as comments."""
+    unchanged = defaults(settings.network.mode, settings.paths.data)
+    lines = ["# Settings of this Hearth. Those with a # before them have their default value."]
+    group = ""
+    for each in declarations():
+        before, group = group, each.name.partition(".")[0]
+        if group != before:
+            lines += ["", f"[{group}]"]
+        value = _value(settings, each.name)
+        key = each.name.partition(".")[2]
+        mark = "#" if value == _value(unchanged, each.name) and key != "mode" else ""
+        lines += textwrap.wrap(each.help, 96, initial_indent="# ", subsequent_indent="# ")
+        lines.append(f"{mark}{key} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown() -> str:
+    """Write the table of all settings for the README."""
+    lines = ["| setting | default | public mode | dev mode | meaning |", "|---|---|---|---|---|"]
+    for each in declarations():
+        home, *others = (each.defaults[mode] for mode in ("home", "public", "dev"))
+        cells = " | ".join("" if value == home else f"`{_toml(value)}`" for value in others)
+        lines.append(f"| `{each.name}` | `{_toml(home)}` | {cells} | {each.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def _value(settings: Settings, name: str) -> Value:
+    group, _, key = name.partition(".")
+    value: Value = getattr(getattr(settings, group), key)
+    return value
+
+
+def _toml(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    # JSON texts and numbers are TOML, but for one character.
+    return orjson.dumps(value).decode().replace("\x7f", "\\u007f")
