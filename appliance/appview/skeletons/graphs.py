@@ -1,0 +1,95 @@
+"""Accounts by who follows, blocks or lists them."""
+
+from appliance.appview.skeletons.slices import Entry, Position, Slice, entries
+from appliance.base.database import Connection, Database
+
+
+def follows(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
+    """Whom an account follows, the newest follow first."""
+    rows = db.read(
+        "SELECT sort_us, target_id FROM follow WHERE actor_id = ? AND counts = 1"
+        " AND (sort_us, target_id) < (?, ?) ORDER BY sort_us DESC, target_id DESC LIMIT ?",
+        actor,
+        *before,
+        limit + 1,
+    )
+    return entries(rows, limit)
+
+
+def followers(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
+    """Who follows an account, the newest first."""
+    rows = db.read(
+        "SELECT sort_us, actor_id FROM follow WHERE target_id = ? AND counts = 1"
+        " AND (sort_us, actor_id) < (?, ?) ORDER BY sort_us DESC, actor_id DESC LIMIT ?",
+        actor,
+        *before,
+        limit + 1,
+    )
+    return entries(rows, limit)
+
+
+def known_followers(
+    db: Database, viewer: int, actor: int, before: Position, limit: int
+) -> Slice[Entry]:
+    """Those the viewer follows among an account's followers, by the viewer's newest follow."""
+    rows = db.read(
+        "SELECT w.sort_us, w.target_id FROM follow w INDEXED BY follow_by_actor"
+        " CROSS JOIN follow f ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1"
+        " WHERE w.actor_id = ? AND w.counts = 1 AND (w.sort_us, w.target_id) < (?, ?)"
+        " ORDER BY w.sort_us DESC, w.target_id DESC LIMIT ?",
+        actor,
+        viewer,
+        *before,
+        limit + 1,
+    )
+    return entries(rows, limit)
+
+
+def blocks(db: Database, viewer: int, before: Position, limit: int) -> Slice[Entry]:
+    """Whom the viewer blocks by a record of their own, the newest first."""
+    rows = db.read(
+        "SELECT sort_us, target_id FROM block WHERE actor_id = ? AND counts = 1"
+        " AND (sort_us, target_id) < (?, ?) ORDER BY sort_us DESC, target_id DESC LIMIT ?",
+        viewer,
+        *before,
+        limit + 1,
+    )
+    return entries(rows, limit)
+
+
+def suggestions(db: Database, viewer: int | None, before: Position, limit: int) -> Slice[Entry]:
+    """Accounts the viewer does not follow, by their number of followers, then by id."""
+    rows = db.read(
+        "SELECT a.followers_count, a.id FROM actor a WHERE (a.followers_count, a.id) < (?, ?)"
+        " AND a.id IS NOT ? AND a.rev IS NOT NULL AND NOT EXISTS (SELECT 1 FROM follow w"
+        " WHERE w.actor_id = ? AND w.target_id = a.id AND w.counts = 1)"
+        " ORDER BY a.followers_count DESC, a.id DESC LIMIT ?",
+        *before,
+        viewer,
+        viewer,
+        limit + 1,
+    )
+    return entries(rows, limit)
+
+
+async def followed_by_followers(db: Database, viewer: int, actor: int, limit: int) -> list[int]:
+    """Accounts that those who follow `actor` also follow, and the viewer does not; best first."""
+    return await db.scan(_also_followed, viewer, actor, limit)
+
+
+def _also_followed(conn: Connection, viewer: int, actor: int, limit: int) -> list[int]:
+    rows = conn.rows(
+        "SELECT o.target_id, count(*) AS shared"
+        " FROM (SELECT actor_id FROM follow WHERE target_id = ? AND counts = 1"
+        " ORDER BY sort_us DESC LIMIT 200) f"
+        " CROSS JOIN follow o ON o.actor_id = f.actor_id AND o.counts = 1"
+        " WHERE o.target_id NOT IN (?, ?) AND NOT EXISTS (SELECT 1 FROM follow w"
+        " WHERE w.actor_id = ? AND w.target_id = o.target_id AND w.counts = 1)"
+        " GROUP BY o.target_id ORDER BY shared DESC, o.target_id LIMIT ?",
+        actor,
+        actor,
+        viewer,
+        viewer,
+        limit,
+    )
+    return [target for target, _ in rows]

@@ -1,0 +1,67 @@
+"""What a viewer has been told, newest first."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from appliance.appview.hydrate.ids import json_list
+from appliance.appview.skeletons.slices import Position, Slice, cut, sift
+from appliance.base.database import Database
+
+
+class Notification(NamedTuple):
+    """One notification; sort_us is when it arrived."""
+
+    sort_us: int
+    id: int
+    author_id: int
+    reason: str
+    reason_subject: str | None
+    root_id: int | None
+    uri: str
+    cid: str
+    record: str
+
+
+def notifications(
+    db: Database, target: int, reasons: Sequence[str], before: Position, limit: int
+) -> Slice[Notification]:
+    """Give notifications for an account; of these reasons only, if any are named."""
+    if not reasons:
+        rows = db.read(
+            "SELECT sort_us, id, author_id, reason, reason_subject, root_id, uri, cid, record"
+            " FROM notification WHERE target_id = ? AND (sort_us, id) < (?, ?)"
+            " ORDER BY sort_us DESC, id DESC LIMIT ?",
+            target,
+            *before,
+            limit + 1,
+        )
+        return cut([Notification(*row) for row in rows], limit)
+    wanted = json_list(reasons)
+    return sift(
+        lambda start, count: db.read(
+            "SELECT sort_us, id, author_id, reason, reason_subject, root_id, uri, cid, record,"
+            " reason IN (SELECT value FROM json_each(?)) FROM notification"
+            " WHERE target_id = ? AND (sort_us, id) < (?, ?)"
+            " ORDER BY sort_us DESC, id DESC LIMIT ?",
+            wanted,
+            target,
+            *start,
+            count,
+        ),
+        lambda row: Notification(*row),
+        before,
+        limit,
+    )
+
+
+def newer_than(db: Database, target: int, since_us: int, limit: int) -> list[Notification]:
+    """Give the newest notifications that arrived after a time."""
+    rows = db.read(
+        "SELECT sort_us, id, author_id, reason, reason_subject, root_id, uri, cid, record"
+        " FROM notification WHERE target_id = ? AND sort_us > ?"
+        " ORDER BY sort_us DESC, id DESC LIMIT ?",
+        target,
+        since_us,
+        limit,
+    )
+    return [Notification(*row) for row in rows]

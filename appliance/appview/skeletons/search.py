@@ -1,0 +1,214 @@
+"""Find posts and accounts by words and conditions. Runs in the scan pool, under a deadline."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from appliance.appview.hydrate.ids import json_list
+from appliance.appview.skeletons.queries import PostQuery, prefix_match
+from appliance.appview.skeletons.slices import NEWEST, Entry, Position, Slice, entries
+from appliance.base.database import Connection, Database
+
+DEADLINE: Final = 3.0
+# Of a very common word only the newest posts are looked at.
+MOST_MATCHES: Final = 20_000
+NAME_COLUMNS: Final = ("handle", "display_name")
+ALL_COLUMNS: Final = ("handle", "display_name", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """The accounts a query names, as ids; a name that stands for nobody is 0."""
+
+    viewer: int | None
+    by_name: dict[str, int]
+
+    def ids(self, names: Iterable[str]) -> str:
+        return json_list(self.by_name.get(name, 0) for name in names)
+
+
+@dataclass(slots=True)
+class _Conditions:
+    """Conditions on a post `p`, and their values in order."""
+
+    texts: list[str]
+    values: list[Any]
+
+    def add(self, text: str, *values: Any) -> None:
+        self.texts.append(text)
+        self.values.extend(values)
+
+
+async def search_posts(
+    db: Database,
+    query: PostQuery,
+    actors: Actors,
+    sort: Literal["top", "latest"],
+    place: tuple[Position, int],
+) -> Slice[Entry]:
+    """Give the posts a query finds; place is (position, limit).
+
+    latest: newest first. top: most liked, reposted and answered first; its position is an offset.
+    Raises DeadlineExceeded.
+    """
+    where = _conditions(query, actors)
+    run = _top if sort == "top" else _latest
+    return await db.scan(run, query.match, where, *place, deadline=DEADLINE)
+
+
+def _latest(
+    conn: Connection, match: str | None, where: _Conditions, before: Position, limit: int
+) -> Slice[Entry]:
+    where.add("(p.sort_us, p.id) < (?, ?)", *before)
+    source, values = _source(match)
+    rows = conn.execute(
+        f"SELECT p.sort_us, p.id FROM {source} WHERE {' AND '.join(where.texts)}"  # noqa: S608
+        " ORDER BY p.sort_us DESC, p.id DESC LIMIT ?",
+        (*values, *where.values, limit + 1),
+    ).fetchall()
+    return entries(rows, limit)
+
+
+def _top(
+    conn: Connection, match: str | None, where: _Conditions, before: Position, limit: int
+) -> Slice[Entry]:
+    offset = 0 if before == NEWEST else before.sort_us
+    source, values = _source(match)
+    rows = conn.execute(
+        f"SELECT p.sort_us, p.id FROM {source}"  # noqa: S608
+        f" CROSS JOIN subject s ON s.id = p.id WHERE {' AND '.join(where.texts)}"
+        " ORDER BY s.like_count + 2 * s.repost_count + 2 * s.quote_count + s.reply_count DESC,"
+        " p.sort_us DESC, p.id DESC LIMIT ? OFFSET ?",
+        (*values, *where.values, limit + 1, offset),
+    ).fetchall()
+    found = entries(rows, limit)
+    return found if found.after is None else Slice(found.rows, Position(offset + limit, 0))
+
+
+def _source(match: str | None) -> tuple[str, tuple[Any, ...]]:
+    if match is None:
+        return "post p", ()
+    return (
+        "(SELECT rowid AS id FROM post_text WHERE post_text MATCH ? ORDER BY rowid DESC LIMIT ?) t"
+        " CROSS JOIN post p ON p.id = t.id",
+        (match, MOST_MATCHES),
+    )
+
+
+# Field of PostQuery, and how a post that has one of its values is found.
+_TAG = (
+    "SELECT 1 FROM post_tag x WHERE x.post_id = p.id AND x.tag IN (SELECT value FROM json_each(?))"
+)
+_DOMAIN = (
+    "SELECT 1 FROM post_link x WHERE x.post_id = p.id"
+    " AND x.domain IN (SELECT value FROM json_each(?))"
+)
+_URL = (
+    "SELECT 1 FROM post_link x WHERE x.post_id = p.id AND x.uri IN (SELECT value FROM json_each(?))"
+)
+_EMBEDDED = (
+    "SELECT 1 FROM subject x WHERE x.id = p.quote_id AND x.uri IN (SELECT value FROM json_each(?))"
+)
+_LANG = "SELECT 1 FROM json_each(?) l WHERE instr(lower(p.langs), ' ' || l.value || ' ') > 0"
+_MENTION = (
+    "SELECT 1 FROM post_mention x WHERE x.post_id = p.id"
+    " AND x.target_id IN (SELECT value FROM json_each(?))"
+)
+
+
+def _conditions(query: PostQuery, actors: Actors) -> _Conditions:
+    where = _Conditions(["p.takedown = 0"], [])
+    for tag in query.tags:
+        where.add(f"EXISTS ({_TAG})", json_list([tag.casefold()]))
+    for positive, negative, test, key in (
+        ([], query.without_tags, _TAG, str.casefold),
+        (query.domains, query.without_domains, _DOMAIN, _domain),
+        (query.urls, query.without_urls, _URL, str),
+        (query.embedded, query.without_embedded, _EMBEDDED, str),
+        (query.langs, query.without_langs, _LANG, str.lower),
+    ):
+        if positive:
+            where.add(f"EXISTS ({test})", json_list(key(value) for value in positive))
+        if negative:
+            where.add(f"NOT EXISTS ({test})", json_list(key(value) for value in negative))
+    _add_actors(where, query, actors)
+    _add_shape(where, query)
+    return where
+
+
+def _domain(text: str) -> str:
+    return text.lower().removeprefix("www.")
+
+
+def _add_actors(where: _Conditions, query: PostQuery, actors: Actors) -> None:
+    if query.authors:
+        where.add("p.actor_id IN (SELECT value FROM json_each(?))", actors.ids(query.authors))
+    if query.without_authors:
+        ids = actors.ids(query.without_authors)
+        where.add("p.actor_id NOT IN (SELECT value FROM json_each(?))", ids)
+    if query.mentions:
+        where.add(f"EXISTS ({_MENTION})", actors.ids(query.mentions))
+    if query.without_mentions:
+        where.add(f"NOT EXISTS ({_MENTION})", actors.ids(query.without_mentions))
+    if query.is_followed:
+        where.add(
+            "EXISTS (SELECT 1 FROM follow w WHERE w.actor_id = ? AND w.target_id = p.actor_id"
+            " AND w.counts = 1)",
+            actors.viewer,
+        )
+
+
+def _add_shape(where: _Conditions, query: PostQuery) -> None:
+    if query.since_us is not None:
+        where.add("p.sort_us >= ?", query.since_us)
+    if query.until_us is not None:
+        where.add("p.sort_us < ?", query.until_us)
+    if query.has_media:
+        where.add("p.has_media = 1")
+    if query.has_video:
+        where.add("p.has_video = 1")
+    if query.is_reply is not None:
+        where.add("p.parent_id IS NOT NULL" if query.is_reply else "p.parent_id IS NULL")
+    for column, uri in (("p.parent_id", query.parent), ("p.root_id", query.root)):
+        if uri is not None:
+            where.add(f"{column} = (SELECT id FROM subject WHERE uri = ?)", uri)  # noqa: S608
+
+
+async def search_actors(
+    db: Database, text: str, viewer: int | None, before: Position, limit: int
+) -> Slice[Entry]:
+    """Give accounts by handle, name and description; a position is an offset."""
+    match = prefix_match(text, ALL_COLUMNS)
+    if match is None:
+        return Slice([], None)
+    return await db.scan(_ranked, match, text, viewer, before, limit, deadline=DEADLINE)
+
+
+async def typeahead(db: Database, text: str, viewer: int | None, limit: int) -> list[int]:
+    """Give accounts whose handle or name goes on from what is typed."""
+    match = prefix_match(text, NAME_COLUMNS)
+    if match is None:
+        return []
+    found = await db.scan(_ranked, match, text, viewer, NEWEST, limit, deadline=DEADLINE)
+    return [entry.id for entry in found.rows]
+
+
+def _ranked(
+    conn: Connection, match: str, text: str, viewer: int | None, before: Position, limit: int
+) -> Slice[Entry]:
+    """Exact handle first, then those the viewer follows, then by how well the names match."""
+    offset = 0 if before == NEWEST else before.sort_us
+    rows = conn.rows(
+        "SELECT 0, a.id FROM actor_text t CROSS JOIN actor a ON a.id = t.rowid"
+        " WHERE actor_text MATCH ? AND a.status IS NULL AND a.takedown = 0"
+        " ORDER BY a.handle = ? DESC, EXISTS (SELECT 1 FROM follow w WHERE w.actor_id = ?"
+        " AND w.target_id = a.id AND w.counts = 1) DESC, bm25(actor_text, 10.0, 8.0, 1.0),"
+        " a.followers_count DESC, a.id LIMIT ? OFFSET ?",
+        match,
+        text.strip().removeprefix("@").lower(),
+        viewer,
+        limit + 1,
+        offset,
+    )
+    found = entries(rows, limit)
+    return found if found.after is None else Slice(found.rows, Position(offset + limit, 0))
