@@ -7,7 +7,7 @@ from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.syntax import Did
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.pds.secret_files import read_or_create
+from appliance.base.secret_files import read_or_create
 
 _CACHED_KEYS = 1024
 _OF_ACCOUNT = "SELECT curve, private FROM signing_key WHERE did = ? AND in_use = 1"

@@ -13,12 +13,7 @@ def read_or_create(path: Path, make: Callable[[], str]) -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = make()
     # Written aside and linked: a crash leaves no half-written key, a rival's key is kept.
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    aside = _write_aside(path, secret)
     try:
         path.hardlink_to(aside)
     except FileExistsError:
@@ -26,3 +21,19 @@ def read_or_create(path: Path, make: Callable[[], str]) -> str:
     finally:
         aside.unlink()
     return secret
+
+
+def replace_secret(path: Path, secret: str) -> None:
+    """Set a one-line secret to this value, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_aside(path, secret).replace(path)
+
+
+def _write_aside(path: Path, secret: str) -> Path:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{secret}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return aside
