@@ -109,7 +109,8 @@ class RepoStore:
 
     async def tree(self, did: Did) -> Repo:
         """Give a repo as a value, as of its newest commit. Raises RepoNotFound, RootMismatch."""
-        return self._trees.find(self.head(did)) or await self._db.write(self._load, did)
+        repo = self._trees.find(self.head(did))
+        return await self._db.write(self._load, did) if repo is None else repo
 
     def tree_at(self, conn: Connection, head: Head) -> Mst:
         """Give the tree of a head read in this scan, made again if memory does not have it.

@@ -240,15 +240,15 @@ async def test_uploading_again_renews_the_type_only_while_no_record_refers_to_it
 
 async def test_blobs_are_listed_by_cid_in_pages_and_since_a_rev(stores: Stores) -> None:
     found = [await stores.upload(bytes([n])) for n in range(5)]
+    revs = []
     for number, blob in enumerate(found):
         await stores.create(NOTE, note_with(blob), f"k{number}")
-        if number == 2:
-            middle = stores.repos.head(ALICE).rev
+        revs.append(stores.repos.head(ALICE).rev)
     everything = sorted(blob.cid for blob in found)
     assert await stores.blobs.page(ALICE, 10) == everything
     assert await stores.blobs.page(ALICE, 2, everything[1]) == everything[2:4]
     late = sorted(blob.cid for blob in found[3:])
-    assert await stores.blobs.page(ALICE, 10, since=middle) == late
+    assert await stores.blobs.page(ALICE, 10, since=revs[2]) == late
     assert (await stores.blobs.counts(ALICE)) == blobs.BlobCounts(5, 5)
 
 

@@ -153,14 +153,14 @@ async def test_a_hash_collision_of_subjects_replaces_nothing(stores: Stores) -> 
     assert other.row is not None
     forged = records.RecordRow(other.path, other.row.cid, other.row.block, write.row.subject)
 
-    def same(row: records.RecordRow) -> list[str]:
-        return stores.db._reader and records.with_subject(stores.db._reader, 1, row)
+    async def same(row: records.RecordRow) -> list[str]:
+        return await stores.db.scan(records.with_subject, 1, row)
 
-    assert same(write.row) == []
-    assert same(forged) == []
+    assert await same(write.row) == []
+    assert await same(forged) == []
     again = stores.prepare.create(ALICE, LIKE, None, like("at://did:web:a.com/x.y.z/1"), None)
     assert again.row is not None
-    assert same(again.row) == [write.path]
+    assert await same(again.row) == [write.path]
 
 
 async def test_every_inline_statement_uses_an_index(stores: Stores) -> None:

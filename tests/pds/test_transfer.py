@@ -1,0 +1,321 @@
+"""Taking a repository in: everything is checked, and only the difference is written."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.atproto import cbor, data
+from appliance.atproto.car import Car, InvalidCar, read_car, write_car
+from appliance.atproto.cid import Cid
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.data import BlobRef
+from appliance.atproto.identity.resolver import IdentityResolver
+from appliance.atproto.repo.commit import parse_commit, sign_commit
+from appliance.atproto.repo.mst import Mst
+from appliance.atproto.syntax import Did, RecordKey
+from appliance.atproto.tid import Tid
+from appliance.firehose.events import SyncEvent
+from appliance.pds.blobs import BlobCounts, MissingBlob
+from appliance.pds.repos import RepoStore
+from appliance.pds.transfer import InvalidImport, RepoImporter
+from tests.support.pds_stores import (
+    ALICE,
+    BOB,
+    LIKE,
+    NOTE,
+    POST,
+    Stores,
+    like,
+    note_with,
+    open_stores,
+    picture,
+    pieces,
+    post,
+)
+
+LONG_AGO = Tid.from_us(1_700_000_000_000_000)
+BLOB = BlobRef(Cid.for_blob(b"elsewhere"), "image/png", 9)
+
+
+@dataclass
+class Answer:
+    """An answer of the directory."""
+
+    body: bytes
+    status: int = 200
+
+
+@dataclass
+class Directory:
+    """A directory that knows which key signs for whom."""
+
+    keys: dict[Did, PrivateKey] = field(default_factory=dict)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: str = "",
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        max_bytes: int = 0,
+        timeout: float = 0,  # noqa: ASYNC109
+    ) -> Answer:
+        assert (method, params, headers, body) == ("GET", (), headers, None)
+        did = Did((url + path).rpartition("/")[2])
+        if did not in self.keys:
+            return Answer(b"{}", 404)
+        document = {
+            "id": str(did),
+            "verificationMethod": [
+                {
+                    "id": f"{did}#atproto",
+                    "type": "Multikey",
+                    "controller": str(did),
+                    "publicKeyMultibase": self.keys[did].public.multikey,
+                }
+            ],
+        }
+        return Answer(json.dumps(document).encode())
+
+
+@dataclass
+class House:
+    """A PDS that takes repositories in, and the directory it asks."""
+
+    stores: Stores
+    imports: RepoImporter
+    directory: Directory
+    old_key: PrivateKey
+
+    async def take(self, archive: bytes, *, active: bool = False) -> None:
+        await self.imports.take(ALICE, pieces(archive), active=active)
+
+    def paths(self) -> list[str]:
+        found = []
+        for collection in self.stores.records.collections(ALICE):
+            page = self.stores.records.page(ALICE, collection, 100, None, True)
+            found += [record.uri.removeprefix(f"at://{ALICE}/") for record in page]
+        return sorted(found)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_stores(tmp_path) as stores:
+        await stores.open_repo()
+        old_key = PrivateKey.generate()
+        directory = Directory({ALICE: old_key})
+        resolver = IdentityResolver(directory, "http://plc.example", stores.clock.now)
+        imports = RepoImporter(stores.db, stores.blobs, resolver, stores.clock)
+        yield House(stores, imports, directory, old_key)
+
+
+def repository(
+    key: PrivateKey,
+    found: dict[str, Any],
+    did: Did = ALICE,
+    rev: Tid = LONG_AGO,
+) -> bytes:
+    """Make the archive of a repository as another PDS would."""
+    blocks = {path: cbor.encode(value) for path, value in found.items()}
+    leaves = [(path, Cid.for_block(blocks[path])) for path in sorted(blocks)]
+    tree = Mst.build(leaves)
+    commit = sign_commit(did, rev, tree.root, key)
+    parts = {commit.cid: commit.block, **dict(tree.walk())}
+    parts |= {cid: blocks[path] for path, cid in leaves}
+    return write_car(commit.cid, parts.items())
+
+
+def notes(number: int) -> dict[str, Any]:
+    return {f"{NOTE}/k{n:03}": {"$type": str(NOTE), "n": n} for n in range(number)}
+
+
+async def test_an_imported_repo_has_the_records_and_the_commit_of_the_archive(
+    house: House,
+) -> None:
+    archive = repository(house.old_key, {**notes(30), f"{POST}/3aaaaaaaaaa22": post()})
+    await house.take(archive)
+    car = read_car(archive)
+    head = house.stores.repos.head(ALICE)
+    commit = parse_commit(car.blocks[car.roots[0]])
+    assert (head.commit_cid, head.rev, head.data) == (commit.cid, commit.rev, commit.data)
+    assert len(house.paths()) == 31
+    with await house.stores.exports.repo(ALICE) as exported:
+        assert read_car(exported.read()) == Car(car.roots, car.blocks)
+
+
+async def test_nothing_is_announced_for_an_account_that_is_not_active(house: House) -> None:
+    events = house.stores.events()
+    await house.take(repository(house.old_key, notes(3)))
+    assert house.stores.events() == events
+
+
+async def test_the_next_commit_follows_the_imported_one(house: House) -> None:
+    await house.take(repository(house.old_key, notes(3)))
+    head = house.stores.repos.head(ALICE)
+    await house.stores.create(NOTE, {}, "new")
+    event = house.stores.last_commit_event()
+    assert (event.since, event.prev_data) == (head.rev, head.data)
+    assert event.rev > head.rev
+
+
+async def test_importing_again_applies_the_difference(house: House) -> None:
+    await house.take(repository(house.old_key, notes(20)))
+    changed = {**notes(10), f"{NOTE}/k003": {"$type": str(NOTE), "n": "changed"}}
+    await house.take(repository(house.old_key, changed, rev=Tid.from_us(1_700_000_000_000_001)))
+    assert house.paths() == sorted(changed)
+    assert house.stores.records.get(ALICE, NOTE, RecordKey("k003")).value["n"] == "changed"
+    again = repository(house.old_key, changed, rev=Tid.from_us(1_700_000_000_000_001))
+    await house.take(again)
+    assert house.paths() == sorted(changed)
+
+
+async def test_blobs_of_imported_records_are_expected_until_they_come(house: House) -> None:
+    path = f"{POST}/3aaaaaaaaaa22"
+    with_picture = data.from_json(picture(BLOB))
+    await house.take(repository(house.old_key, {path: with_picture}))
+    blobs = house.stores.blobs
+    assert await blobs.counts(ALICE) == BlobCounts(1, 0)
+    (missing,) = await blobs.missing(ALICE, 10)
+    assert missing == MissingBlob(BLOB.cid, missing.record)
+    assert missing.record == f"at://{ALICE}/{path}"
+    assert await blobs.missing(ALICE, 10, BLOB.cid) == []
+    await house.stores.upload(b"elsewhere", "image/png")
+    assert await blobs.missing(ALICE, 10) == []
+    assert blobs.find(ALICE, BLOB.cid).size == 9
+
+
+async def test_blobs_that_no_imported_record_needs_go(house: House) -> None:
+    blob = await house.stores.upload()
+    await house.stores.create(NOTE, note_with(blob), "a")
+    await house.take(repository(house.old_key, notes(1)))
+    assert not house.stores.has_file(blob.cid)
+
+
+async def test_imported_likes_are_known_by_their_subject(house: House) -> None:
+    path = f"{LIKE}/3aaaaaaaaaa22"
+    await house.take(repository(house.old_key, {path: like()}))
+    new = house.stores.prepare.create_replacing(ALICE, LIKE, None, like(), None)
+    await house.stores.repos.write(ALICE, [new])
+    assert house.paths() == [new.path]
+
+
+async def test_the_repo_of_an_active_account_only_goes_forward(house: House) -> None:
+    with pytest.raises(InvalidImport, match="newer"):
+        await house.take(repository(house.old_key, notes(3)), active=True)
+    late = Tid.from_us(house.stores.clock.us + 10)
+    await house.take(repository(house.old_key, notes(3), rev=late), active=True)
+    event = house.stores.events()[-1]
+    assert isinstance(event, SyncEvent)
+    assert event.rev == late
+
+
+def without(archive: bytes, is_unwanted: Callable[[Car, Cid], bool]) -> bytes:
+    car = read_car(archive)
+    kept = [(cid, block) for cid, block in car.blocks.items() if not is_unwanted(car, cid)]
+    return write_car(car.roots[0], kept)
+
+
+def is_node(car: Car, cid: Cid) -> bool:
+    commit = parse_commit(car.blocks[car.roots[0]])
+    nodes = [node for node, _ in Mst.load(commit.data, car.blocks).walk()]
+    return cid == nodes[-1]
+
+
+def is_record(car: Car, cid: Cid) -> bool:
+    return cid == list(car.blocks)[-1]
+
+
+def is_commit(car: Car, cid: Cid) -> bool:
+    return cid == car.roots[0]
+
+
+@pytest.mark.parametrize("is_unwanted", [is_node, is_record, is_commit])
+async def test_an_archive_with_a_hole_is_refused(
+    house: House, is_unwanted: Callable[[Car, Cid], bool]
+) -> None:
+    await refused(house, without(repository(house.old_key, notes(30)), is_unwanted))
+
+
+async def test_the_repository_of_somebody_else_is_refused(house: House) -> None:
+    house.directory.keys[BOB] = house.old_key
+    await refused(house, repository(house.old_key, notes(3), BOB), "not of")
+
+
+async def test_a_commit_signed_by_another_key_is_refused(house: House) -> None:
+    await refused(house, repository(PrivateKey.generate(), notes(3)), "signed")
+
+
+async def test_what_is_no_archive_is_refused(house: House) -> None:
+    archive = repository(house.old_key, notes(3))
+    for broken in (b"", b"text", archive[:-1], archive[:70], b"\xff" * 100):
+        with pytest.raises(InvalidCar):
+            await house.take(broken)
+    flipped = bytearray(archive)
+    flipped[-3] ^= 1
+    with pytest.raises(InvalidCar, match="hash"):
+        await house.take(bytes(flipped))
+
+
+async def test_an_archive_with_two_roots_or_none_is_refused(house: House) -> None:
+    car = read_car(repository(house.old_key, notes(3)))
+    await refused(house, write_car(None, car.blocks.items()), "root")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"no-collection": {}},
+        {"com.example.note/..": {}},
+        {"com.example.note/a/b": {}},
+        {"note/a": {}},
+        {"com.example.note/a": [1, 2]},
+        {"com.example.note/a": "text"},
+    ],
+)
+async def test_records_that_can_not_be_kept_are_refused(
+    house: House, found: dict[str, Any]
+) -> None:
+    await refused(house, repository(house.old_key, found))
+
+
+async def test_a_tree_that_is_not_canonical_is_refused(house: House) -> None:
+    block = cbor.encode({"$type": str(NOTE)})
+    cid = Cid.for_block(block)
+    entries = [{"p": 0, "k": f"{NOTE}/{key}".encode(), "v": cid, "t": None} for key in ("b", "a")]
+    node = cbor.encode({"l": None, "e": entries})
+    root = Cid.for_block(node)
+    commit = sign_commit(ALICE, Tid.from_us(1), root, house.old_key)
+    parts = [(commit.cid, commit.block), (root, node), (cid, block)]
+    await refused(house, write_car(commit.cid, parts))
+
+
+async def test_blocks_nobody_refers_to_are_not_kept(house: House) -> None:
+    car = read_car(repository(house.old_key, notes(3)))
+    extra = cbor.encode({"stray": True})
+    parts = {**car.blocks, Cid.for_block(extra): extra}
+    await house.take(write_car(car.roots[0], parts.items()))
+    with await house.stores.exports.repo(ALICE) as exported:
+        assert read_car(exported.read()).blocks == car.blocks
+
+
+async def test_an_import_outlives_a_restart_of_the_store(house: House) -> None:
+    await house.take(repository(house.old_key, notes(100)))
+    stores = house.stores
+    fresh = RepoStore(stores.db, stores.blobs, stores.keys, stores.clock)
+    repo = await fresh.tree(ALICE)
+    assert repo.tree.root == stores.repos.head(ALICE).data
+
+
+async def refused(house: House, archive: bytes, reason: str | None = None) -> None:
+    head, paths = house.stores.repos.head(ALICE), house.paths()
+    with pytest.raises(InvalidImport, match=reason):
+        await house.take(archive)
+    assert house.stores.repos.head(ALICE) == head
+    assert house.paths() == paths
