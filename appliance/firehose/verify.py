@@ -69,6 +69,11 @@ def verify_sync(
     return RepoState(commit.rev, commit.data)
 
 
+def root_of(event: SyncEvent) -> Cid:
+    """Give the CID of the commit a verified #sync tells of."""
+    return read_car(event.blocks).roots[0]
+
+
 def chains(event: CommitEvent, before: RepoState | None) -> bool:
     """Tell whether a #commit follows directly on a known state; True when none is known."""
     return before is None or (event.since == before.rev and event.prev_data == before.data)

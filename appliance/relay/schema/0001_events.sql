@@ -11,3 +11,6 @@ CREATE TABLE event (
     -- The whole frame as subscribers get it, its seq included.
     frame BLOB NOT NULL
 ) STRICT;
+
+-- An account that is deleted takes its events with it.
+CREATE INDEX event_by_did ON event (did);

@@ -1,1 +1,1 @@
-"""xrpc."""
+"""The relay's XRPC methods, one file per namespace."""

@@ -1,0 +1,164 @@
+"""The accounts seen on the stream: their host, their status, where their repo stands."""
+
+from dataclasses import dataclass
+
+from appliance.atproto.cid import Cid
+from appliance.atproto.syntax import Did
+from appliance.atproto.tid import Tid
+from appliance.base.connection import Connection, Row
+from appliance.base.database import Database
+from appliance.firehose.verify import RepoState
+from appliance.relay.hosts import count_account
+
+_COLUMNS = "id, did, host_id, active, status, local_status, rev, head, data"
+
+
+class RepoNotFound(LookupError):
+    """The relay knows no such account, or no commit of it."""
+
+    xrpc_name = "RepoNotFound"
+
+
+class RepoTakendown(PermissionError):
+    """The account was taken down."""
+
+    xrpc_name = "RepoTakendown"
+
+
+class RepoSuspended(PermissionError):
+    """The account is suspended."""
+
+    xrpc_name = "RepoSuspended"
+
+
+class RepoDeactivated(PermissionError):
+    """The account is not active."""
+
+    xrpc_name = "RepoDeactivated"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as stored; `state` and `head` are None before its first commit."""
+
+    id: int
+    did: Did
+    host_id: int
+    upstream_active: bool
+    upstream_status: str | None
+    local_status: str | None
+    state: RepoState | None
+    head: Cid | None
+
+    @property
+    def active(self) -> bool:
+        """Whether its events pass: its host and we both say so."""
+        return self.local_status is None and self.upstream_active
+
+    @property
+    def status(self) -> str | None:
+        """Why it is not active; ours wins over its host's. None while it is active."""
+        if self.local_status is not None:
+            return self.local_status
+        return None if self.upstream_active else self.upstream_status or "deactivated"
+
+    def require_active(self) -> None:
+        """Raises RepoTakendown, RepoSuspended, RepoDeactivated."""
+        if self.active:
+            return
+        kind = {"takendown": RepoTakendown, "suspended": RepoSuspended}.get(
+            self.status or "", RepoDeactivated
+        )
+        raise kind(f"{self.did} is {self.status}")
+
+
+class AccountStore:
+    """The accounts, for reading inline; they are written inside ingest's transactions."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def find(self, did: Did) -> Account:
+        """Raises RepoNotFound."""
+        row = self._db.read_one(f"SELECT {_COLUMNS} FROM account WHERE did = ?", did)  # noqa: S608
+        if row is None:
+            raise RepoNotFound(f"the relay does not know {did}")
+        return _account(row)
+
+    def page(self, after: int, limit: int) -> list[Account]:
+        """List accounts behind an id, oldest first."""
+        rows = self._db.read(
+            f"SELECT {_COLUMNS} FROM account WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
+            after,
+            limit,
+        )
+        return [_account(row) for row in rows]
+
+    async def count(self) -> int:
+        return await self._db.scan(_count)
+
+    async def set_upstream(self, did: Did, active: bool, status: str | None) -> None:
+        """Note what an account's host says when it is asked."""
+        await self._db.write(_set_upstream_of, did, active, status)
+
+
+def load(conn: Connection, did: Did) -> Account | None:
+    row = conn.row(f"SELECT {_COLUMNS} FROM account WHERE did = ?", did)  # noqa: S608
+    return None if row is None else _account(row)
+
+
+def insert(conn: Connection, did: Did, host_id: int) -> Account:
+    """Begin to know an account."""
+    conn.execute("INSERT INTO account (did, host_id) VALUES (?, ?)", (did, host_id))
+    count_account(conn, host_id, 1)
+    return Account(conn.last_insert_rowid(), did, host_id, True, None, None, None, None)
+
+
+def move(conn: Connection, account: Account, host_id: int) -> None:
+    """Note that an account lives on another host now."""
+    conn.execute("UPDATE account SET host_id = ? WHERE id = ?", (host_id, account.id))
+    if account.upstream_status != "deleted":
+        count_account(conn, account.host_id, -1)
+        count_account(conn, host_id, 1)
+
+
+def save_state(conn: Connection, account: Account, state: RepoState, head: Cid) -> None:
+    """Note an account's newest verified commit."""
+    conn.execute(
+        "UPDATE account SET rev = ?, head = ?, data = ? WHERE id = ?",
+        (state.rev, head, state.data, account.id),
+    )
+
+
+def set_upstream(conn: Connection, account: Account, active: bool, status: str | None) -> None:
+    """Note what an account's host says; a deleted one no longer counts as the host's."""
+    conn.execute(
+        "UPDATE account SET active = ?, status = ? WHERE id = ?", (active, status, account.id)
+    )
+    was_gone, is_gone = account.upstream_status == "deleted", status == "deleted"
+    if was_gone != is_gone:
+        count_account(conn, account.host_id, -1 if is_gone else 1)
+
+
+def _set_upstream_of(conn: Connection, did: Did, active: bool, status: str | None) -> None:
+    account = load(conn, did)
+    if account is not None:
+        set_upstream(conn, account, active, status)
+
+
+def _count(conn: Connection) -> int:
+    return int(conn.value("SELECT count(*) FROM account"))
+
+
+def _account(row: Row) -> Account:
+    account_id, did, host_id, active, status, local_status, rev, head, data = row
+    return Account(
+        id=account_id,
+        did=Did.unchecked(did),
+        host_id=host_id,
+        upstream_active=bool(active),
+        upstream_status=status,
+        local_status=local_status,
+        state=None if rev is None else RepoState(Tid.unchecked(rev), Cid(data)),
+        head=None if head is None else Cid(head),
+    )

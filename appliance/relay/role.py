@@ -1,0 +1,108 @@
+"""The relay: its parts, built once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+from appliance.atproto.identity.resolver import IdentityResolver
+from appliance.atproto.lexicon.validate import Validator
+from appliance.base.clock import Clock
+from appliance.base.database import Database
+from appliance.base.http import HttpClient
+from appliance.base.workers import Workers
+from appliance.firehose.event_log import EventLog
+from appliance.relay import policy
+from appliance.relay.accounts import AccountStore
+from appliance.relay.crawler import Crawler
+from appliance.relay.hosts import HostStore
+from appliance.relay.ingest import Ingest
+from appliance.relay.policy import Policy
+from appliance.settings import Settings
+
+KEPT_US = 72 * 3600 * 1_000_000
+KEPT_BYTES = 1 << 30
+PRUNE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Relay:
+    """What the relay's methods work with."""
+
+    log: EventLog
+    hosts: HostStore
+    accounts: AccountStore
+    crawler: Crawler
+    ingest: Ingest
+    policy: Policy
+    workers: Workers
+    clock: Clock
+    validator: Validator
+
+    async def counts(self) -> Mapping[str, Any]:
+        """Count what an operator would like to know."""
+        return {
+            "hosts": len(self.hosts.active()),
+            "connected": self.crawler.connected(),
+            "accounts": await self.accounts.count(),
+            "seq": self.log.head(),
+            "floor": self.log.floor(),
+            "events": dict(self.ingest.counts),
+        }
+
+
+@asynccontextmanager
+async def open_relay(
+    settings: Settings,
+    http: HttpClient,
+    workers: Workers,
+    clock: Clock,
+    validator: Validator,
+) -> AsyncIterator[Relay]:
+    """Open the relay's database and begin to follow the hosts of the settings and the known ones.
+
+    The first host is the PDS beside it, reached over its socket.
+    """
+    schema = files("appliance.relay") / "schema"
+    path = settings.paths.database("relay")
+    async with await Database.open(path, schema, synchronous="NORMAL") as db:
+        home = policy.configured(settings.pds.url)
+        homes = {home.hostname: settings.paths.address("pds")}
+        hosts, accounts = HostStore(db, clock), AccountStore(db)
+        for named in [home, *map(policy.configured, settings.relay.crawl)]:
+            await hosts.configure(named.hostname, named.url)
+        resolver = IdentityResolver(
+            http,
+            settings.pds.plc_url or settings.paths.address("directory"),
+            clock.now,
+            settings.network.handle_domains,
+            (*homes.values(), *settings.relay.crawl),
+        )
+        ingest = Ingest(db, accounts, resolver, http, clock)
+        crawler = Crawler(http, workers, hosts, ingest, homes)
+        log = EventLog(db)
+        crawler.start()
+        workers.start("relay prunes its log", partial(_prune, log, clock))
+        try:
+            yield Relay(
+                log=log,
+                hosts=hosts,
+                accounts=accounts,
+                crawler=crawler,
+                ingest=ingest,
+                policy=Policy(settings.dev.allow_loopback),
+                workers=workers,
+                clock=clock,
+                validator=validator,
+            )
+        finally:
+            log.close()
+
+
+async def _prune(log: EventLog, clock: Clock) -> None:
+    while True:
+        await log.prune(clock.now_us() - KEPT_US, KEPT_BYTES)
+        await asyncio.sleep(PRUNE_SECONDS)

@@ -1,0 +1,13 @@
+"""internal.hearth.upkeep.*: what the relay reports of itself."""
+
+from appliance.atproto.syntax import Json
+from appliance.atproto.xrpc.methods import MethodTable
+from appliance.relay.role import Relay
+from appliance.upkeep.status import report
+
+methods: MethodTable[Relay] = MethodTable()
+
+
+@methods.query("internal.hearth.upkeep.getStatus")
+async def get_status(relay: Relay) -> Json:
+    return report("relay", relay.workers.status(), await relay.counts())
