@@ -1,0 +1,178 @@
+"""The command line: `hearth run | try | account | checkup`."""
+
+import argparse
+import asyncio
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from appliance.settings import InvalidSettings, Paths
+
+EPILOG: Final = """\
+examples:
+  hearth try                              a whole network on this computer, for a first look
+  hearth run --data /var/lib/hearth       what a service manager starts
+  hearth account create ann.smith.home    a new member; prints a password for her
+  hearth account invite --uses 5          a code that lets five people join
+  hearth checkup                          what is well, what is not, and what to do about it
+"""
+TRY: Final = """\
+Run a whole network (PDS, relay, AppView, did:plc directory, panel) on this computer only, in
+development mode: handles end in .test, addresses are http://localhost. It prints a link to begin
+with, keeps everything in ./hearth-data, and stops with Ctrl-C."""
+ACCOUNT: Final = """\
+Look after the members of a running network. What these commands do, the panel does too."""
+CHECKUP: Final = """\
+Look everything over: the data folder, the clock, every database, every part of the running
+network. Ends with status 0 when all is well, 1 when something is wrong."""
+MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="hearth",
+        description="A social network of your own, on the AT Protocol.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="run the network", description="Run the network."))
+    _add_try(commands.add_parser("try", help="run it on this computer only", description=TRY))
+    account = commands.add_parser("account", help="look after members", description=ACCOUNT)
+    _add_account(account)
+    checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
+    _add_data(checkup)
+    return top
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", default="hearth-data", metavar="DIR", help="the data folder (%(default)s)"
+    )
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    _add_data(command)
+    command.add_argument(
+        "--json-logs", action="store_true", help="write the log as JSON, a line each"
+    )
+
+
+def _add_try(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--data", metavar="DIR", help="keep everything here (./hearth-data)")
+    where.add_argument("--temp", action="store_true", help="keep nothing: a folder removed at exit")
+    add("--port", type=int, metavar="N", help="the PDS's port, the others follow; 0: free ones")
+    add("--plc", metavar="URL", help="use this did:plc directory instead of the one inside")
+    add("--crawl", metavar="URL", action="append", default=[], help="a PDS the relay follows")
+    add("--invites", action="store_true", help="ask for an invite code at sign-up")
+    add("--limits", action="store_true", help="limit the rate of requests, as in service")
+    add("--smtp", metavar="URL", help="send mail through this server")
+    add("--appview", metavar="URL", help="pass app.bsky.* on to this AppView")
+    add("--appview-did", metavar="DID", help="the DID of that AppView")
+    add(
+        "--handle-domain",
+        metavar=".NAME",
+        action="append",
+        help="what handles end in (.test); may be given again",
+    )
+    add("--admin-password", metavar="X", help="the password of the operator's API")
+    add("--json", action="store_true", help="print one line of JSON when everything answers")
+
+
+def _add_account(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, help_text: str, *, account: bool = True) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        if account:
+            action.add_argument("account", help="a handle or a DID")
+        _add_data(action)
+        return action
+
+    create = add("create", "open an account", account=False)
+    create.add_argument("handle", help="such as ann.smith.home")
+    create.add_argument("--email", help="an address, if there is one")
+    create.add_argument("--password", help="one of your choice; else one is made and printed")
+    add("list", "list every account with its state", account=False)
+    invite = add("invite", "make an invite code", account=False)
+    invite.add_argument("--uses", type=int, default=1, help="how many may join with it (1)")
+    reset = add("reset-password", "give an account a new password and end its sessions")
+    reset.add_argument("--password", help="one of your choice; else one is made and printed")
+    takedown = add("takedown", "hide an account and all it wrote")
+    takedown.add_argument("--undo", action="store_true", help="show it again")
+    add("delete", "delete an account for good")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; exits."""
+    args = parser().parse_args(argv)
+    try:
+        sys.exit(_COMMANDS[args.command](args))
+    except InvalidSettings as problem:
+        _fail(f"a setting cannot be used: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(text: str) -> None:
+    sys.stderr.write(f"hearth: {text}\n")
+    sys.exit(1)
+
+
+# What a command needs is imported when it is given: `--help` and `account` start at once.
+
+
+def _run(args: argparse.Namespace) -> int:
+    from appliance import service
+
+    return service.run(Paths.of(args.data), args.json_logs)
+
+
+def _try(args: argparse.Namespace) -> int:
+    if bool(args.appview) != bool(args.appview_did):
+        _fail("--appview and --appview-did go together")
+    from appliance import trial
+
+    return trial.run(args)
+
+
+def _account(args: argparse.Namespace) -> int:
+    from appliance import operator
+
+    actions = {
+        "create": operator.create,
+        "list": operator.show_all,
+        "invite": operator.invite,
+        "reset-password": operator.reset_password,
+        "takedown": operator.take_down,
+        "delete": operator.delete,
+    }
+    return operator.run(actions[args.action], args, print)
+
+
+def _checkup(args: argparse.Namespace) -> int:
+    from appliance import operator
+    from appliance.upkeep.checkup import check_files, check_role
+
+    paths = Paths.of(args.data)
+    findings = check_files(paths.data, time.time())
+    if paths.data.is_dir():
+        for name, status in asyncio.run(operator.ask_roles(paths)).items():
+            findings.extend(check_role(name, status))
+    for finding in findings:
+        print(f"{MARKS[finding.level]} {finding.subject}: {finding.seen}")
+        if finding.level != "good":
+            for label, text in (("expected", finding.expected), ("to do", finding.remedy)):
+                wrapped = textwrap.fill(f"{label}: {text}", 78, subsequent_indent=" " * 15)
+                print(textwrap.indent(wrapped, " " * 5))
+    bad = [finding for finding in findings if finding.level == "bad"]
+    print(f"{len(findings)} things looked at, {len(bad)} wrong")
+    return 1 if bad else 0
+
+
+_COMMANDS: Final = {"run": _run, "try": _try, "account": _account, "checkup": _checkup}

@@ -1,0 +1,180 @@
+"""One process: opens the roles, gives each its sockets, and closes them in reverse."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from aiohttp import web
+
+from appliance.admin.app import build_app as build_admin
+from appliance.admin.panel import open_admin
+from appliance.appview.app import build_app as build_appview
+from appliance.appview.role import open_appview
+from appliance.atproto.lexicon.catalog import load_catalog
+from appliance.atproto.lexicon.validate import Validator
+from appliance.base.addresses import OutboundPolicy
+from appliance.base.clock import Clock
+from appliance.base.database import DatabaseInUse
+from appliance.base.http import HttpClient
+from appliance.base.migrations import DatabaseTooNew
+from appliance.base.secret_files import read_or_create
+from appliance.base.workers import Workers
+from appliance.directory.app import build_app as build_directory
+from appliance.directory.role import open_directory
+from appliance.pds.app import build_app as build_pds
+from appliance.pds.role import open_pds
+from appliance.relay.app import build_app as build_relay
+from appliance.relay.role import open_relay
+from appliance.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# In order of start: each follows or asks the ones before it.
+ROLES: Final = ("directory", "pds", "relay", "appview", "admin")
+# Streams are cut after this; requests are answered well before.
+SECONDS_TO_FINISH: Final = 1.0
+
+Listeners: TypeAlias = Mapping[str, Sequence[socket.socket]]
+
+
+class SharedRunFolder(Exception):
+    """The folder for sockets belongs to somebody else."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every role stands on."""
+
+    settings: Settings
+    http: HttpClient
+    clock: Clock
+    validator: Validator
+
+
+@dataclass(frozen=True)
+class Node:
+    """The running process: its roles by name."""
+
+    roles: Mapping[str, Any]
+
+
+@asynccontextmanager
+async def open_node(settings: Settings, listeners: Listeners) -> AsyncIterator[Node]:
+    """Run the roles, each on its UNIX socket and on the listeners given for its name.
+
+    Leaving stops in reverse order: listeners, workers, database of each role.
+
+    Raises what the roles raise when they cannot open, SharedRunFolder.
+    """
+    for folder in (settings.paths.data, settings.paths.secrets, settings.paths.run):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.paths.run.stat().st_uid != os.getuid():
+        raise SharedRunFolder(f"{settings.paths.run} belongs to another user")
+    policy = OutboundPolicy(allow_loopback=settings.dev.allow_loopback)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(HttpClient.open(policy))
+        ground = Ground(settings, http, Clock(), Validator(load_catalog()))
+        roles: dict[str, Any] = {}
+        for name in ROLES:
+            if name == "directory" and not settings.directory.enabled:
+                continue
+            roles[name] = await _start(stack, name, ground, listeners.get(name, ()))
+        # What lives now lives long: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        yield Node(roles)
+
+
+async def _start(
+    stack: AsyncExitStack, name: str, ground: Ground, listeners: Sequence[socket.socket]
+) -> Any:
+    """Open a role and serve it; the stack closes it."""
+    workers = Workers()
+    role = await stack.enter_async_context(_OPEN[name](ground, workers))
+    stack.push_async_exit(workers)
+    runner = web.AppRunner(
+        _BUILD[name](role, ground.settings),
+        access_log=None,
+        shutdown_timeout=SECONDS_TO_FINISH,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    path = ground.settings.paths.socket(name)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    await web.UnixSite(runner, path).start()
+    path.chmod(0o600)
+    for listener in listeners:
+        await web.SockSite(runner, listener).start()
+    log.info("role is up name=%s", name)
+    return role
+
+
+def _with_validator(
+    open_role: Callable[..., AbstractAsyncContextManager[Any]],
+) -> Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]:
+    return lambda on, workers: open_role(on.settings, on.http, workers, on.clock, on.validator)
+
+
+_OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]]] = {
+    "directory": _with_validator(open_directory),
+    "pds": _with_validator(open_pds),
+    "relay": _with_validator(open_relay),
+    "appview": _with_validator(open_appview),
+    "admin": lambda on, workers: open_admin(on.settings, on.http, workers, on.clock),
+}
+_BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
+    "directory": build_directory,
+    "pds": build_pds,
+    "relay": build_relay,
+    "appview": build_appview,
+    "admin": build_admin,
+}
+
+
+async def _serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    token = settings.paths.secret("operator-token")
+    read_or_create(token, lambda: secrets.token_urlsafe(24))
+    async with open_node(settings, listeners) as node:
+        ready(node)
+        await stop.wait()
+        log.info("stopping")
+
+
+def serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> int:
+    """Run the node until SIGTERM or SIGINT; call `ready` once every role answers.
+
+    Returns the exit status; 1 when it cannot start, with the reason on stderr.
+    """
+    # Writer threads share the interpreter with the loop: let it have its turn soon.
+    sys.setswitchinterval(0.001)
+    gc.set_threshold(20_000, 20, 50)
+    try:
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(_serve(settings, listeners, ready))
+    except (DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
+        sys.stderr.write(f"hearth: cannot start: {problem}\n")
+        return 1
+    return 0
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # an accelerator that need not be there
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,169 @@
+"""What the command line does to a running network: the operator's XRPC calls, and their words."""
+
+import argparse
+import asyncio
+import base64
+import secrets
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from appliance.atproto.xrpc.client import XrpcClient
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.addresses import OutboundPolicy
+from appliance.base.http import HttpClient
+from appliance.settings import Paths
+
+Say = Callable[[str], None]
+
+
+class NotRunning(Exception):
+    """No Hearth answers for this data folder."""
+
+
+class Operator:
+    """The operator's hands: a client of the local PDS that holds the operator token."""
+
+    def __init__(self, pds: XrpcClient, headers: dict[str, str]) -> None:
+        self._pds = pds
+        self._headers = headers
+
+    async def query(self, nsid: str, **params: Any) -> Any:
+        """Ask the PDS as the operator."""
+        return await self._pds.query(nsid, params, self._headers)
+
+    async def call(self, nsid: str, **fields: Any) -> Any:
+        """Have the PDS do something as the operator."""
+        return await self._pds.procedure(nsid, fields, self._headers)
+
+    async def did_of(self, who: str) -> str:
+        """Turn a handle into a DID; a DID stays."""
+        if who.startswith("did:"):
+            return who
+        found = await self._pds.query("com.atproto.identity.resolveHandle", {"handle": who})
+        return str(found["did"])
+
+
+async def create(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Open an account; print its handle, DID and, when made here, its password."""
+    password = args.password or secrets.token_urlsafe(12)
+    about = await operator.query("com.atproto.server.describeServer")
+    fields = {"handle": args.handle, "password": password}
+    fields["email"] = args.email or f"{args.handle.split('.')[0]}@{args.handle}"
+    if about.get("inviteCodeRequired"):
+        made = await operator.call("com.atproto.server.createInviteCode", useCount=1)
+        fields["inviteCode"] = made["code"]
+    account = await operator.call("com.atproto.server.createAccount", **fields)
+    say(f"{account['handle']}  {account['did']}")
+    if not args.password:
+        say(f"password: {password}")
+
+
+async def show_all(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """List every account with its state."""
+    cursor = None
+    while True:
+        page = await operator.query("com.atproto.sync.listRepos", limit=500, cursor=cursor)
+        repos = page["repos"]
+        for start in range(0, len(repos), 50):
+            dids = [repo["did"] for repo in repos[start : start + 50]]
+            found = await operator.query("com.atproto.admin.getAccountInfos", dids=dids)
+            handles = {info["did"]: info["handle"] for info in found["infos"]}
+            for repo in repos[start : start + 50]:
+                state = "active" if repo.get("active", True) else repo.get("status", "inactive")
+                say(f"{handles.get(repo['did'], '?'):40} {repo['did']:34} {state}")
+        cursor = page.get("cursor")
+        if not cursor:
+            return
+
+
+async def invite(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Make an invite code."""
+    made = await operator.call("com.atproto.server.createInviteCode", useCount=args.uses)
+    say(made["code"])
+
+
+async def reset_password(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Give an account a new password and end its sessions."""
+    password = args.password or secrets.token_urlsafe(12)
+    did = await operator.did_of(args.account)
+    await operator.call("com.atproto.admin.updateAccountPassword", did=did, password=password)
+    say(f"password: {password}")
+
+
+async def take_down(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Hide an account and all it wrote, or show it again."""
+    did = await operator.did_of(args.account)
+    await operator.call(
+        "com.atproto.admin.updateSubjectStatus",
+        subject={"$type": "com.atproto.admin.defs#repoRef", "did": did},
+        takedown={"applied": not args.undo},
+    )
+    say(f"{args.account} is {'visible again' if args.undo else 'taken down'}")
+
+
+async def delete(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Delete an account for good."""
+    did = await operator.did_of(args.account)
+    await operator.call("com.atproto.admin.deleteAccount", did=did)
+    say(f"{args.account} is deleted")
+
+
+Action = Callable[[Operator, argparse.Namespace, Say], Awaitable[None]]
+
+
+def run(action: Action, args: argparse.Namespace, say: Say) -> int:
+    """Do one thing at the network in `args.data`; return the exit status."""
+    try:
+        asyncio.run(_at_the_network(action, args, say))
+    except NotRunning as problem:
+        sys.stderr.write(f"hearth: {problem}\n")
+        return 1
+    except XrpcError as refusal:
+        sys.stderr.write(f"hearth: refused ({refusal.name}): {refusal.message}\n")
+        return 1
+    return 0
+
+
+async def _at_the_network(action: Action, args: argparse.Namespace, say: Say) -> None:
+    paths = Paths.of(args.data)
+    headers = _operator_headers(paths)
+    if not headers:
+        raise NotRunning(
+            f"{paths.data} holds no network yet; start it with: hearth run --data {paths.data}"
+        )
+    async with HttpClient.open(OutboundPolicy()) as http:
+        pds = XrpcClient(http, paths.address("pds"))
+        try:
+            await pds.query("_health")
+        except XrpcError as problem:
+            raise NotRunning(
+                f"no Hearth answers for {paths.data}; start it with hearth run or hearth try"
+            ) from problem
+        await action(Operator(pds, headers), args, say)
+
+
+async def ask_roles(paths: Paths) -> dict[str, dict[str, Any] | None]:
+    """Ask every role that should run how it is; None for one that does not answer."""
+    found: dict[str, dict[str, Any] | None] = {}
+    async with HttpClient.open(OutboundPolicy()) as http:
+        for name in ("directory", "pds", "relay", "appview"):
+            if name == "directory" and not paths.socket(name).exists():
+                continue  # a network that uses another directory
+            client = XrpcClient(http, paths.address(name))
+            try:
+                found[name] = await client.query(
+                    "internal.hearth.upkeep.getStatus", headers=_operator_headers(paths)
+                )
+            except XrpcError:
+                found[name] = None
+    return found
+
+
+def _operator_headers(paths: Paths) -> dict[str, str]:
+    """Give the operator's credentials; none where no network was ever started."""
+    token = paths.secret("operator-token")
+    if not token.exists():
+        return {}
+    basic = base64.b64encode(f"admin:{token.read_text().strip()}".encode()).decode()
+    return {"Authorization": f"Basic {basic}"}

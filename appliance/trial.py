@@ -1,0 +1,135 @@
+"""`hearth try`: the whole network on loopback, for a first look, for tests and for measuring."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from appliance.base.logs import setup_logging
+from appliance.base.secret_files import replace_secret
+from appliance.listeners import PortTaken, bind_named
+from appliance.node import Node, serve
+from appliance.settings import Paths, Settings, load
+
+LOOPBACK: Final = ["127.0.0.1", "::1"]
+# The ports after it are the relay's, the AppView's, the directory's and the panel's.
+DEFAULT_PORT: Final = 2583
+NAMES: Final = ("pds", "relay", "appview", "directory", "admin")
+
+
+@contextmanager
+def _data(args: argparse.Namespace) -> Iterator[Path]:
+    """Give the data folder; a temporary one goes when the run ends."""
+    if not args.temp:
+        folder = Paths.of(args.data or "hearth-data").data
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="hearth-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int]) -> Settings:
+    """Make the settings of a trial: the folder's own, in dev mode, with these ports.
+
+    Raises InvalidSettings.
+    """
+    env = {**os.environ, "HEARTH_NETWORK_MODE": "dev"}
+    url = {name: f"http://localhost:{port}" for name, port in ports.items()}
+    values: dict[str, object] = {
+        "pds.public_url": url["pds"],
+        "relay.public_url": url["relay"],
+        "appview.public_url": url["appview"],
+        "appview.did": args.appview_did or f"did:web:localhost%3A{ports['appview']}",
+        "directory.enabled": not args.plc,
+        "relay.crawl": tuple(args.crawl),
+        **{f"{name}.port": port for name, port in ports.items()},
+    }
+    if args.invites:
+        values["pds.invites_required"] = True
+    if args.limits:
+        values["limits.enabled"] = True
+    for name, value in (
+        ("pds.plc_url", args.plc),
+        ("smtp.url", args.smtp),
+        ("appview.url", args.appview),
+    ):
+        if value:
+            values[name] = value
+    if args.handle_domain:
+        values["network.handle_domains"] = tuple(args.handle_domain)
+    return load(data, env).with_values(values)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status. Raises InvalidSettings."""
+    setup_logging()
+    with ExitStack() as stack:
+        data = stack.enter_context(_data(args))
+        port = DEFAULT_PORT if args.port is None else args.port
+        try:
+            listeners = bind_named(NAMES, LOOPBACK, port, data / "ports.json")
+        except PortTaken as problem:
+            sys.stderr.write(f"hearth: cannot listen: {problem}\n")
+            sys.stderr.write("        stop what listens there, or choose others with --port N\n")
+            return 1
+        ports = {name: bound[0].getsockname()[1] for name, bound in listeners.items()}
+        if args.plc:
+            for listener in listeners.pop("directory"):
+                listener.close()
+        settings = trial_settings(args, data, ports)
+        if args.admin_password:
+            replace_secret(settings.paths.secret("operator-token"), args.admin_password)
+        return serve(settings, listeners, lambda node: _announce(args, settings, node))
+
+
+def _announce(args: argparse.Namespace, settings: Settings, node: Node) -> None:
+    """Say on stdout where everything is: one line of JSON, or some words."""
+    report = describe(settings, node)
+    sys.stdout.write(f"{orjson.dumps(report).decode()}\n" if args.json else _welcome(report))
+    sys.stdout.flush()
+
+
+def describe(settings: Settings, node: Node) -> dict[str, Any]:
+    """Say where everything is; the line that `--json` prints."""
+    panel = f"http://localhost:{settings.admin.port}"
+    return {
+        "pds_url": settings.pds.url,
+        "relay_url": settings.relay.public_url,
+        "appview_url": settings.appview.public_url,
+        "plc_url": settings.pds.plc_url or f"http://localhost:{settings.directory.port}",
+        "panel_url": panel,
+        "claim_url": node.roles["admin"].claim_url(panel),
+        "admin_password": settings.paths.secret("operator-token").read_text().strip(),
+        "handle_domain": settings.network.handle_domains[0],
+        "data": str(settings.paths.data),
+        "pid": os.getpid(),
+    }
+
+
+def _welcome(report: Mapping[str, Any]) -> str:
+    first = (
+        f"Open this link in a browser to begin:\n\n    {report['claim_url']}\n"
+        if report["claim_url"]
+        else f"The panel is at {report['panel_url']}\n"
+    )
+    return f"""
+Hearth is running, on this computer only.
+
+{first}
+For apps, the hosting provider (PDS) is   {report["pds_url"]}
+Handles end in                            {report["handle_domain"]}
+What you do is kept in                    {report["data"]}
+Stop with Ctrl-C.
+
+"""
