@@ -154,6 +154,12 @@ class AccountStore:
         """Accounts whose address contains `email`, in order of creation."""
         return await self._db.scan(_search, email.lower(), after_id, limit)
 
+    async def count(self) -> int:
+        return await self._db.scan(_count)
+
+    async def set_invites_disabled(self, did: Did, disabled: bool, note: str | None) -> None:
+        await self._db.write(set_invites_disabled, did, disabled, note)
+
 
 def get(conn: Connection, did: Did) -> Account | None:
     return _account(conn.row(_BY_DID, did))
@@ -241,6 +247,11 @@ def erase(conn: Connection, did: Did) -> None:
 def _search(conn: Connection, email: str, after_id: int, limit: int) -> list[Account]:
     rows = conn.rows(_SEARCH, after_id, email, email, limit)
     return [account for row in rows if (account := _account(row))]
+
+
+def _count(conn: Connection) -> int:
+    number: int = conn.value("SELECT count(*) FROM account")
+    return number
 
 
 def _account(row: tuple[Any, ...] | None) -> Account | None:

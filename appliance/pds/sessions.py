@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from appliance.atproto import jwt
-from appliance.atproto.syntax import Did
+from appliance.atproto.syntax import Did, JsonObject
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
+from appliance.pds import app_passwords
 from appliance.pds.app_passwords import AppPassword
 
 SessionKind = Literal["full", "app_pass", "app_pass_privileged", "takendown"]
@@ -138,7 +139,7 @@ class TokenMint:
             raise BadSessionToken("Bad token scope")
         return AccessClaims(Did.unchecked(claims["sub"]), kind, claims["exp"])
 
-    def _claims(self, token: str, typ: str) -> jwt.JsonObject:
+    def _claims(self, token: str, typ: str) -> JsonObject:
         try:
             claims = jwt.decode_hs256(self._secret, token, typ)
         except jwt.InvalidToken as bad:
@@ -179,6 +180,10 @@ class SessionStore:
 
     async def end(self, claims: RefreshClaims) -> None:
         await self._db.write(revoke, claims)
+
+    async def revoke_app_password(self, did: Did, name: str) -> None:
+        """Delete an app password and end the sessions begun with it."""
+        await self._db.write(revoke_app_password, did, name)
 
 
 @dataclass(frozen=True)
@@ -251,4 +256,5 @@ def revoke_all(conn: Connection, did: Did) -> None:
 
 
 def revoke_app_password(conn: Connection, did: Did, name: str) -> None:
+    app_passwords.delete(conn, did, name)
     conn.execute("DELETE FROM refresh_token WHERE did = ? AND app_password = ?", (did, name))

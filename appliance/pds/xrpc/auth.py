@@ -12,19 +12,12 @@ from aiohttp.web import Request
 from appliance.atproto import jwt
 from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.xrpc import service_auth
-from appliance.atproto.xrpc.errors import InvalidToken, XrpcError
-from appliance.pds.accounts import (
-    Account,
-    AccountDeactivated,
-    AccountNotFound,
-    AccountTakedown,
-)
+from appliance.atproto.xrpc.errors import AuthRequired, Forbidden, InvalidToken
+from appliance.pds.accounts import Account, AccountNotFound, AccountTakedown
 from appliance.pds.role import Pds
 from appliance.pds.sessions import ACCESS_TYP, REFRESH_TYP, RefreshClaims, SessionKind
 
-CallerKind = Literal[
-    "full", "app_pass", "app_pass_privileged", "takendown", "service", "operator"
-]
+CallerKind = Literal["full", "app_pass", "app_pass_privileged", "takendown", "service", "operator"]
 
 _MEMBER_KINDS: frozenset[SessionKind] = frozenset({"full", "app_pass", "app_pass_privileged"})
 _ALL_KINDS: frozenset[SessionKind] = _MEMBER_KINDS | {"takendown"}
@@ -66,6 +59,11 @@ async def account_any(pds: Pds, request: Request) -> Caller:
     return _session(pds, request, _ALL_KINDS)
 
 
+async def owner(pds: Pds, request: Request) -> Caller:
+    """Whoever signed in with the account's own password, even when taken down."""
+    return _session(pds, request, {"full", "takendown"})
+
+
 async def optional(pds: Pds, request: Request) -> Caller | None:
     """A member, or nobody in particular."""
     return await account(pds, request) if "Authorization" in request.headers else None
@@ -83,7 +81,7 @@ async def operator(pds: Pds, request: Request) -> Caller:
     """The operator, by the token of this server."""
     scheme, given = _authorization(request)
     if scheme != "basic" or not _is_operator(pds, given):
-        raise XrpcError(401, "AuthenticationRequired", "Operator credentials required")
+        raise AuthRequired("Operator credentials required", "AuthenticationRequired")
     return Caller(pds.did, "operator")
 
 
@@ -125,10 +123,8 @@ def writable(pds: Pds, caller: Caller, repo: Did | Handle) -> Account:
         found = pds.accounts.require_writable(repo)
     except AccountNotFound as missing:
         raise _forbidden(missing) from missing
-    except (AccountTakedown, AccountDeactivated) as closed:
-        raise _refused(closed) from closed
     if found.did != caller.did:
-        raise XrpcError(401, "AuthenticationRequired", "Authentication Required")
+        raise AuthRequired(name="AuthenticationRequired")
     return found
 
 
@@ -138,7 +134,7 @@ def account_of(pds: Pds, did: Did) -> Account:
     if found is None:
         raise _forbidden(AccountNotFound(did))
     if found.takedown_ref is not None:
-        raise _refused(AccountTakedown())
+        raise AccountTakedown
     return found
 
 
@@ -159,7 +155,11 @@ def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Call
 async def _service(pds: Pds, request: Request, token: str) -> Did:
     lxm = request.match_info["nsid"]
     return await service_auth.verify(
-        token, audience=[pds.did], lxm=lxm, resolver=pds.resolver, now=pds.clock.now()
+        token,
+        audience=[pds.did, f"{pds.did}#atproto_pds"],
+        lxm=lxm,
+        resolver=pds.resolver,
+        now=pds.clock.now(),
     )
 
 
@@ -190,16 +190,12 @@ def _authorization(request: Request) -> tuple[str, str]:
     """The scheme in lower case, and what follows it."""
     header = request.headers.get("Authorization")
     if header is None:
-        raise XrpcError(401, "AuthMissing", "Authentication Required")
+        raise AuthRequired()
     scheme, _, rest = header.partition(" ")
     if not rest or " " in rest:
         raise InvalidToken("Malformed authorization header")
     return scheme.lower(), rest
 
 
-def _forbidden(missing: AccountNotFound) -> XrpcError:
-    return XrpcError(403, missing.xrpc_name, str(missing))
-
-
-def _refused(closed: AccountTakedown | AccountDeactivated) -> XrpcError:
-    return XrpcError(401, closed.xrpc_name, str(closed))
+def _forbidden(missing: AccountNotFound) -> Forbidden:
+    return Forbidden(str(missing), missing.xrpc_name)

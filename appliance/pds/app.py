@@ -1,0 +1,135 @@
+"""The PDS as an aiohttp application: XRPC methods, well-known documents, handle hosts."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from appliance.atproto.syntax import Handle, InvalidSyntax, Nsid
+from appliance.atproto.xrpc.limits import Limits
+from appliance.atproto.xrpc.server import add_methods
+from appliance.pds.role import Pds
+from appliance.pds.xrpc import (
+    app_bsky_actor,
+    com_atproto_admin_account,
+    com_atproto_admin_subject,
+    com_atproto_identity,
+    com_atproto_moderation,
+    com_atproto_repo,
+    com_atproto_server_account,
+    com_atproto_server_email,
+    com_atproto_server_invite,
+    com_atproto_server_session,
+    com_atproto_sync,
+    com_atproto_temp,
+    internal_hearth,
+)
+from appliance.pds.xrpc.fallback import forward
+from appliance.settings import Settings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_TABLES = (
+    app_bsky_actor.methods,
+    com_atproto_admin_account.methods,
+    com_atproto_admin_subject.methods,
+    com_atproto_identity.methods,
+    com_atproto_moderation.methods,
+    com_atproto_repo.methods,
+    com_atproto_server_account.methods,
+    com_atproto_server_email.methods,
+    com_atproto_server_invite.methods,
+    com_atproto_server_session.methods,
+    com_atproto_sync.methods,
+    com_atproto_temp.methods,
+    internal_hearth.methods,
+)
+_HANDLE_DOCUMENT = "/.well-known/atproto-did"
+_ROBOTS = "# Everything here may be read; please go easy.\nUser-agent: *\nAllow: /\n"
+
+
+def build_app(role: Pds, settings: Settings) -> web.Application:
+    """Mount the methods and the pages that stand beside them."""
+    pages = _Pages(role)
+    app = web.Application(middlewares=[pages.keep_handle_hosts_apart], client_max_size=2**20)
+
+    async def fallback(request: web.Request, nsid: str) -> web.StreamResponse:
+        return await forward(role, request, Nsid.unchecked(nsid))
+
+    limits = None
+    if settings.limits.enabled:
+        limits = Limits(role.clock.now, trusted_proxies=settings.network.trusted_proxies)
+    add_methods(
+        app,
+        role,
+        _TABLES,
+        validator=role.validator,
+        validate_outputs=settings.dev.validate_outputs,
+        fallback=fallback,
+        limits=limits,
+    )
+    app.router.add_get("/", pages.front)
+    app.router.add_get("/robots.txt", pages.robots)
+    app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)
+    app.router.add_get("/.well-known/did.json", pages.service_document)
+    return app
+
+
+class _Pages:
+    """What is served beside XRPC."""
+
+    def __init__(self, pds: Pds) -> None:
+        self._pds = pds
+
+    @web.middleware
+    async def keep_handle_hosts_apart(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Let a handle's host say whose it is and nothing else: it is no PDS of its own."""
+        host = _host(request)
+        is_handle = host.endswith(self._pds.site.handle_domains)
+        if is_handle and host != self._pds.site.hostname and request.path != _HANDLE_DOCUMENT:
+            raise web.HTTPNotFound(text="Not found\n")
+        return await handler(request)
+
+    async def front(self, _request: web.Request) -> web.Response:
+        name = self._pds.settings.network.name
+        return web.Response(
+            text=f"{name}\n\nThis is an AT Protocol personal data server, run by Hearth.\n"
+            "Its methods are under /xrpc/; sign in with any AT Protocol app.\n"
+        )
+
+    async def robots(self, _request: web.Request) -> web.Response:
+        return web.Response(text=_ROBOTS)
+
+    async def handle_document(self, request: web.Request) -> web.Response:
+        """Tell the DID of the handle that the host name is."""
+        try:
+            found = self._pds.accounts.find(Handle(_host(request)))
+        except InvalidSyntax:
+            found = None
+        if found is None or not found.is_active:
+            raise web.HTTPNotFound(text="User not found")
+        return web.Response(text=found.did)
+
+    async def service_document(self, _request: web.Request) -> web.Response:
+        """Tell the DID document of this service."""
+        site = self._pds.site
+        return web.json_response(
+            {
+                "@context": ["https://www.w3.org/ns/did/v1"],
+                "id": site.did,
+                "service": [
+                    {
+                        "id": "#atproto_pds",
+                        "type": "AtprotoPersonalDataServer",
+                        "serviceEndpoint": site.url,
+                    }
+                ],
+            }
+        )
+
+
+def _host(request: web.Request) -> str:
+    """The host asked for, in lower case and without a port."""
+    host = request.host.lower()
+    return host if host.endswith("]") else host.rpartition(":")[0] or host

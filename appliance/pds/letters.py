@@ -1,0 +1,50 @@
+"""The mails this server writes: a subject and a plain text each."""
+
+from dataclasses import dataclass
+
+from appliance.pds.accounts import Account
+from appliance.pds.email_tokens import EmailTokens, Purpose
+from appliance.pds.mailer import Mailer
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail says."""
+
+    subject: str
+    body: str
+
+
+_PURPOSES: dict[Purpose, tuple[str, str]] = {
+    "confirm_email": ("Confirm your address", "confirm that this address is yours"),
+    "update_email": ("Change your address", "change the address of your account"),
+    "reset_password": ("Reset your password", "choose a new password"),
+    "delete_account": ("Delete your account", "delete your account and all it holds, for good"),
+    "plc_operation": ("Move or change your identity", "have a change of your identity signed"),
+}
+
+
+def code_letter(purpose: Purpose, handle: str, code: str) -> Letter:
+    """The mail that carries a code."""
+    subject, aim = _PURPOSES[purpose]
+    body = (
+        f"Hello {handle},\n\n"
+        f"somebody, we hope you, asked to {aim}.\n"
+        f"The code for it is:\n\n    {code}\n\n"
+        "It is good for 15 minutes and for one use. If you did not ask for it, do nothing:\n"
+        "without the code nothing happens.\n"
+    )
+    return Letter(subject, body)
+
+
+class CodeMail:
+    """Send somebody a code that proves that they read the account's mail."""
+
+    def __init__(self, tokens: EmailTokens, mailer: Mailer) -> None:
+        self._tokens = tokens
+        self._mailer = mailer
+
+    async def send(self, account: Account, purpose: Purpose) -> None:
+        code = await self._tokens.issue(account.did, purpose)
+        letter = code_letter(purpose, account.handle, code)
+        await self._mailer.send(account.did, account.email, letter.subject, letter.body)

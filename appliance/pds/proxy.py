@@ -1,0 +1,272 @@
+"""Forward what is not ours: find the service, vouch for the member, let the bodies through.
+
+The member's own token never leaves this server. The service gets a token signed with the
+account's key, good for one method and one minute.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from appliance.atproto.identity.resolver import IdentityResolver
+from appliance.atproto.syntax import Did, InvalidSyntax
+from appliance.atproto.tid import Tid
+from appliance.atproto.xrpc import service_auth
+from appliance.base.clock import Clock
+from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
+from appliance.pds.signing_keys import SigningKeys
+
+CREATE_ACCOUNT = "com.atproto.server.createAccount"
+# What concerns the account itself is never asked of others in its name.
+PROTECTED = frozenset(
+    {
+        "com.atproto.admin.sendEmail",
+        "com.atproto.identity.requestPlcOperationSignature",
+        "com.atproto.identity.signPlcOperation",
+        "com.atproto.identity.updateHandle",
+        "com.atproto.server.activateAccount",
+        "com.atproto.server.confirmEmail",
+        "com.atproto.server.createAppPassword",
+        "com.atproto.server.deactivateAccount",
+        "com.atproto.server.getAccountInviteCodes",
+        "com.atproto.server.getSession",
+        "com.atproto.server.listAppPasswords",
+        "com.atproto.server.requestAccountDelete",
+        "com.atproto.server.requestEmailConfirmation",
+        "com.atproto.server.requestEmailUpdate",
+        "com.atproto.server.revokeAppPassword",
+        "com.atproto.server.updateEmail",
+    }
+)
+# Names by which the official client asks for "the" AppView.
+BLUESKY = Did.unchecked("did:web:api.bsky.app")
+_APPVIEW_SERVICES = frozenset({"bsky_appview", "bsky_notif"})
+
+_SENT_ON = ("accept-language", "atproto-accept-labelers", "x-bsky-topics")
+_SENT_BACK = ("atproto-repo-rev", "atproto-content-labelers", "retry-after")
+_CONTENT = ("content-type", "content-encoding", "content-language", "content-length")
+# The HTTP server has undone these before anybody here sees the body.
+_UNPACKED_ON_ARRIVAL = frozenset({"gzip", "deflate"})
+
+LOOKUP_SECONDS = 5.0
+DOWN_SECONDS = 30.0
+_MOST_NAMES_DOWN = 256
+
+
+class NoService(ValueError):
+    """The call names no service that could be asked."""
+
+    xrpc_name = "InvalidRequest"
+
+
+class UpstreamFailed(Exception):
+    """The service does not answer, or only with its own failure."""
+
+    xrpc_name = "UpstreamFailure"
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Where calls go that name no service, and which names mean our AppView.
+
+    `appview` is an address ("unix:..." or a URL), or "" when there is none.
+    """
+
+    own_did: Did
+    appview: str
+    appview_did: Did
+    intercept: bool
+
+    @property
+    def appview_is_local(self) -> bool:
+        return self.appview.startswith("unix:")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A service: its address and the DID a token for it names."""
+
+    address: str
+    did: Did
+    is_appview: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """What to forward. Header names are found in any case."""
+
+    method: str
+    nsid: str
+    params: list[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: AsyncIterable[bytes] | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, body still coming."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+def is_privileged(nsid: str) -> bool:
+    """Whether a method is closed to ordinary app passwords."""
+    return nsid.startswith("chat.bsky.") or nsid == CREATE_ACCOUNT
+
+
+class Proxy:
+    """Forward calls to the AppView, or to the service that a call names."""
+
+    def __init__(
+        self,
+        http: HttpClient,
+        resolver: IdentityResolver,
+        keys: SigningKeys,
+        routes: Routes,
+        clock: Clock,
+    ) -> None:
+        self._http = http
+        self._resolver = resolver
+        self._keys = keys
+        self._routes = routes
+        self._clock = clock
+        self._down_until: dict[str, float] = {}
+
+    async def target(self, header: str | None) -> Target:
+        """Find the service that an `atproto-proxy` header names; without one, the AppView.
+
+        Raises NoService, UpstreamFailed.
+        """
+        if header is None:
+            return self._appview()
+        did, service = _parse(header)
+        if self.is_appview(did, service):
+            return self._appview()
+        if did == self._routes.own_did:
+            raise NoService("The service named is this one, which does not have the method")
+        return await self._lookup(header, did, service)
+
+    def check_configured(self, header: str | None) -> None:
+        """Raises NoService when a call names no service and there is none by default."""
+        if header is None:
+            self._appview()
+
+    def is_appview(self, did: Did, service: str) -> bool:
+        """Whether a name means the AppView that this server uses."""
+        if did == self._routes.appview_did:
+            return True
+        return self._routes.intercept and did == BLUESKY and service in _APPVIEW_SERVICES
+
+    def names_us(self, header: str) -> bool:
+        """Whether a header names this server or its AppView. Raises NoService."""
+        did, service = _parse(header)
+        return did == self._routes.own_did or self.is_appview(did, service)
+
+    def service_token(self, did: Did, audience: str, lxm: str | None, seconds: int = 60) -> str:
+        """Vouch for a member: a token signed with the account's key."""
+        return service_auth.mint(
+            self._keys.get(did), did, audience, lxm, self._clock.now(), seconds
+        )
+
+    @asynccontextmanager
+    async def send(
+        self, target: Target, call: Call, caller: Did | None, rev: Tid | None
+    ) -> AsyncIterator[Answer]:
+        """Forward a call, vouching for `caller`; `rev` is the newest of the caller's repo.
+
+        Raises UpstreamFailed.
+        """
+        headers = _request_headers(call)
+        if caller is not None:
+            token = self.service_token(caller, target.did, call.nsid)
+            headers["authorization"] = f"Bearer {token}"
+            if rev is not None and target.is_appview and self._routes.appview_is_local:
+                headers["hearth-wait-for-rev"] = rev
+        self._check_up(target.address)
+        answered = False
+        try:
+            async with self._http.stream(
+                call.method,
+                target.address,
+                path=f"/xrpc/{call.nsid}",
+                params=call.params,
+                headers=headers,
+                body=call.body,
+            ) as answer:
+                if answer.status == 500 or answer.status < 200 or 300 <= answer.status < 400:
+                    raise UpstreamFailed("Upstream service failed")
+                answered = True
+                yield Answer(
+                    answer.status, _response_headers(answer.headers), answer.content.iter_any()
+                )
+        except OutboundRefused as refused:
+            raise UpstreamFailed("Upstream service is not reachable from here") from refused
+        except OutboundFailed as failed:
+            if answered:
+                raise
+            self._note_down(target.address)
+            raise UpstreamFailed("Upstream service unreachable") from failed
+
+    def _appview(self) -> Target:
+        if not self._routes.appview:
+            raise NoService("No service configured")
+        return Target(self._routes.appview, self._routes.appview_did, is_appview=True)
+
+    async def _lookup(self, header: str, did: Did, service: str) -> Target:
+        self._check_up(header)
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                document = await self._resolver.document(did)
+        except TimeoutError as late:
+            self._note_down(header)
+            raise UpstreamFailed("could not resolve proxy did in time") from late
+        except LookupError as unknown:
+            raise NoService("could not resolve proxy did") from unknown
+        except OSError as failed:
+            self._note_down(header)
+            raise UpstreamFailed("could not resolve proxy did") from failed
+        address = document.service(f"#{service}")
+        if address is None:
+            raise NoService("could not resolve proxy did service url")
+        return Target(address, did)
+
+    def _check_up(self, name: str) -> None:
+        """Answer at once while a service is known to be away: clients ask on every page."""
+        if self._down_until.get(name, 0.0) > self._clock.now():
+            raise UpstreamFailed("Upstream service unreachable")
+
+    def _note_down(self, name: str) -> None:
+        if name.startswith("unix:"):
+            return
+        if len(self._down_until) >= _MOST_NAMES_DOWN:
+            self._down_until.clear()
+        self._down_until[name] = self._clock.now() + DOWN_SECONDS
+
+
+def _parse(header: str) -> tuple[Did, str]:
+    """Split `did#service`. Raises NoService."""
+    name, _, service = header.partition("#")
+    if not service or "#" in service or " " in header:
+        raise NoService("atproto-proxy header is not of the form did#service")
+    try:
+        return Did(name), service
+    except InvalidSyntax as bad:
+        raise NoService("atproto-proxy header does not name a DID") from bad
+
+
+def _request_headers(call: Call) -> dict[str, str]:
+    names = _SENT_ON if call.body is None else (*_SENT_ON, *_CONTENT)
+    headers = {name: call.headers[name] for name in names if name in call.headers}
+    if headers.get("content-encoding", "").lower() in _UNPACKED_ON_ARRIVAL:
+        del headers["content-encoding"]
+        headers.pop("content-length", None)
+    # Said aloud in any case: the answer goes to the caller as it comes.
+    headers["accept-encoding"] = call.headers.get("accept-encoding", "identity")
+    return headers
+
+
+def _response_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in (*_CONTENT, *_SENT_BACK) if name in headers}

@@ -1,0 +1,221 @@
+"""The PDS as a whole: its parts, built once; its background work."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from secrets import token_hex, token_urlsafe
+
+from appliance.atproto.identity.plc_client import PlcClient
+from appliance.atproto.identity.resolver import IdentityResolver
+from appliance.atproto.lexicon.validate import Validator
+from appliance.atproto.syntax import Did
+from appliance.atproto.tid import TidClock
+from appliance.base.clock import Clock
+from appliance.base.database import Database
+from appliance.base.http import HttpClient
+from appliance.base.secret_files import read_or_create
+from appliance.base.workers import Workers
+from appliance.firehose.event_log import EventLog
+from appliance.pds.accounts import AccountStore
+from appliance.pds.app_passwords import AppPasswordStore
+from appliance.pds.blob_files import BlobFiles
+from appliance.pds.blobs import BlobStore
+from appliance.pds.crawl_requests import CrawlRequests
+from appliance.pds.credentials import Credentials
+from appliance.pds.email_tokens import EmailTokens
+from appliance.pds.exports import RepoExporter
+from appliance.pds.handles import HandlePolicy
+from appliance.pds.identities import Identities
+from appliance.pds.invites import InviteStore
+from appliance.pds.letters import CodeMail
+from appliance.pds.lifecycle import Lifecycle
+from appliance.pds.mailer import Mailer
+from appliance.pds.preferences import PreferenceStore
+from appliance.pds.proxy import Proxy, Routes
+from appliance.pds.records import RecordStore
+from appliance.pds.reports import ReportStore
+from appliance.pds.repos import RepoStore
+from appliance.pds.sessions import SessionStore, TokenMint
+from appliance.pds.signing_keys import SigningKeys, load_rotation_key
+from appliance.pds.signup import SignUp
+from appliance.pds.takedowns import Takedowns
+from appliance.pds.transfer import RepoImporter
+from appliance.pds.writes import WritePreparer
+from appliance.settings import Settings
+
+PUBLIC_DIRECTORY = "https://plc.directory"
+EVENTS_KEPT_US = 3 * 86_400 * 1_000_000
+EVENTS_KEPT_BYTES = 2_000_000_000
+PRUNE_EVERY_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the parts need to know of this server."""
+
+    did: Did
+    hostname: str
+    url: str
+    handle_domains: tuple[str, ...]
+    plc_url: str
+    routes: Routes
+
+
+@dataclass(frozen=True)
+class Pds:
+    """The parts of the PDS, for `xrpc` and `app`."""
+
+    settings: Settings
+    site: Site
+    operator_token: bytes = field(repr=False)
+    clock: Clock
+    workers: Workers
+    validator: Validator
+    resolver: IdentityResolver
+    accounts: AccountStore
+    app_passwords: AppPasswordStore
+    blobs: BlobStore
+    codes: CodeMail
+    credentials: Credentials
+    email_tokens: EmailTokens
+    event_log: EventLog
+    exports: RepoExporter
+    handles: HandlePolicy
+    identities: Identities
+    imports: RepoImporter
+    invites: InviteStore
+    keys: SigningKeys
+    lifecycle: Lifecycle
+    mailer: Mailer
+    mint: TokenMint
+    preferences: PreferenceStore
+    proxy: Proxy
+    records: RecordStore
+    reports: ReportStore
+    repos: RepoStore
+    sessions: SessionStore
+    signup: SignUp
+    takedowns: Takedowns
+    writes: WritePreparer
+
+    @property
+    def did(self) -> Did:
+        """The DID of this service."""
+        return self.site.did
+
+
+@asynccontextmanager
+async def open_pds(
+    settings: Settings, http: HttpClient, workers: Workers, clock: Clock, validator: Validator
+) -> AsyncIterator[Pds]:
+    """Open the database, build the parts, start the background work."""
+    paths = settings.paths
+    schema = files("appliance.pds") / "schema"
+    async with await Database.open(paths.database("pds"), schema) as db:
+        pds = _build(settings, http, db, clock, validator, workers)
+        crawl_requests = CrawlRequests(
+            http, settings.pds.relays, settings.pds.hostname, pds.event_log
+        )
+        started = [
+            workers.start("pds mail", pds.mailer.run),
+            workers.start("pds blobs", pds.blobs.collect_for_ever),
+            workers.start("pds events", lambda: _prune(pds.event_log, clock)),
+            workers.start("pds crawl requests", crawl_requests.run),
+        ]
+        try:
+            yield pds
+        finally:
+            for worker in started:
+                await worker.stop()
+
+
+def site_of(settings: Settings) -> Site:
+    """Work out the names and addresses that settings leave to be derived."""
+    pds, paths = settings.pds, settings.paths
+    did = Did(pds.did)
+    inside = paths.address("directory") if settings.directory.enabled else PUBLIC_DIRECTORY
+    routes = Routes(
+        own_did=did,
+        appview=settings.appview.url or paths.address("appview"),
+        appview_did=Did(settings.appview.did or pds.did),
+        intercept=settings.network.mode != "public",
+    )
+    return Site(
+        did=did,
+        hostname=pds.hostname,
+        url=pds.url,
+        handle_domains=settings.network.handle_domains or (f".{pds.hostname}",),
+        plc_url=pds.plc_url or inside,
+        routes=routes,
+    )
+
+
+def _build(
+    settings: Settings,
+    http: HttpClient,
+    db: Database,
+    clock: Clock,
+    validator: Validator,
+    workers: Workers,
+) -> Pds:
+    paths, site = settings.paths, site_of(settings)
+    home_domains = () if settings.network.mode == "public" else site.handle_domains
+    resolver = IdentityResolver(http, site.plc_url, clock.now, home_domains, settings.relay.crawl)
+    rotation_key = load_rotation_key(paths.secret("plc-rotation-key"))
+    jwt_secret = read_or_create(paths.secret("jwt-secret"), lambda: token_hex(32))
+    operator_token = read_or_create(paths.secret("operator-token"), lambda: token_urlsafe(32))
+    keys = SigningKeys(db, clock)
+    accounts = AccountStore(db)
+    app_passwords = AppPasswordStore(db, clock)
+    blobs = BlobStore(db, BlobFiles(paths.blobs), clock, settings.pds.blob_limit)
+    records = RecordStore(db)
+    repos = RepoStore(db, blobs, keys, clock)
+    directory = PlcClient(http, site.plc_url)
+    identities = Identities(directory, resolver, keys, rotation_key, site.url)
+    sender = settings.smtp.sender or f"hearth@{site.hostname}"
+    mailer = Mailer(db, clock, settings.smtp.url, sender)
+    email_tokens = EmailTokens(db, clock)
+    mint = TokenMint(jwt_secret.encode(), site.did, clock)
+    return Pds(
+        settings=settings,
+        site=site,
+        operator_token=operator_token.encode(),
+        clock=clock,
+        workers=workers,
+        validator=validator,
+        resolver=resolver,
+        accounts=accounts,
+        app_passwords=app_passwords,
+        blobs=blobs,
+        codes=CodeMail(email_tokens, mailer),
+        credentials=Credentials(db, accounts, app_passwords, clock),
+        email_tokens=email_tokens,
+        event_log=EventLog(db),
+        exports=RepoExporter(db, repos, paths.data),
+        handles=HandlePolicy(site.handle_domains, resolver),
+        identities=identities,
+        imports=RepoImporter(db, blobs, resolver, clock),
+        invites=InviteStore(db, clock, site.hostname),
+        keys=keys,
+        lifecycle=Lifecycle(db, blobs, keys, clock),
+        mailer=mailer,
+        mint=mint,
+        preferences=PreferenceStore(db, clock),
+        proxy=Proxy(http, resolver, keys, site.routes, clock),
+        records=records,
+        reports=ReportStore(db, clock),
+        repos=repos,
+        sessions=SessionStore(db, mint, clock),
+        signup=SignUp(db, accounts, identities, repos, clock),
+        takedowns=Takedowns(db, records, blobs),
+        writes=WritePreparer(validator, TidClock(clock.now_us).next),
+    )
+
+
+async def _prune(log: EventLog, clock: Clock) -> None:
+    """Keep three days of events, for ever; a worker."""
+    while True:
+        await log.prune(clock.now_us() - EVENTS_KEPT_US, EVENTS_KEPT_BYTES)
+        await asyncio.sleep(PRUNE_EVERY_SECONDS)

@@ -1,0 +1,95 @@
+"""Open an account: its DID, its keys, its empty repo, and the events that tell the world."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.syntax import Did, Handle
+from appliance.atproto.tid import Tid
+from appliance.base.clock import Clock
+from appliance.base.database import Connection, Database
+from appliance.pds import accounts, invites, repos, signing_keys
+from appliance.pds.accounts import Account, AccountStore, NameTaken, NewAccount
+from appliance.pds.identities import Identities
+from appliance.pds.lifecycle import append_account, append_identity
+from appliance.pds.repos import RepoStore
+
+
+@dataclass(frozen=True)
+class Application:
+    """What somebody asks for. `did` is one they have proven to own, or None for a new one."""
+
+    handle: Handle
+    email: str
+    password_hash: str = field(repr=False)
+    invite_code: str | None = None
+    recovery_key: str | None = None
+    did: Did | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """All that the transaction of a sign-up needs."""
+
+    account: NewAccount
+    key: PrivateKey
+    rev: Tid
+    invite_code: str | None
+
+
+class SignUp:
+    """Open accounts, one at a time: whoever loses a race for a name leaves no DID behind."""
+
+    def __init__(
+        self,
+        db: Database,
+        account_store: AccountStore,
+        identities: Identities,
+        repo_store: RepoStore,
+        clock: Clock,
+    ) -> None:
+        self._db = db
+        self._accounts = account_store
+        self._identities = identities
+        self._repos = repo_store
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def open(self, wish: Application) -> Account:
+        """Open an account; one with a DID from elsewhere starts deactivated and unannounced.
+
+        The handle has been checked against the rules. Raises NameTaken, InvalidInviteCode, and
+        what the directory's refusal raises.
+        """
+        async with self._turn:
+            self._accounts.check_names_free(wish.handle, wish.email)
+            if wish.invite_code is not None:
+                await self._db.scan(invites.require_usable, wish.invite_code)
+            did, key = await self._identity(wish)
+            new = NewAccount(did, wish.handle, wish.email, wish.password_hash, wish.did is not None)
+            opening = Opening(new, key, self._repos.next_rev(), wish.invite_code)
+            await self._db.write(open_account, opening, self._clock.now_us())
+        return self._accounts.require(did)
+
+    async def _identity(self, wish: Application) -> tuple[Did, PrivateKey]:
+        if wish.did is None:
+            return await self._identities.create(wish.handle, wish.recovery_key)
+        if self._accounts.find(wish.did) is not None:
+            raise NameTaken("Account", wish.did)
+        return wish.did, self._identities.key_for_arrival(wish.did)
+
+
+def open_account(conn: Connection, opening: Opening, now_us: int) -> None:
+    """Write everything an account begins with. Raises NameTaken, InvalidInviteCode."""
+    new = opening.account
+    accounts.insert(conn, new, now_us)
+    if opening.invite_code is not None:
+        invites.redeem(conn, opening.invite_code, new.did, now_us)
+    signing_keys.assign(conn, new.did, opening.key, now_us)
+    first = repos.create_empty(conn, new.did, opening.rev, opening.key)
+    if new.deactivated:
+        return
+    append_identity(conn, new.did, new.handle, now_us)
+    append_account(conn, new.did, now_us)
+    repos.append_commit(conn, first, now_us)
+    repos.append_sync(conn, first.commit, now_us)

@@ -1,0 +1,101 @@
+"""com.atproto.identity.*: handles and DIDs, and the operations that change ours."""
+
+from appliance.atproto.syntax import Did, Handle, Json, JsonObject
+from appliance.atproto.xrpc.errors import InvalidRequest
+from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.accounts import NameTaken
+from appliance.pds.role import Pds
+from appliance.pds.xrpc.auth import Caller, account, account_full
+
+methods: MethodTable[Pds] = MethodTable()
+
+
+@methods.query("com.atproto.identity.resolveHandle")
+async def resolve_handle(pds: Pds, *, handle: Handle) -> Json:
+    found = pds.accounts.find(handle)
+    if found is not None and found.is_active:
+        return {"did": found.did}
+    if found is not None or pds.handles.domain_of(handle) is not None:
+        raise InvalidRequest("Unable to resolve handle", "HandleNotFound")
+    return {"did": await pds.resolver.did_for(handle)}
+
+
+@methods.query("com.atproto.identity.resolveDid")
+async def resolve_did(pds: Pds, *, did: Did) -> Json:
+    return {"didDoc": (await pds.resolver.document(did)).raw}
+
+
+@methods.query("com.atproto.identity.resolveIdentity")
+async def resolve_identity(pds: Pds, *, identifier: Did | Handle) -> Json:
+    return await _identity_info(pds, identifier, fresh=False)
+
+
+@methods.procedure("com.atproto.identity.refreshIdentity", auth=account)
+async def refresh_identity(pds: Pds, caller: Caller, *, identifier: Did | Handle) -> Json:
+    return await _identity_info(pds, identifier, fresh=True)
+
+
+@methods.procedure("com.atproto.identity.updateHandle", auth=account)
+async def update_handle(pds: Pds, caller: Caller, *, handle: Handle) -> None:
+    await pds.handles.check(handle, caller.did)
+    await change_handle(pds, caller.did, handle)
+
+
+@methods.query("com.atproto.identity.getRecommendedDidCredentials", auth=account)
+async def get_recommended_did_credentials(pds: Pds, caller: Caller) -> Json:
+    return pds.identities.credentials(pds.accounts.require(caller.did))
+
+
+@methods.procedure("com.atproto.identity.requestPlcOperationSignature", auth=account_full)
+async def request_plc_operation_signature(pds: Pds, caller: Caller) -> None:
+    await pds.codes.send(pds.accounts.require(caller.did), "plc_operation")
+
+
+@methods.procedure("com.atproto.identity.signPlcOperation", auth=account_full)
+async def sign_plc_operation(
+    pds: Pds,
+    caller: Caller,
+    *,
+    token: str | None,
+    rotation_keys: list[str] | None,
+    also_known_as: list[str] | None,
+    verification_methods: Json,
+    services: Json,
+) -> Json:
+    if not token:
+        raise InvalidRequest("A confirmation token is required to sign PLC operations")
+    await pds.email_tokens.use(caller.did, "plc_operation", token)
+    changes = {
+        "rotationKeys": rotation_keys,
+        "alsoKnownAs": also_known_as,
+        "verificationMethods": verification_methods,
+        "services": services,
+    }
+    return {"operation": await pds.identities.sign(caller.did, changes)}
+
+
+@methods.procedure("com.atproto.identity.submitPlcOperation", auth=account)
+async def submit_plc_operation(pds: Pds, caller: Caller, *, operation: Json) -> None:
+    found = pds.accounts.require(caller.did)
+    await pds.identities.submit(found, operation)
+    await pds.lifecycle.announce_identity(found.did, found.handle)
+
+
+async def change_handle(pds: Pds, did: Did, handle: Handle) -> None:
+    """Change a handle that has passed the rules, in the DID document and here."""
+    holder = pds.accounts.find(handle)
+    if holder is not None and holder.did != did:
+        raise NameTaken("Handle", handle)
+    await pds.identities.set_handle(did, handle)
+    await pds.lifecycle.rename(did, handle)
+
+
+async def _identity_info(pds: Pds, identifier: Did | Handle, *, fresh: bool) -> JsonObject:
+    did = identifier if isinstance(identifier, Did) else await _did_for(pds, identifier)
+    identity = await pds.resolver.resolve(did, fresh=fresh)
+    return {"did": did, "handle": identity.handle, "didDoc": identity.document.raw}
+
+
+async def _did_for(pds: Pds, handle: Handle) -> Did:
+    found = pds.accounts.find(handle)
+    return found.did if found is not None else await pds.resolver.did_for(handle)

@@ -1,0 +1,75 @@
+"""com.atproto.moderation.*: reports, to us or to the service that a member names."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp.web import Request
+
+from appliance.atproto import data
+from appliance.atproto.syntax import Datetime, Json, JsonObject
+from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
+from appliance.atproto.xrpc.methods import MethodTable, Reply
+from appliance.pds.proxy import Call
+from appliance.pds.role import Pds
+from appliance.pds.xrpc.auth import Caller, account
+
+methods: MethodTable[Pds] = MethodTable()
+
+MOST_ANSWER_BYTES = 256_000
+
+
+@methods.procedure("com.atproto.moderation.createReport", auth=account)
+async def create_report(
+    pds: Pds,
+    caller: Caller,
+    *,
+    request: Request,
+    reason_type: str,
+    reason: str | None,
+    subject: JsonObject,
+    mod_tool: JsonObject | None,
+) -> Json | Reply:
+    service = request.headers.get("atproto-proxy")
+    given = {
+        "reasonType": reason_type,
+        "reason": reason,
+        "subject": subject,
+        "modTool": mod_tool,
+    }
+    if service is not None and not pds.proxy.names_us(service):
+        report = {name: value for name, value in given.items() if value is not None}
+        return await _pass_on(pds, caller, service, report)
+    made = await pds.reports.create(caller.did, reason_type, reason, subject)
+    view = {
+        "id": made.id,
+        "reasonType": reason_type,
+        "subject": subject,
+        "reportedBy": caller.did,
+        "createdAt": Datetime.from_us(made.created_at),
+    }
+    return view if reason is None else {**view, "reason": reason}
+
+
+async def _pass_on(pds: Pds, caller: Caller, service: str, report: JsonObject) -> Reply:
+    """Send a report to the service that is to have it."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield data.dumps(report)
+
+    nsid = "com.atproto.moderation.createReport"
+    headers = {"content-type": "application/json"}
+    call = Call("POST", nsid, [], headers, chunks())
+    target = await pds.proxy.target(service)
+    async with pds.proxy.send(target, call, caller.did, None) as answer:
+        received = b""
+        async for chunk in answer.chunks:
+            received += chunk
+            if len(received) > MOST_ANSWER_BYTES:
+                raise UpstreamFailure
+    try:
+        value = data.loads(received)
+    except data.InvalidData as bad:
+        raise UpstreamFailure from bad
+    if answer.status != 200:
+        name = value.get("error") if isinstance(value, dict) else None
+        raise XrpcError(answer.status, str(name or "UpstreamFailure"))
+    return Reply(value)

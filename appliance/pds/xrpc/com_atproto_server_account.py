@@ -1,0 +1,124 @@
+"""com.atproto.server.*: open, close, move and delete accounts; what this server is."""
+
+from appliance.atproto.syntax import Datetime, Did, Handle, Json
+from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
+from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.credentials import WrongCredentials, check_email, new_hash
+from appliance.pds.invites import InvalidInviteCode
+from appliance.pds.role import Pds
+from appliance.pds.signup import Application
+from appliance.pds.xrpc.auth import Caller, account_any, account_full, optional_service, owner
+from appliance.pds.xrpc.com_atproto_server_session import session_view
+
+methods: MethodTable[Pds] = MethodTable()
+
+
+@methods.query("com.atproto.server.describeServer")
+async def describe_server(pds: Pds) -> Json:
+    chosen = pds.settings.pds
+    links = {
+        "privacyPolicy": chosen.privacy_policy_url,
+        "termsOfService": chosen.terms_of_service_url,
+    }
+    return {
+        "did": pds.did,
+        "availableUserDomains": list(pds.site.handle_domains),
+        "inviteCodeRequired": chosen.invites_required,
+        "phoneVerificationRequired": False,
+        "blobUploadLimit": chosen.blob_limit,
+        "links": {name: url for name, url in links.items() if url},
+        "contact": {"email": chosen.contact_email} if chosen.contact_email else {},
+    }
+
+
+@methods.procedure("com.atproto.server.createAccount", auth=optional_service)
+async def create_account(
+    pds: Pds,
+    caller: Caller | None,
+    *,
+    handle: Handle,
+    email: str | None,
+    password: str | None,
+    invite_code: str | None,
+    did: Did | None,
+    recovery_key: str | None,
+    plc_op: Json,
+    verification_code: str | None,
+    verification_phone: str | None,
+) -> Json:
+    if plc_op is not None:
+        raise InvalidRequest('Unsupported input: "plcOp"')
+    if did is not None and (caller is None or caller.did != did):
+        raise AuthRequired(
+            f"Missing auth to create account with did: {did}", "AuthenticationRequired"
+        )
+    invites_required = pds.settings.pds.invites_required
+    if invites_required and not invite_code:
+        raise InvalidInviteCode
+    if not email:
+        raise InvalidRequest("Email is required")
+    check_email(email)
+    await pds.handles.check(handle, did)
+    wish = Application(
+        handle,
+        email,
+        await new_hash(password or ""),
+        invite_code if invites_required else None,
+        recovery_key,
+        did,
+    )
+    opened = await pds.signup.open(wish)
+    tokens = await pds.sessions.begin(opened.did)
+    return await session_view(pds, opened, tokens)
+
+
+@methods.procedure("com.atproto.server.reserveSigningKey")
+async def reserve_signing_key(pds: Pds, *, did: Did | None) -> Json:
+    key = await pds.keys.reserve(did)
+    return {"signingKey": key.public.did_key}
+
+
+@methods.query("com.atproto.server.checkAccountStatus", auth=account_any)
+async def check_account_status(pds: Pds, caller: Caller) -> Json:
+    found = pds.accounts.require(caller.did)
+    head = pds.repos.head(caller.did)
+    blob_counts = await pds.blobs.counts(caller.did)
+    repo = await pds.repos.tree(caller.did)
+    record_count = await pds.records.count(caller.did)
+    return {
+        "activated": found.is_active,
+        "validDid": await pds.identities.points_here(caller.did),
+        "repoCommit": str(head.commit_cid),
+        "repoRev": head.rev,
+        "repoBlocks": 1 + record_count + sum(1 for _ in repo.tree.walk()),
+        "indexedRecords": record_count,
+        "privateStateValues": len(pds.preferences.get(caller.did, personal=True)),
+        "expectedBlobs": blob_counts.expected,
+        "importedBlobs": blob_counts.present,
+    }
+
+
+@methods.procedure("com.atproto.server.activateAccount", auth=account_full)
+async def activate_account(pds: Pds, caller: Caller) -> None:
+    await pds.identities.check_points_here(caller.did)
+    await pds.lifecycle.activate(caller.did)
+
+
+@methods.procedure("com.atproto.server.deactivateAccount", auth=account_full)
+async def deactivate_account(pds: Pds, caller: Caller, *, delete_after: Datetime | None) -> None:
+    await pds.lifecycle.deactivate(caller.did, delete_after.to_us() if delete_after else None)
+
+
+@methods.procedure("com.atproto.server.requestAccountDelete", auth=owner)
+async def request_account_delete(pds: Pds, caller: Caller) -> None:
+    await pds.codes.send(pds.accounts.require(caller.did), "delete_account")
+
+
+@methods.procedure("com.atproto.server.deleteAccount")
+async def delete_account(pds: Pds, *, did: Did, password: str, token: str) -> None:
+    found = pds.accounts.find(did)
+    if found is None:
+        raise WrongCredentials
+    await pds.credentials.check_password(found, password)
+    await pds.email_tokens.use(did, "delete_account", token)
+    await pds.lifecycle.delete(did)

@@ -1,0 +1,69 @@
+"""What is not served here: pass it to the AppView, or to the service the caller names."""
+
+from aiohttp import web
+
+from appliance.atproto.syntax import Nsid
+from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest, InvalidToken
+from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
+from appliance.pds.role import Pds
+from appliance.pds.xrpc.auth import Caller, account
+
+# What anybody may ask of our AppView through us, as the official client does when signed out.
+_OPEN_TO_ALL = ("app.bsky.", "com.atproto.repo.getRecord")
+
+
+async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamResponse:
+    """Forward a call and send the answer on as it comes.
+
+    Raises what `Proxy` and `account` raise; InvalidToken for a method the caller may not use.
+    """
+    if request.method not in ("GET", "HEAD", "POST"):
+        raise InvalidRequest(f"Incorrect HTTP method ({request.method})")
+    header = request.headers.get("atproto-proxy")
+    caller = None
+    if "Authorization" in request.headers or not _is_open(pds, request, nsid):
+        pds.proxy.check_configured(header)
+        caller = await account(pds, request)
+        _check_method(caller, nsid)
+    target = await pds.proxy.target(header)
+    if caller is None and not target.is_appview:
+        raise AuthRequired
+    return await _send(pds, request, nsid, caller, target)
+
+
+async def _send(
+    pds: Pds, request: web.Request, nsid: Nsid, caller: Caller | None, target: Target
+) -> web.StreamResponse:
+    call = Call(
+        request.method,
+        nsid,
+        list(request.query.items()),
+        request.headers,
+        request.content.iter_any() if request.body_exists else None,
+    )
+    did = caller.did if caller else None
+    rev = pds.repos.head(did).rev if did and target.is_appview else None
+    async with pds.proxy.send(target, call, did, rev) as answer:
+        return await _stream(request, answer, private=caller is not None)
+
+
+async def _stream(request: web.Request, answer: Answer, *, private: bool) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    if private:
+        response.headers["Cache-Control"] = "private"
+        response.headers["Vary"] = "Authorization"
+    await response.prepare(request)
+    async for chunk in answer.chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def _is_open(pds: Pds, request: web.Request, nsid: Nsid) -> bool:
+    known = pds.validator.catalog.has(nsid)
+    return known and request.method != "POST" and nsid.startswith(_OPEN_TO_ALL)
+
+
+def _check_method(caller: Caller, nsid: Nsid) -> None:
+    if nsid in PROTECTED or (is_privileged(nsid) and not caller.is_privileged):
+        raise InvalidToken("Bad token method")

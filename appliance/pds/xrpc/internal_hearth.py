@@ -1,0 +1,63 @@
+"""internal.hearth.*: what the operator's panel asks of the PDS beyond the standard methods."""
+
+from appliance.atproto.syntax import Datetime, Json, JsonObject
+from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.mailer import Mail
+from appliance.pds.reports import Report
+from appliance.pds.role import Pds
+from appliance.pds.xrpc.auth import Caller, operator
+from appliance.pds.xrpc.com_atproto_admin_account import page_number
+from appliance.upkeep.status import report
+
+methods: MethodTable[Pds] = MethodTable()
+
+
+@methods.query("internal.hearth.upkeep.getStatus", auth=operator)
+async def get_status(pds: Pds, caller: Caller) -> Json:
+    counts = {"accounts": await pds.accounts.count(), "seq": pds.event_log.head()}
+    return report("pds", pds.workers.status(), counts)
+
+
+@methods.query("internal.hearth.pds.listMail", auth=operator)
+async def list_mail(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
+    page = await pds.mailer.page(page_number(cursor), limit)
+    view: JsonObject = {"mails": [_mail_view(mail) for mail in page]}
+    if len(page) == limit:
+        view["cursor"] = str(page[-1].id)
+    return view
+
+
+@methods.query("internal.hearth.pds.listReports", auth=operator)
+async def list_reports(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
+    page = await pds.reports.page(page_number(cursor), limit)
+    view: JsonObject = {"reports": [_report_view(one) for one in page]}
+    if len(page) == limit:
+        view["cursor"] = str(page[-1].id)
+    return view
+
+
+def _mail_view(mail: Mail) -> JsonObject:
+    view: JsonObject = {
+        "id": mail.id,
+        "did": mail.did,
+        "recipient": mail.recipient,
+        "subject": mail.subject,
+        "body": mail.body,
+        "createdAt": Datetime.from_us(mail.created_at),
+    }
+    if mail.sent_at is not None:
+        view["sentAt"] = Datetime.from_us(mail.sent_at)
+    if mail.failure is not None:
+        view["failure"] = mail.failure
+    return view
+
+
+def _report_view(one: Report) -> JsonObject:
+    view: JsonObject = {
+        "id": one.id,
+        "reportedBy": one.reported_by,
+        "reasonType": one.reason_type,
+        "subject": one.subject,
+        "createdAt": Datetime.from_us(one.created_at),
+    }
+    return view if one.reason is None else {**view, "reason": one.reason}
