@@ -85,6 +85,10 @@ class ActorStore:
         """Note why a repo could not be fetched, and when to try again."""
         await self._db.write(put_off_backfill, did, reason, due_us)
 
+    async def set_purged(self, did: str) -> None:
+        """Note that nothing of a deleted account is left here."""
+        await self._db.write(set_purged, did)
+
     def backfill_attempts(self, did: str) -> int:
         row = self._db.read_one("SELECT sync_attempts FROM actor WHERE did = ?", did)
         return int(row[0]) if row else 0
@@ -145,6 +149,15 @@ def set_status(conn: Connection, actor_id: int, status: str | None, now_us: int)
     conn.execute(
         "UPDATE actor SET status = ?, status_us = ? WHERE id = ? AND status IS NOT ?",
         (status, now_us, actor_id, status),
+    )
+
+
+def set_purged(conn: Connection, did: str) -> None:
+    """Forget how far a deleted account was indexed; should it come back, all is fetched."""
+    conn.execute(
+        "UPDATE actor SET status = 'purged', rev = NULL, data = NULL, sync = 'unknown',"
+        " handle = NULL WHERE did = ? AND status = 'deleted'",
+        (did,),
     )
 
 

@@ -25,6 +25,10 @@ class RepoHosts:
         self._resolver = resolver
         self._home = home
 
+    def is_home(self, pds: str | None) -> bool:
+        """Tell whether a PDS endpoint is one of ours."""
+        return pds in self._home
+
     async def document(self, did: Did, *, fresh: bool = False) -> DidDocument:
         return await self._resolver.document(did, fresh=fresh)
 

@@ -1,0 +1,149 @@
+"""The AppView: its parts, built once; its background work."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from appliance.appview import maintenance
+from appliance.appview.actors import ActorStore
+from appliance.appview.backfill import Backfill
+from appliance.appview.blobs import Blobs
+from appliance.appview.event_indexer import EventIndexer
+from appliance.appview.hydrate.hydrator import Hydrator
+from appliance.appview.identities import IdentityRefresher
+from appliance.appview.image_pool import ImagePool
+from appliance.appview.images import BlobGate, Images
+from appliance.appview.indexed_revs import IndexedRevs
+from appliance.appview.indexer import Indexer
+from appliance.appview.ingest import Ingest
+from appliance.appview.maintenance import Maintenance
+from appliance.appview.media import MediaUrls
+from appliance.appview.pipeline import Pipeline
+from appliance.appview.reconcile import Reconciler
+from appliance.appview.repo_hosts import RepoHosts
+from appliance.appview.viewer_state import ViewerState
+from appliance.appview.viewer_tokens import ViewerTokens
+from appliance.atproto.identity.resolver import IdentityResolver
+from appliance.atproto.lexicon.validate import Validator
+from appliance.atproto.syntax import Did
+from appliance.base.clock import Clock
+from appliance.base.database import Database
+from appliance.base.http import HttpClient
+from appliance.base.workers import Workers
+from appliance.settings import Settings
+
+
+@dataclass(frozen=True)
+class AppView:
+    """The parts of the AppView, for `xrpc` and `app`."""
+
+    did: Did
+    public_url: str
+    logged_out_reads: bool
+    clock: Clock
+    workers: Workers
+    validator: Validator
+    resolver: IdentityResolver
+    operator_token: Callable[[], str | None]
+    index: Database
+    viewers: ViewerState
+    actors: ActorStore
+    revs: IndexedRevs
+    tokens: ViewerTokens
+    pipeline: Pipeline
+    gate: BlobGate
+    hosts: RepoHosts
+    images: Images
+    blobs: Blobs
+    indexer: Indexer
+    ingest: Ingest
+
+    async def counts(self) -> Mapping[str, Any]:
+        """Count what an operator would like to know."""
+        rows = await self.index.scan(maintenance.counts)
+        return {**rows, "cursor": self.ingest.cursor(), "indexer": dict(self.indexer.counts)}
+
+
+@asynccontextmanager
+async def open_appview(
+    settings: Settings, http: HttpClient, workers: Workers, clock: Clock, validator: Validator
+) -> AsyncIterator[AppView]:
+    """Open the index and what viewers keep here; begin to follow the relay."""
+    paths = settings.paths
+    package = files("appliance.appview")
+    async with (
+        await Database.open(paths.database("appview"), package / "schema", "NORMAL") as index,
+        await Database.open(paths.database("viewers"), package / "schema_viewers") as viewers_db,
+        ImagePool.open() as pool,
+    ):
+        resolver = IdentityResolver(
+            http,
+            settings.pds.plc_url or paths.address("directory"),
+            clock.now,
+            settings.network.handle_domains,
+            (paths.address("pds"), *settings.relay.crawl),
+        )
+        actors = ActorStore(index)
+        gate = BlobGate(index, actors)
+        hosts = RepoHosts(http, resolver, {settings.pds.url: paths.address("pds")})
+        images = Images(paths.cache / "img", gate, hosts, pool)
+        viewers = ViewerState(viewers_db, clock.now_us)
+        did = Did(settings.appview.did or settings.pds.did)
+        public_url = settings.appview.public_url.rstrip("/") or settings.pds.url
+        hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us)
+        revs = IndexedRevs(actors)
+        refresher = IdentityRefresher(actors, resolver, clock.now_us)
+        # The writer thread compiles lexicons for itself: it must not meet the loop doing so.
+        indexer = Indexer(Validator(validator.catalog))
+        due = _Due()
+        events = EventIndexer(indexer, revs.indexed, due)
+        backfill = Backfill(index, actors, events, hosts, clock.now_us)
+        due.wakes = (refresher.wake, backfill.wake)
+        reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)
+        ingest = Ingest(index, events, clock.now_us, reconciler.wake)
+        keeper = Maintenance(index, actors, indexer, viewers, clock.now_us)
+        follower = ingest.follower(http, paths.address("relay"))
+        for name, run in (
+            ("follow the relay", follower.run),
+            ("refresh identities", refresher.run),
+            ("fetch repos", backfill.run),
+            ("compare with the relay", reconciler.run),
+            ("tidy the index", keeper.run),
+            ("trim the image cache", images.trim),
+        ):
+            workers.start(f"appview: {name}", run)
+        yield AppView(
+            did=did,
+            public_url=public_url,
+            logged_out_reads=settings.appview.logged_out_reads,
+            clock=clock,
+            workers=workers,
+            validator=validator,
+            resolver=resolver,
+            operator_token=lambda: maintenance.read_token(paths.secret("operator-token")),
+            index=index,
+            viewers=viewers,
+            actors=actors,
+            revs=revs,
+            tokens=ViewerTokens(did, resolver, index, clock.now),
+            pipeline=Pipeline(index, viewers, hydrator),
+            gate=gate,
+            hosts=hosts,
+            images=images,
+            blobs=Blobs(gate, hosts),
+            indexer=indexer,
+            ingest=ingest,
+        )
+
+
+class _Due:
+    """Wakes the workers that fetch, once they exist."""
+
+    def __init__(self) -> None:
+        self.wakes: tuple[Callable[[], None], ...] = ()
+
+    def __call__(self) -> None:
+        for wake in self.wakes:
+            wake()
