@@ -28,6 +28,7 @@ __all__ = [
 
 # Every list or map begins with such a byte: few of them means no deep nesting.
 _CONTAINER_HEADS: Final = bytes(range(0x80, 0xC0))
+_CONTAINERS: Final = frozenset((list, dict))
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
 
@@ -35,17 +36,17 @@ def _too_deep(value: Value, encoded: bytes) -> bool:
     """Tell whether a value nests deeper than the cap, without recursion."""
     if len(encoded) - len(encoded.translate(None, _CONTAINER_HEADS)) <= MAX_DEPTH:
         return False
-    level = [value]
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
-        level = [
-            item
-            for holder in level
-            if type(holder) is dict or type(holder) is list
-            for item in (holder.values() if type(holder) is dict else holder)
-        ]
-        if not level:
+        below = []
+        for holder in level:
+            for item in holder.values() if type(holder) is dict else holder:
+                if type(item) in _CONTAINERS:
+                    below.append(item)
+        if not below:
             return False
-    return any(type(item) is dict or type(item) is list for item in level)
+        level = below
+    return True
 
 
 def _fast_encode(value: Value) -> bytes:

@@ -42,6 +42,10 @@ def _spreading_steps() -> tuple[tuple[int, int, int], ...]:
 _SPREADING: Final = _spreading_steps()
 
 
+# Looked up once: trees make CIDs by the thousand.
+_make: Final = bytes.__new__
+
+
 class InvalidCid(ValueError):
     """The bytes or text are no CID of the protocol."""
 
@@ -60,7 +64,7 @@ class Cid(bytes):
         """Check the length and the four header bytes; raise InvalidCid."""
         if len(raw) != _LENGTH or raw[:4] not in _KNOWN_HEADERS:
             raise InvalidCid("not a CIDv1 of a DAG-CBOR block or raw blob with a SHA-256 hash")
-        return super().__new__(cls, raw)
+        return _make(cls, raw)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -75,12 +79,12 @@ class Cid(bytes):
     @classmethod
     def for_block(cls, data: bytes) -> Self:
         """Name a DAG-CBOR block by its hash."""
-        return super().__new__(cls, _BLOCK_HEADER + sha256(data).digest())
+        return _make(cls, _BLOCK_HEADER + sha256(data).digest())
 
     @classmethod
     def for_blob(cls, data: bytes) -> Self:
         """Name a blob by its hash."""
-        return super().__new__(cls, _BLOB_HEADER + sha256(data).digest())
+        return _make(cls, _BLOB_HEADER + sha256(data).digest())
 
     @classmethod
     def from_digest(cls, codec: int, digest: bytes) -> Self:
