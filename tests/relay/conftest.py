@@ -1,0 +1,135 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from appliance.atproto.lexicon.catalog import load_catalog
+from appliance.atproto.lexicon.validate import Validator
+from appliance.base.clock import Clock
+from appliance.base.http import HttpClient, OutboundPolicy
+from appliance.base.workers import Workers
+from appliance.firehose.events import Event, parse
+from appliance.relay.app import build_app
+from appliance.relay.role import Relay, open_relay
+from appliance.settings import Settings, defaults
+from tests.support.hosts import FakeAccount, FakeDirectory, FakeHost, fake_host
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait, at most 5 seconds, for something to become true."""
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+class LateClock(Clock):
+    """The time of day, moved on at will."""
+
+    def __init__(self) -> None:
+        self.ahead_us = 0
+
+    def now_us(self) -> int:
+        return super().now_us() + self.ahead_us
+
+
+@dataclass
+class Lab:
+    """A directory, the PDS beside the relay, and what is needed to open the relay itself."""
+
+    path: Path
+    clock: LateClock
+    directory: FakeDirectory
+    home: FakeHost
+
+    def account(self, name: str, host: FakeHost | None = None) -> FakeAccount:
+        account = FakeAccount(name, self.clock)
+        at = host or self.home
+        self.directory.put(account, at.url)
+        at.handles[account.handle] = account.did
+        at.status[account.did] = {"did": account.did, "active": True}
+        return account
+
+    def settings(self, *crawl: str, mode: str = "dev") -> Settings:
+        settings = defaults("dev", self.path)
+        values = {
+            "pds.public_url": self.home.url,
+            "pds.plc_url": self.directory.url,
+            "relay.crawl": crawl,
+            "dev.allow_loopback": mode == "dev",
+        }
+        return settings.with_values(values)
+
+    @asynccontextmanager
+    async def relay(self, *crawl: str, mode: str = "dev") -> AsyncIterator["Running"]:
+        """Run the relay and serve it."""
+        settings = self.settings(*crawl, mode=mode)
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(
+                HttpClient.open(OutboundPolicy(allow_loopback=True))
+            )
+            validator = Validator(load_catalog())
+            workers = Workers()
+            relay = await stack.enter_async_context(
+                open_relay(settings, http, workers, self.clock, validator)
+            )
+            await stack.enter_async_context(workers)
+            server = await stack.enter_async_context(TestServer(build_app(relay, settings)))
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            yield Running(relay, server, session)
+
+
+@dataclass
+class Running:
+    """A relay as its clients see it."""
+
+    role: Relay
+    server: TestServer
+    session: aiohttp.ClientSession
+
+    async def get(self, nsid: str, **params: str) -> tuple[int, dict[str, object]]:
+        url = self.server.make_url(f"/xrpc/{nsid}")
+        async with self.session.get(url, params=params, allow_redirects=False) as response:
+            if response.content_type != "application/json":
+                return response.status, dict(response.headers)
+            return response.status, await response.json()
+
+    async def request_crawl(self, hostname: str) -> tuple[int, bytes]:
+        url = self.server.make_url("/xrpc/com.atproto.sync.requestCrawl")
+        async with self.session.post(url, json={"hostname": hostname}) as response:
+            return response.status, await response.read()
+
+    @asynccontextmanager
+    async def stream(self, cursor: int | None = 0) -> AsyncIterator["Subscription"]:
+        url = self.server.make_url("/xrpc/com.atproto.sync.subscribeRepos")
+        params = {} if cursor is None else {"cursor": str(cursor)}
+        async with self.session.ws_connect(url, params=params, max_msg_size=0) as ws:
+            yield Subscription(ws)
+
+
+@dataclass
+class Subscription:
+    ws: aiohttp.ClientWebSocketResponse
+
+    async def frame(self) -> bytes:
+        return await self.ws.receive_bytes(timeout=5)
+
+    async def event(self) -> Event:
+        return parse(await self.frame())
+
+    async def kinds(self, count: int) -> list[str]:
+        return [(await self.event()).kind for _ in range(count)]
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    (tmp_path / "run").mkdir()
+    async with (
+        FakeDirectory().serve() as directory,
+        fake_host(tmp_path / "home.sqlite", tmp_path / "run" / "pds.sock") as home,
+    ):
+        yield Lab(tmp_path, LateClock(), directory, home)
