@@ -11,7 +11,7 @@ is given apart (`path=`), which no text from outside can cause; see `XrpcClient`
 
 import asyncio
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
@@ -346,14 +346,14 @@ def _without_secrets(headers: Headers) -> Headers:
 
 def _nests_too_deep(value: Any) -> bool:
     """Tell whether JSON nests deeper than anything recursive should see."""
-    level: Iterable[Any] = [value]
+    level = [value]
     for _ in range(MOST_DEPTH + 1):
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return False
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
-        if not level:
-            return False
     return True

@@ -1,5 +1,6 @@
 """Read what a client sends: its encoding, its kind, its size after decompression."""
 
+import zlib
 from typing import Final
 
 from aiohttp import StreamReader, web
@@ -13,6 +14,7 @@ WRITE_LIMIT: Final = 1024 * 1024
 WRITES: Final = frozenset(
     f"com.atproto.repo.{name}" for name in ("createRecord", "putRecord", "applyWrites")
 )
+PIECE: Final = 256 * 1024
 _ENCODINGS: Final = frozenset(("", "identity", "gzip", "deflate"))
 
 
@@ -31,12 +33,12 @@ async def read_json(request: web.Request, limit: int) -> Json:
 
 
 def open_body(request: web.Request, encoding: str) -> StreamReader:
-    """Give a body that is not JSON as a stream; its reader limits the size.
+    """Give a body that is not JSON as a stream, decompressed; its reader limits the size.
 
     Raises InvalidRequest, UnsupportedEncoding.
     """
     check_kind(request, encoding)
-    return request.content
+    return _decompressed(request)
 
 
 async def refuse_body(request: web.Request) -> None:
@@ -49,7 +51,7 @@ def check_kind(request: web.Request, encoding: str) -> None:
     """Check that there is a body, and of the kind the method takes."""
     if not request.body_exists:
         raise InvalidRequest("A request body is expected but none was provided")
-    compression = request.headers.get("Content-Encoding", "").strip().lower()
+    compression = _compression(request)
     if compression not in _ENCODINGS:
         raise UnsupportedEncoding(compression)
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -69,7 +71,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.content.iter_any():
+        async for chunk in _decompressed(request).iter_any():
             size += len(chunk)
             if size > limit:
                 raise PayloadTooLarge(limit)
@@ -77,3 +79,73 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     except web.RequestPayloadError as error:
         raise InvalidRequest("The request body cannot be decoded") from error
     return b"".join(chunks)
+
+
+def _compression(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "").strip().lower()
+
+
+def _decompressed(request: web.Request) -> StreamReader:
+    if _compression(request) in ("gzip", "deflate"):
+        return _Inflated(request)
+    return request.content
+
+
+class _Inflated(StreamReader):
+    """Decompress a gzip or zlib stream while it is read, a bounded piece at a time.
+
+    What does not begin as one is passed on as it is: aiohttp may have decompressed it already.
+    """
+
+    def __init__(self, request: web.Request) -> None:
+        super().__init__(request.protocol, PIECE)
+        self._source = request.content
+        self._inflate: zlib._Decompress | None = None
+        self._started = False
+        self._waiting = b""
+
+    async def readany(self) -> bytes:
+        """Give the next piece, at most 256 KiB; nothing at the end. Raises InvalidRequest."""
+        while True:
+            chunk = self._waiting or await self._source.readany()
+            self._waiting = b""
+            if not self._started:
+                chunk = await self._begin(chunk)
+            if self._inflate is None:
+                return chunk
+            if not chunk:
+                if not self._inflate.eof:
+                    raise InvalidRequest("The request body ends too early")
+                return b""
+            piece = self._next_piece(self._inflate, chunk)
+            if piece:
+                return piece
+
+    async def read(self, n: int = -1) -> bytes:
+        """Give the next piece, whatever n; everything if n is negative. Raises InvalidRequest."""
+        if n < 0:
+            return b"".join([chunk async for chunk in self.iter_any()])
+        return await self.readany()
+
+    async def _begin(self, chunk: bytes) -> bytes:
+        """Look at the first two bytes to know what this is."""
+        while len(chunk) < 2 and not self._source.at_eof():
+            chunk += await self._source.readany()
+        self._started = True
+        if chunk[:2] == b"\x1f\x8b" or _is_zlib(chunk):
+            self._inflate = zlib.decompressobj(wbits=47)
+        return chunk
+
+    def _next_piece(self, inflate: "zlib._Decompress", chunk: bytes) -> bytes:
+        try:
+            piece = inflate.decompress(chunk, PIECE)
+        except zlib.error as error:
+            raise InvalidRequest("The request body cannot be decoded") from error
+        if inflate.unused_data:
+            raise InvalidRequest("The request body goes on after its end")
+        self._waiting = inflate.unconsumed_tail
+        return piece
+
+
+def _is_zlib(chunk: bytes) -> bool:
+    return len(chunk) >= 2 and chunk[0] & 15 == 8 and int.from_bytes(chunk[:2], "big") % 31 == 0

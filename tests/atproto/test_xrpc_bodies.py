@@ -1,0 +1,116 @@
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+from io import BytesIO
+
+import orjson
+import pytest
+
+from tests.support.xrpc_service import JSON, SIGNED, Client, serving
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with serving(validate_outputs=True) as made:
+        yield made
+
+
+async def test_a_body_nobody_asked_for_is_refused(client: Client) -> None:
+    status, _, _ = await client.post("t.a.touch", json={})
+    assert (status, client.role.touched) == (400, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        (b'{"text": "a"}', {}),
+        (b'{"text": "a"}', {"Content-Type": "text/plain"}),
+        (b"", JSON),
+        (b"not json", JSON),
+        (b'{"text": 1}', JSON),
+        (b"{}", JSON),
+        (b"[]", JSON),
+        (b"\xff\xfe", JSON),
+        (b"[" * 100_000, JSON),
+        (b'{"text":' * 1000, JSON),
+    ],
+)
+async def test_a_bad_body_is_an_invalid_request_and_no_crash(
+    client: Client, data: bytes, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    status, body, _ = await client.post("t.a.write", data=data, headers={**headers, **SIGNED})
+    assert (status, body["error"]) == (400, "InvalidRequest")
+    assert not caplog.records
+
+
+async def test_the_kind_of_a_body_may_carry_parameters(client: Client) -> None:
+    headers = {**SIGNED, "Content-Type": "Application/JSON; charset=UTF-8"}
+    assert (await client.post("t.a.write", data=b'{"text": "a"}', headers=headers))[0] == 200
+
+
+def of_size(size: int) -> bytes:
+    return orjson.dumps({"text": "x" * (size - len('{"text":""}'))})
+
+
+async def slowly(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 50_000):
+        yield data[start : start + 50_000]
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("nsid", "limit"), [("t.a.write", 153_600), ("com.atproto.repo.createRecord", 1_048_576)]
+)
+async def test_a_body_over_the_limit_is_too_large_however_it_is_sent(
+    client: Client, nsid: str, limit: int
+) -> None:
+    headers = {**JSON, **SIGNED}
+    assert (await client.post(nsid, data=BytesIO(of_size(limit)), headers=headers))[0] == 200
+    over = of_size(limit + 1)
+    assert (await client.post(nsid, data=BytesIO(over), headers=headers))[0] == 413
+    status, body, _ = await client.post(nsid, data=slowly(over), headers=headers)
+    assert (status, body["error"]) == (413, "PayloadTooLarge")
+    packed = {**headers, "Content-Encoding": "gzip"}
+    assert (await client.post(nsid, data=gzip.compress(over), headers=packed))[0] == 413
+    assert (await client.post(nsid, data=gzip.compress(of_size(limit)), headers=packed))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "status"),
+    [
+        ("gzip", gzip.compress(b'{"text": "a"}'), 200),
+        ("deflate", zlib.compress(b'{"text": "a"}'), 200),
+        ("identity", b'{"text": "a"}', 200),
+        ("br", b'{"text": "a"}', 415),
+        ("zstd", b'{"text": "a"}', 415),
+        ("gzip", gzip.compress(b'{"text": "a"}')[:-9], 400),
+        ("gzip", gzip.compress(b'{"text": "a"}')[:12] + b"garbage!" * 4, 400),
+        ("gzip", gzip.compress(b'{"text": "a"}') + b"more", 400),
+        ("gzip", b"garbage", 400),
+        ("gzip", b"\x1f", 400),
+    ],
+)
+async def test_compressed_bodies_are_read_or_refused(
+    client: Client, encoding: str, data: bytes, status: int
+) -> None:
+    headers = {**JSON, **SIGNED, "Content-Encoding": encoding}
+    assert (await client.post("t.a.write", data=data, headers=headers))[0] == status
+
+
+async def test_a_stream_comes_decompressed(client: Client) -> None:
+    data = b"blob" * 200_000
+    headers = {"Content-Type": "image/png"}
+    assert (await client.post("t.a.upload", data=data, headers=headers))[1] == {"size": 800_000}
+    headers["Content-Encoding"] = "gzip"
+    packed = gzip.compress(data)
+    assert (await client.post("t.a.upload", data=packed, headers=headers))[1] == {"size": 800_000}
+    assert (await client.post("t.a.upload", data=packed[:-20], headers=headers))[0] == 400
+
+
+async def test_a_stream_has_to_say_what_it_is(client: Client) -> None:
+    assert (await client.post("t.a.upload", data=b"x"))[0] == 400
+    wrong = {"Content-Type": "application/zip"}
+    assert (await client.post("t.a.car", data=b"x", headers=wrong))[0] == 400
+    right = {"Content-Type": "application/vnd.ipld.car"}
+    assert (await client.post("t.a.car", data=b"x", headers=right))[0] == 200
