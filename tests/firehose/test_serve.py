@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.atproto.xrpc.frames import Frame, decode_frame, encode_frame
@@ -21,7 +21,7 @@ PATH = "/xrpc/com.atproto.sync.subscribeRepos"
 
 
 @pytest.fixture
-async def server(log: EventLog) -> AsyncIterator[TestServer]:
+async def server(log: EventLog) -> AsyncIterator[BaseTestServer]:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await serve.serve_subscribe_repos(request, log)
@@ -36,7 +36,7 @@ async def server(log: EventLog) -> AsyncIterator[TestServer]:
 
 @asynccontextmanager
 async def subscribe(
-    server: TestServer, cursor: str | None = None
+    server: BaseTestServer, cursor: str | None = None
 ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     params = {} if cursor is None else {"cursor": cursor}
     async with (
@@ -62,7 +62,7 @@ async def closed(ws: aiohttp.ClientWebSocketResponse) -> int | None:
     return ws.close_code
 
 
-async def test_without_a_cursor_only_new_events_come(db: Database, server: TestServer) -> None:
+async def test_without_a_cursor_only_new_events_come(db: Database, server: BaseTestServer) -> None:
     await db.write(write, 3)
     async with subscribe(server) as ws:
         await asyncio.sleep(0.05)
@@ -71,7 +71,7 @@ async def test_without_a_cursor_only_new_events_come(db: Database, server: TestS
 
 
 async def test_a_cursor_is_exclusive_and_replay_runs_on_into_live(
-    db: Database, server: TestServer
+    db: Database, server: BaseTestServer
 ) -> None:
     await db.write(write, 600)
     async with subscribe(server, "300") as ws:
@@ -83,7 +83,7 @@ async def test_a_cursor_is_exclusive_and_replay_runs_on_into_live(
 
 
 async def test_the_cursor_of_the_newest_event_waits_for_the_next(
-    db: Database, server: TestServer
+    db: Database, server: BaseTestServer
 ) -> None:
     await db.write(write, 3)
     async with subscribe(server, "3") as ws:
@@ -93,7 +93,7 @@ async def test_the_cursor_of_the_newest_event_waits_for_the_next(
 
 
 async def test_a_future_cursor_gets_an_error_frame_and_the_end(
-    db: Database, server: TestServer
+    db: Database, server: BaseTestServer
 ) -> None:
     await db.write(write, 3)
     async with subscribe(server, "4") as ws:
@@ -103,7 +103,7 @@ async def test_a_future_cursor_gets_an_error_frame_and_the_end(
 
 
 async def test_an_outdated_cursor_is_told_so_and_gets_what_is_left(
-    db: Database, log: EventLog, server: TestServer
+    db: Database, log: EventLog, server: BaseTestServer
 ) -> None:
     await db.write(write, 5, ALICE, 1_000)
     await db.write(write, 2, ALICE, 2_000)
@@ -119,14 +119,14 @@ async def test_an_outdated_cursor_is_told_so_and_gets_what_is_left(
 
 
 @pytest.mark.parametrize("cursor", ["-1", "x", "1.5", "", "9007199254740992", "١", "9" * 40])
-async def test_a_malformed_cursor_is_refused(server: TestServer, cursor: str) -> None:
+async def test_a_malformed_cursor_is_refused(server: BaseTestServer, cursor: str) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect(server.make_url(PATH), params={"cursor": cursor})
     assert refused.value.status == 400
 
 
-async def test_a_plain_request_is_told_to_upgrade(server: TestServer) -> None:
+async def test_a_plain_request_is_told_to_upgrade(server: BaseTestServer) -> None:
     async with (
         aiohttp.ClientSession() as session,
         session.get(server.make_url(PATH)) as response,
@@ -134,7 +134,7 @@ async def test_a_plain_request_is_told_to_upgrade(server: TestServer) -> None:
         assert response.status == 426
 
 
-async def test_large_and_tiny_frames_arrive_whole(db: Database, server: TestServer) -> None:
+async def test_large_and_tiny_frames_arrive_whole(db: Database, server: BaseTestServer) -> None:
     sizes = [1, 60, 200, 70_000, 1_500_000]
 
     def append(conn: Connection, size: int) -> None:
@@ -152,7 +152,10 @@ def frame_of(size: int) -> bytes:
 
 
 async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
-    db: Database, log: EventLog, server: TestServer, monkeypatch: pytest.MonkeyPatch
+    db: Database,
+    log: EventLog,
+    server: BaseTestServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(serve, "STALLED_SECONDS", 0.2)
 
@@ -182,7 +185,7 @@ async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
 
 
 async def test_closing_the_log_sends_subscribers_away_to_come_back(
-    db: Database, log: EventLog, server: TestServer
+    db: Database, log: EventLog, server: BaseTestServer
 ) -> None:
     async with subscribe(server) as ws:
         await asyncio.sleep(0.02)

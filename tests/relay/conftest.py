@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
@@ -88,7 +88,7 @@ class Running:
     """A relay as its clients see it."""
 
     role: Relay
-    server: TestServer
+    server: BaseTestServer
     session: aiohttp.ClientSession
 
     async def get(self, nsid: str, **params: str) -> tuple[int, dict[str, object]]:
