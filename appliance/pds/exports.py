@@ -25,7 +25,7 @@ _DEADLINE_S: Final = 300.0
 class BlockNotFound(LookupError):
     """The repo has no such block now."""
 
-    xrpc_name = "InvalidRequest"
+    xrpc_name = "BlockNotFound"
 
     def __init__(self, cids: Iterable[Cid]) -> None:
         super().__init__(f"Could not find blocks: {', '.join(map(str, cids))}")

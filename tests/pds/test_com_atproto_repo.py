@@ -12,7 +12,8 @@ import pytest
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Did
 from appliance.pds import blobs, records
-from tests.support.pds_house import Answer, House, Member, open_house
+from tests.support.pds_box import Answer
+from tests.support.pds_house import House, Member, open_house
 from tests.support.pds_stores import FOLLOW, LIKE, NOTE, PNG, POST, PROFILE, follow, like, post
 
 LIMIT = 200_000
@@ -59,7 +60,7 @@ async def test_a_created_record_can_be_read_back(house: House, alice: Member) ->
 
 async def test_a_record_of_another_version_is_not_found(house: House, alice: Member) -> None:
     made = await create(house, alice, NOTE, {}, rkey="a")
-    place = {"repo": alice.did, "collection": NOTE, "rkey": "a"}
+    place: dict[str, Any] = {"repo": alice.did, "collection": NOTE, "rkey": "a"}
     assert (await house.get("repo.getRecord", **place, cid=made.json["cid"])).status == 200
     other = await house.get("repo.getRecord", **place, cid=str(Cid.for_block(b"x")))
     assert (other.status, other.error) == (400, "RecordNotFound")
@@ -248,7 +249,7 @@ async def test_records_are_listed_in_pages(house: House, alice: Member) -> None:
     for number in range(5):
         await create(house, alice, NOTE, {"n": number}, rkey=f"k{number}")
     seen: list[int] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         page = await house.get(
             "repo.listRecords", repo=alice.handle, collection=NOTE, limit=2, **cursor
@@ -271,7 +272,7 @@ async def test_records_are_listed_in_pages(house: House, alice: Member) -> None:
 async def test_a_hidden_record_is_hidden_from_everybody(house: House, alice: Member) -> None:
     await create(house, alice, NOTE, {}, rkey="a")
     await house.pds.takedowns.set_record(alice.did, f"{NOTE}/a", "case 1")
-    place = {"repo": alice.did, "collection": NOTE, "rkey": "a"}
+    place: dict[str, Any] = {"repo": alice.did, "collection": NOTE, "rkey": "a"}
     for who in (None, alice):
         assert (await house.get("repo.getRecord", who, **place)).error == "RecordNotFound"
     listed = await house.get("repo.listRecords", repo=alice.did, collection=NOTE)
