@@ -6,7 +6,6 @@ served from memory under a name that holds their hash, so browsers may keep them
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -58,13 +57,13 @@ class Pages:
         )
         self._environment.globals["static"] = self.static_url
 
-    def render(self, name: str, context: Mapping[str, Any] | None = None, **more: Any) -> str:
+    def render(self, name: str, /, **context: Any) -> str:
         """Render a template, as "admin/home.html". Raises NoSuchTemplate."""
         try:
             template = self._environment.get_template(name)
         except jinja2.TemplateNotFound as error:
             raise NoSuchTemplate(str(error)) from error
-        return template.render({**(context or {}), **more})
+        return template.render(context)
 
     def static_url(self, name: str) -> str:
         """Return the path under which a static file is served. Raises KeyError."""

@@ -1,0 +1,116 @@
+import asyncio
+
+import pytest
+
+from appliance.base import workers as module
+from appliance.base.workers import Workers, attempt
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+
+
+async def test_a_worker_is_run_again_after_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    runs: list[int] = []
+    done = asyncio.Event()
+
+    async def run() -> None:
+        runs.append(1)
+        if len(runs) < 3:
+            raise ValueError("not yet")
+        done.set()
+        await asyncio.sleep(30)
+
+    async with Workers() as workers:
+        workers.start("crawler", run)
+        await asyncio.wait_for(done.wait(), 5)
+        (status,) = workers.status()
+        assert (status.name, status.running, status.failures) == ("crawler", True, 2)
+        assert status.last_error == "ValueError: not yet"
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]
+
+
+async def test_the_pause_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("appliance.base.workers.asyncio.sleep", note)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 1.0)
+    done = asyncio.Event()
+
+    async def run() -> None:
+        if len(pauses) == 8:
+            done.set()
+            return
+        raise ValueError
+
+    async with Workers() as workers:
+        workers.start("x", run)
+        await asyncio.wait_for(done.wait(), 5)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_a_worker_that_is_done_leaves_the_list() -> None:
+    async def run() -> None: ...
+
+    async with Workers() as workers:
+        workers.start("once", run)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert workers.status() == []
+
+
+async def test_one_worker_can_be_stopped() -> None:
+    closed: list[str] = []
+
+    async def run() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            closed.append("tidied")
+
+    async with Workers() as workers:
+        worker = workers.start("follower", run)
+        workers.start("other", run)
+        await asyncio.sleep(0)
+        await worker.stop()
+        await worker.stop()
+        assert closed == ["tidied"]
+        assert [status.name for status in workers.status()] == ["other"]
+
+
+async def test_leaving_stops_every_worker_and_waits() -> None:
+    closed: list[int] = []
+
+    async def run() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.01)
+            closed.append(1)
+
+    async with Workers() as workers:
+        for name in "abc":
+            workers.start(name, run)
+        await asyncio.sleep(0)
+    assert closed == [1, 1, 1]
+
+
+async def test_a_worker_that_waits_to_run_again_stops_too() -> None:
+    async def run() -> None:
+        raise ValueError
+
+    async with asyncio.timeout(2), Workers() as workers:
+        worker = workers.start("broken", run)
+        await asyncio.sleep(0.005)
+        assert worker.status().failures >= 1
+
+
+def test_an_attempt_gives_the_value_or_the_error() -> None:
+    assert attempt(int, "5").value == 5
+    assert isinstance(attempt(int, "x").error, ValueError)

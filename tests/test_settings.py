@@ -1,0 +1,146 @@
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from appliance.settings import InvalidSettings, Settings, declarations, defaults, load
+from appliance.settings_file import as_markdown, as_toml, save
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "hearth.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, {})
+    assert settings == defaults("home", tmp_path)
+    assert settings.network.mode == "home"
+    assert settings.limits.enabled
+    assert not settings.appview.logged_out_reads
+
+
+def test_each_mode_has_defaults_of_its_own(tmp_path: Path) -> None:
+    dev, public = defaults("dev", tmp_path), defaults("public", tmp_path)
+    assert dev.network.handle_domains == (".test",)
+    assert dev.appview.logged_out_reads
+    assert dev.dev.allow_loopback
+    assert not dev.limits.enabled
+    assert public.pds.plc_url == "https://plc.directory"
+    assert not public.directory.enabled
+    assert not public.dev.allow_loopback
+
+
+def test_the_environment_stands_above_the_file_and_the_file_above_defaults(tmp_path: Path) -> None:
+    written(tmp_path, '[pds]\nhostname = "a.example"\nport = 1\n[relay]\ncrawl = ["http://x"]')
+    env = {
+        "HEARTH_PDS_PORT": "2",
+        "HEARTH_DEV_VALIDATE_OUTPUTS": "yes",
+        "HEARTH_NETWORK_HANDLE_DOMAINS": ".a.example, .b.example",
+        "HEARTH_BROWSER": "not a setting, nor in a group",
+        "PATH": "/bin",
+    }
+    settings = load(tmp_path, env)
+    assert (settings.pds.hostname, settings.pds.port) == ("a.example", 2)
+    assert settings.relay.crawl == ("http://x",)
+    assert settings.network.handle_domains == (".a.example", ".b.example")
+    assert settings.dev.validate_outputs
+    assert settings.pds.did == "did:web:a.example"
+    assert settings.pds.url == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[pds]\nhostnam = "x"', r"no setting pds\.hostnam; did you mean pds\.hostname\?"),
+        ("[unheard]\nof = 1", r"no setting unheard\.of"),
+        ("port = 1", "outside a"),
+        ("[pds]\nport = 65536", "between 0 and 65535"),
+        ("[pds]\nport = -1", "between"),
+        ('[pds]\nport = "80"', "a number"),
+        ("[pds]\nport = true", "a number"),
+        ("[pds]\nblob_limit = 0", "between 1"),
+        ("[pds]\nhostname = 5", "host name"),
+        ('[pds]\nhostname = "https://a.example"', "host name"),
+        ('[pds]\nhostname = "A.example"', "host name"),
+        ('[pds]\ninvites_required = "yes"', "true or false"),
+        ('[network]\nmode = "wild"', "one of public, home, dev"),
+        ('[network]\nhandle_domains = ".a"', "a list"),
+        ('[network]\nhandle_domains = ["a"]', "a list"),
+        ('[relay]\ncrawl = ["ftp://x"]', "a list"),
+        ('[pds]\npublic_url = "a.example"', "a text like"),
+        ("[pds\n", "hearth.toml"),
+        ("[directory]\nenabled = false", "plc_url"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_a_reason(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(InvalidSettings, match=complaint):
+        load(written(tmp_path, text), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("HEARTH_PDS_HOSTNAM", "x", "did you mean HEARTH_PDS_HOSTNAME"),
+        ("HEARTH_PDS_PORT", "http", "a number"),
+        ("HEARTH_PDS_PORT", "-1", "a number"),
+        ("HEARTH_LIMITS_ENABLED", "maybe", "true or false"),
+        ("HEARTH_NETWORK_MODE", "wild", "one of"),
+    ],
+)
+def test_a_wrong_variable_is_refused(tmp_path: Path, name: str, value: str, complaint: str) -> None:
+    with pytest.raises(InvalidSettings, match=complaint):
+        load(tmp_path, {name: value})
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
+    changed = {
+        "network.name": 'Quotes " and \\ and \n and \x7f and ü',
+        "network.mode": "dev",
+        "pds.port": 2583,
+        "pds.invites_required": True,
+        "relay.crawl": ("http://localhost:1", "https://b.example"),
+        "dev.allow_loopback": False,
+    }
+    settings = defaults("dev", tmp_path).with_values(changed)
+    save(settings)
+    assert load(tmp_path, {}) == settings
+    save(load(tmp_path, {}))
+    assert load(tmp_path, {}) == settings
+    assert [path.name for path in tmp_path.iterdir()] == ["hearth.toml"]
+    assert stat.S_IMODE((tmp_path / "hearth.toml").stat().st_mode) == 0o600
+
+
+def test_the_file_explains_every_setting_and_keeps_defaults_as_comments(tmp_path: Path) -> None:
+    text = as_toml(defaults("home", tmp_path).with_values({"pds.port": 5}))
+    assert tomllib.loads(text)["pds"] == {"port": 5}
+    unwrapped = text.replace("\n# ", " ")
+    for each in declarations():
+        assert each.help in unwrapped
+        assert f"{each.name.partition('.')[2]} = " in text
+
+
+def test_the_table_has_a_row_for_every_setting() -> None:
+    rows = as_markdown().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == [each.name for each in declarations()]
+
+
+def test_every_setting_is_explained_in_a_sentence() -> None:
+    for each in declarations():
+        assert len(each.help) > 10, each.name
+        assert each.help.endswith("."), each.name
+
+
+def test_a_change_by_name_is_checked_too() -> None:
+    assert Settings().with_values({"relay.crawl": ["http://x"]}).relay.crawl == ("http://x",)
+    with pytest.raises(InvalidSettings):
+        Settings().with_values({"paths.data": "/"})
+
+
+def test_paths_lie_in_the_data_folder(tmp_path: Path) -> None:
+    paths = load(tmp_path, {}).paths
+    assert paths.socket("pds") == tmp_path / "run" / "pds.sock"
+    assert paths.address("relay") == f"unix:{tmp_path}/run/relay.sock"
+    assert paths.database("viewers") == tmp_path / "viewers.sqlite"
+    assert paths.secret("operator-token") == tmp_path / "secrets" / "operator-token"
