@@ -113,6 +113,23 @@ async def test_a_home_handle_nobody_knows_is_not_found() -> None:
         await names(http, Dns()).did_for(HOME)
 
 
+async def test_on_the_open_network_no_stranger_has_a_say_over_our_domain() -> None:
+    handle = Handle("eve.example.com")
+    ask = "/xrpc/com.atproto.identity.resolveHandle?handle=eve.example.com"
+    http, dns = FakeHttp(), Dns()
+    http.put(f"unix:/pds.sock{ask}", {}, 400)
+    http.put(f"https://evil.example{ask}", {"did": OTHER})
+    http.put("https://eve.example.com/.well-known/atproto-did", b"", 404)
+    ours = HandleNames(http, (".example.com",), ("unix:/pds.sock",), dns)
+    with pytest.raises(HandleNotFound):
+        await ours.did_for(handle, "https://evil.example")
+    assert f"https://evil.example{ask}" not in http.requests
+    dns.records = (f"did={DID}",)
+    assert await ours.did_for(handle, "https://evil.example") == DID
+    http.put(f"unix:/pds.sock{ask}", {"did": OTHER})
+    assert await ours.did_for(handle) == OTHER
+
+
 @pytest.mark.parametrize("status", [500, 502, 429])
 async def test_a_host_in_trouble_leaves_the_question_open(status: int) -> None:
     http = FakeHttp()

@@ -21,12 +21,18 @@ RESERVED: Final = frozenset(
 )
 
 
+# Those, and others that are in no DNS: what a host says of its own accounts has to do.
+OFFLINE: Final = RESERVED | {"home", "lan"}
+
+
 class HandleNames:
     """Look handles up where they are declared.
 
-    home_domains: endings (".test") whose handles are in no DNS: only hosts of ours know them.
-    home_pds_urls: those hosts, URLs or "unix:" addresses. A PDS leaves itself out, or it would ask
-    itself.
+    home_domains: endings (".test") whose handles our own hosts know. home_pds_urls: those hosts,
+    URLs or "unix:" addresses. A PDS leaves itself out, or it would ask itself.
+
+    Under a home domain of the open network (".example.com") the DNS is asked next; under one that
+    is in no DNS (".test"), the PDS of the account.
     """
 
     def __init__(
@@ -42,18 +48,27 @@ class HandleNames:
         self._lookup_txt = lookup_txt or lookup_txt_records
 
     def is_home(self, handle: str) -> bool:
-        """Tell whether a handle is known to hosts of ours only."""
+        """Tell whether a handle is one that our own hosts would know."""
         return handle.endswith(self._home_domains) if self._home_domains else False
 
     async def did_for(self, handle: Handle, pds: str | None = None) -> Did:
-        """Return the DID a handle declares. For a home handle, pds is asked last.
+        """Return the DID a handle declares. pds: the PDS of the account that claims it, if any.
 
         Raises HandleNotFound, IdentityUnreachable.
         """
+        top = handle.rpartition(".")[2]
         if self.is_home(handle):
-            return await self._ask_hosts(handle, pds)
-        if handle.rpartition(".")[2] in RESERVED:
+            did = await self._ask_hosts(handle, pds if top in OFFLINE else None)
+            if did is not None:
+                return did
+            if top in OFFLINE:
+                raise HandleNotFound(f"{handle} is not known here")
+        if top in RESERVED:
             raise HandleNotFound(f"{handle} ends in a reserved name")
+        return await self._look_up(handle)
+
+    async def _look_up(self, handle: Handle) -> Did:
+        """Ask the DNS, then the web, as the open network does."""
         did, dns_failure = await self._by_dns(handle)
         if did is None:
             did, web_failure = await self._by_web(handle)
@@ -86,8 +101,11 @@ class HandleNames:
             return None, None
         return _did(response.body.decode("ascii", "replace").strip()), None
 
-    async def _ask_hosts(self, handle: Handle, pds: str | None) -> Did:
-        """Ask our hosts in turn, then the one given; the first that knows decides."""
+    async def _ask_hosts(self, handle: Handle, pds: str | None) -> Did | None:
+        """Ask our hosts in turn, then the one given; the first that knows decides.
+
+        Raises IdentityUnreachable if nobody knows and somebody did not answer.
+        """
         failure: IdentityUnreachable | None = None
         hosts = dict.fromkeys((*self._home_pds_urls, pds) if pds else self._home_pds_urls)
         for url in hosts:
@@ -100,7 +118,7 @@ class HandleNames:
                 return did
         if failure is not None:
             raise failure
-        raise HandleNotFound(f"{handle} is not known here")
+        return None
 
     async def _ask(self, url: str, handle: Handle) -> Did | None:
         try:
