@@ -10,7 +10,23 @@ from appliance.appview.image_pool import UndecodableImage
 from appliance.appview.images import InvalidImagePath, NoSuchImage, parse_path
 from appliance.appview.repo_hosts import NoRepoHost
 from appliance.appview.role import AppView
-from appliance.appview.xrpc import internal_hearth_upkeep
+from appliance.appview.xrpc import (
+    app_bsky_actor,
+    app_bsky_ageassurance,
+    app_bsky_bookmark,
+    app_bsky_draft,
+    app_bsky_feed,
+    app_bsky_feed_posts,
+    app_bsky_graph,
+    app_bsky_graph_lists,
+    app_bsky_labeler,
+    app_bsky_notification,
+    app_bsky_unspecced,
+    com_atproto_identity,
+    com_atproto_label,
+    com_atproto_repo,
+    internal_hearth_upkeep,
+)
 from appliance.appview.xrpc.auth import add_headers
 from appliance.atproto.cid import Cid, InvalidCid
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
@@ -21,7 +37,23 @@ from appliance.settings import Settings
 
 APPVIEW: Final = web.AppKey("appview", AppView)
 
-METHODS: Final = (internal_hearth_upkeep.methods,)
+METHODS: Final = (
+    app_bsky_actor.methods,
+    app_bsky_ageassurance.methods,
+    app_bsky_bookmark.methods,
+    app_bsky_draft.methods,
+    app_bsky_feed.methods,
+    app_bsky_feed_posts.methods,
+    app_bsky_graph.methods,
+    app_bsky_graph_lists.methods,
+    app_bsky_labeler.methods,
+    app_bsky_notification.methods,
+    app_bsky_unspecced.methods,
+    com_atproto_identity.methods,
+    com_atproto_label.methods,
+    com_atproto_repo.methods,
+    internal_hearth_upkeep.methods,
+)
 
 # What is shown here was made by strangers: no script, no guessing of types, no framing.
 SANDBOX: Final = {
@@ -83,21 +115,23 @@ async def blob(request: web.Request) -> web.StreamResponse:
         did, cid = Did(request.match_info["did"]), Cid.parse(request.match_info["cid"])
     except (InvalidSyntax, InvalidCid) as error:
         raise InvalidImagePath(str(error)) from error
-    async with appview.blobs.open(did, cid) as (mime_type, chunks):
-        response = web.StreamResponse(headers={**SANDBOX, "Cache-Control": KEEP_REMOTE})
-        response.content_type = mime_type
-        response.headers["Content-Disposition"] = f'attachment; filename="{cid}"'
-        try:
+    response = web.StreamResponse(headers={**SANDBOX, "Cache-Control": KEEP_REMOTE})
+    response.headers["Content-Disposition"] = f'attachment; filename="{cid}"'
+    try:
+        async with appview.blobs.open(did, cid) as (mime_type, chunks):
+            response.content_type = mime_type
             await response.prepare(request)
             async for chunk in chunks:
                 await response.write(chunk)
-        except (WrongBlob, OutboundFailed):
-            # Too late for an error: a cut connection tells the client that this is not it.
-            if request.transport is not None:
-                request.transport.abort()
-            return response
-        await response.write_eof()
+    except (WrongBlob, OutboundFailed) as error:
+        if not response.prepared:
+            raise OutboundFailed(str(error)) from error
+        # Too late for an error: a cut connection tells the client that this is not it.
+        if request.transport is not None:
+            request.transport.abort()
         return response
+    await response.write_eof()
+    return response
 
 
 async def did_document(request: web.Request) -> web.Response:

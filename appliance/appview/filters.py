@@ -61,6 +61,8 @@ def is_told(h: Hydration, row: Notification, preferences: Mapping[str, Json]) ->
     relation = h.relation(row.author_id)
     if h.actor(row.author_id) is None or relation.is_blocked or relation.is_muted:
         return False
+    if row.root_id in h.muted_threads:
+        return False
     wish = preferences.get(PREFERENCE_OF.get(row.reason, ""), {})
     if not wish.get("list", True):
         return False

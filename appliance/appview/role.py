@@ -11,6 +11,7 @@ from appliance.appview.actors import ActorStore
 from appliance.appview.backfill import Backfill
 from appliance.appview.blobs import Blobs
 from appliance.appview.event_indexer import EventIndexer
+from appliance.appview.feed_services import FeedServices
 from appliance.appview.hydrate.hydrator import Hydrator
 from appliance.appview.identities import IdentityRefresher
 from appliance.appview.image_pool import ImagePool
@@ -28,6 +29,7 @@ from appliance.appview.viewer_tokens import ViewerTokens
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import Did
+from appliance.atproto.tid import TidClock
 from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -53,6 +55,8 @@ class AppView:
     revs: IndexedRevs
     tokens: ViewerTokens
     pipeline: Pipeline
+    feed_services: FeedServices
+    draft_ids: TidClock
     gate: BlobGate
     hosts: RepoHosts
     images: Images
@@ -129,6 +133,8 @@ async def open_appview(
             revs=revs,
             tokens=ViewerTokens(did, resolver, index, clock.now),
             pipeline=Pipeline(index, viewers, hydrator),
+            feed_services=FeedServices(resolver, http),
+            draft_ids=TidClock(clock.now_us),
             gate=gate,
             hosts=hosts,
             images=images,

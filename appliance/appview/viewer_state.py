@@ -184,6 +184,13 @@ class ViewerState:
             (viewer, draft_id, orjson.dumps(draft).decode(), now, now),
         )
 
+    async def replace_draft(self, viewer: str, draft_id: str, draft: Any) -> None:
+        """Change a draft that is there; one that is gone stays gone."""
+        await self._write(
+            "UPDATE draft SET draft = ?, updated_us = ? WHERE viewer = ? AND id = ?",
+            (orjson.dumps(draft).decode(), self._now_us(), viewer, draft_id),
+        )
+
     async def delete_draft(self, viewer: str, draft_id: str) -> None:
         await self._write("DELETE FROM draft WHERE viewer = ? AND id = ?", (viewer, draft_id))
 

@@ -54,6 +54,17 @@ class Audience:
         return None if self.viewer is None else self.viewer.id
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn(Audience):
+    """An audience with a viewer."""
+
+    viewer: Viewer
+
+    @property
+    def did(self) -> Did:
+        return self.viewer.did
+
+
 @dataclass(slots=True)
 class Hydration:
     """Loaded rows by id. The methods hide what takedowns, statuses and blocks hide.
@@ -73,6 +84,7 @@ class Hydration:
     posts: dict[int, PostRow] = field(default_factory=dict)
     reposts: dict[int, RepostRow] = field(default_factory=dict)
     post_states: dict[int, PostState] = field(default_factory=dict)
+    muted_threads: set[int] = field(default_factory=set)
     bookmark_counts: dict[str, int] = field(default_factory=dict)
     subject_likes: dict[int, str] = field(default_factory=dict)
     gates: dict[int, Gate] = field(default_factory=dict)

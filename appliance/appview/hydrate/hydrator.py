@@ -10,18 +10,24 @@ from appliance.appview.hydrate.collections import (
     load_starter_packs,
 )
 from appliance.appview.hydrate.gates import load_gates
-from appliance.appview.hydrate.hydration import Audience, Hydration
+from appliance.appview.hydrate.hydration import Audience, Hydration, Viewer
 from appliance.appview.hydrate.labels import load_labels
 from appliance.appview.hydrate.posts import (
     load_post_states,
     load_posts,
     load_reposts,
     load_subject_likes,
+    muted_threads,
 )
-from appliance.appview.hydrate.relations import load_blocks, load_relations
+from appliance.appview.hydrate.relations import (
+    load_blocks,
+    load_public_relations,
+    load_relations,
+)
 from appliance.appview.hydrate.rows import PostRow
 from appliance.appview.media import MediaUrls
 from appliance.appview.viewer_state import ViewerState
+from appliance.atproto.syntax import Did
 from appliance.base.database import Database
 
 # A quote shows the quote in it, and that one shows no further.
@@ -46,6 +52,21 @@ class Hydrator:
     def empty(self, audience: Audience) -> Hydration:
         """Give a hydration with nothing loaded yet."""
         return Hydration(audience, self._media, self._now_us())
+
+    def bare(self, actor_id: int) -> Hydration:
+        """Load one account and no more, for nobody: to see whether it may be shown at all."""
+        into = self.empty(Audience(None))
+        load_actors(self._index, into, (actor_id,))
+        return into
+
+    def relationships(self, actor_id: int, others: Collection[int]) -> Hydration:
+        """Load what repos say of one account and others, with the lists it goes through."""
+        did = Did.unchecked(self.bare(actor_id).did(actor_id) or "")
+        into = self.empty(Audience(Viewer(did, actor_id)))
+        load_actors(self._index, into, {actor_id, *others})
+        load_public_relations(self._index, into, others)
+        self._load_named_lists(into, _lists_between(into))
+        return into
 
     def actors(
         self, audience: Audience, ids: Collection[int], *, with_known_followers: bool = False
@@ -102,6 +123,21 @@ class Hydrator:
         self._finish_posts(into)
         return into
 
+    def notifications(
+        self,
+        audience: Audience,
+        authors: Collection[int],
+        threads: Collection[int],
+        uris: Iterable[str],
+    ) -> Hydration:
+        """Load authors of notifications, which of these threads are muted, and labels."""
+        into = self.empty(audience)
+        self._finish(into, authors)
+        load_posts(self._index, into, threads)
+        into.muted_threads = muted_threads(self._viewers, into, threads)
+        load_labels(self._index, into, uris)
+        return into
+
     def collections(
         self, audience: Audience, ids: Collection[int], *, actors: Iterable[int] = ()
     ) -> Hydration:
@@ -141,13 +177,7 @@ class Hydrator:
         """Load accounts, their relation to the viewer, and all labels."""
         load_actors(self._index, into, actors)
         load_relations(self._index, self._viewers, into, actors)
-        named = {
-            list_id
-            for relation in into.relations.values()
-            for list_id in (relation.muted_by_list, relation.blocking_by_list)
-            if list_id is not None
-        }
-        self._load_named_lists(into, named)
+        self._load_named_lists(into, _lists_between(into))
         if into.audience.labelers:
             load_labels(self._index, into, _labelled(into))
 
@@ -165,6 +195,20 @@ class Hydrator:
         self._load_named_lists(into, lists)
         load_post_states(self._index, self._viewers, into, posts.keys())
         load_blocks(self._index, into, _pairs(into))
+
+
+def _lists_between(into: Hydration) -> set[int]:
+    """Name the lists by which somebody is muted or blocked."""
+    return {
+        list_id
+        for relation in into.relations.values()
+        for list_id in (
+            relation.muted_by_list,
+            relation.blocking_by_list,
+            relation.blocked_by_list,
+        )
+        if list_id is not None
+    }
 
 
 def _chain(posts: Iterable[PostRow]) -> set[int]:

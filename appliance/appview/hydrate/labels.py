@@ -29,3 +29,23 @@ def load_labels(db: Database, into: Hydration, uris: Iterable[str]) -> None:
         into.labels.setdefault(uri, []).append(orjson.Fragment(label))
         if value in REMOVING and src in redacting:
             into.redacted.add(uri)
+
+
+def labels_on(
+    db: Database, uris: Iterable[str], sources: Iterable[str] | None, most: tuple[int, int]
+) -> list[str]:
+    """Give current labels on subjects as JSON, of all labelers or of these; most: (now, limit)."""
+    now_us, limit = most
+    return [
+        label
+        for (label,) in db.read(
+            "SELECT l.label FROM json_each(?) j CROSS JOIN label l ON l.uri = j.value"
+            " WHERE l.neg = 0 AND (l.exp_us IS NULL OR l.exp_us > ?)"
+            " AND (? OR l.src IN (SELECT value FROM json_each(?))) LIMIT ?",
+            json_list(uris),
+            now_us,
+            int(sources is None),
+            json_list(sources or ()),
+            limit,
+        )
+    ]

@@ -78,13 +78,21 @@ def _load_private_states(viewers: ViewerState, into: Hydration, posts: list[Post
     if viewer is None:
         return
     saved = viewers.bookmarked(viewer.did, [post.uri for post in posts])
-    roots = {post.id: into.uri(post.thread_id) for post in posts}
-    muted = viewers.muted_threads(viewer.did, {uri for uri in roots.values() if uri is not None})
+    muted = muted_threads(viewers, into, {post.thread_id for post in posts})
     for post in posts:
         if post.uri in saved:
             into.post_states.setdefault(post.id, PostState()).bookmarked = True
-        if roots[post.id] in muted:
+        if post.thread_id in muted:
             into.post_states.setdefault(post.id, PostState()).thread_muted = True
+
+
+def muted_threads(viewers: ViewerState, into: Hydration, roots: Iterable[int]) -> set[int]:
+    """Say which of these threads the viewer has muted; their addresses are loaded."""
+    viewer = into.audience.viewer
+    if viewer is None:
+        return set()
+    uris = {uri: root for root in roots if (uri := into.uri(root)) is not None}
+    return {uris[uri] for uri in viewers.muted_threads(viewer.did, uris)}
 
 
 def load_subject_likes(db: Database, into: Hydration, ids: Iterable[int]) -> None:

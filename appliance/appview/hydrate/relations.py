@@ -16,12 +16,12 @@ _RELATIONS = (
     " ON f.target_id = ? AND f.actor_id = j.value AND f.counts = 1"
     " UNION ALL SELECT j.value, 'blocking', b.rkey FROM json_each(?) j CROSS JOIN block b"
     " ON b.actor_id = ? AND b.target_id = j.value AND b.counts = 1"
-    " UNION ALL SELECT j.value, 'blocked_by', 1 FROM json_each(?) j CROSS JOIN block b"
+    " UNION ALL SELECT j.value, 'blocked_by', b.rkey FROM json_each(?) j CROSS JOIN block b"
     " ON b.target_id = ? AND b.actor_id = j.value AND b.counts = 1"
     " UNION ALL SELECT j.value, 'blocking_by_list', l.list_id FROM json_each(?) j"
     " CROSS JOIN listblock l ON l.actor_id = ? AND l.counts = 1"
     " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.target_id = j.value AND i.counts = 1"
-    " UNION ALL SELECT j.value, 'blocked_by_list', 1 FROM json_each(?) j"
+    " UNION ALL SELECT j.value, 'blocked_by_list', l.list_id FROM json_each(?) j"
     " CROSS JOIN listblock l ON l.actor_id = j.value AND l.counts = 1"
     " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.target_id = ? AND i.counts = 1"
 )
@@ -36,16 +36,18 @@ def load_relations(
     wanted = set(ids) - into.relations.keys()
     if viewer is None or not wanted:
         return
-    relations = into.relations
-    if viewer.id is not None:
-        args = (json_list(wanted - {viewer.id}), viewer.id) * _ARMS
-        for actor, name, value in db.read(_RELATIONS, *args):
-            setattr(relations.setdefault(actor, Relation()), name, _field(name, value))
+    load_public_relations(db, into, wanted)
     _load_mutes(db, viewers, into, wanted)
 
 
-def _field(name: str, value: object) -> object:
-    return True if name in ("blocked_by", "blocked_by_list") else value
+def load_public_relations(db: Database, into: Hydration, ids: Collection[int]) -> None:
+    """Load follows and blocks between the viewer and these accounts: what repos say."""
+    viewer = into.viewer_id
+    if viewer is None:
+        return
+    args = (json_list(set(ids) - {viewer}), viewer) * _ARMS
+    for actor, name, value in db.read(_RELATIONS, *args):
+        setattr(into.relations.setdefault(actor, Relation()), name, value)
 
 
 def _load_mutes(db: Database, viewers: ViewerState, into: Hydration, wanted: set[int]) -> None:

@@ -188,9 +188,9 @@ class Relation:
     following: str | None = None
     followed_by: str | None = None
     blocking: str | None = None
-    blocked_by: bool = False
+    blocked_by: str | None = None
     blocking_by_list: int | None = None
-    blocked_by_list: bool = False
+    blocked_by_list: int | None = None
     muted: bool = False
     muted_only_reposts: bool = False
     muted_only_quoteposts: bool = False
@@ -206,7 +206,7 @@ class Relation:
     @property
     def is_blocked_by(self) -> bool:
         """Whether the account blocks the viewer."""
-        return self.blocked_by or self.blocked_by_list
+        return self.blocked_by is not None or self.blocked_by_list is not None
 
     @property
     def is_blocked(self) -> bool:

@@ -1,7 +1,6 @@
 """app.bsky.unspecced.getPostThreadV2: a thread as a flat list, in the order it is read."""
 
 import math
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,25 +22,27 @@ DEFS: Final = "app.bsky.unspecced.defs#"
 
 @dataclass(slots=True)
 class Thread:
-    """The posts of a thread view. above: parents, the nearest first; op: who started the thread.
+    """The posts of a thread view, and what their order depends on.
 
-    op_thread: the chain of answers of the op to themselves. hidden: replies the op has hidden.
+    op: who started the thread. op_thread: the chain of answers of the op to themselves. hidden:
+    replies the op has hidden. above: parents, the nearest first. children: replies by parent.
     """
 
     anchor: int
     op: int | None
-    above: Sequence[int] = ()
-    below: Iterable[Reply] = ()
     op_thread: Collection[int] = ()
     op_likes: Collection[int] = ()
     hidden: Collection[int] = ()
     sort: str = "oldest"
     branching: int = 10
-    children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    above: Sequence[int] = ()
+    children: dict[int, list[int]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        for reply in self.below:
-            self.children[reply.parent_id].append(reply.id)
+    def place(self, above: Sequence[int], below: Iterable[Reply]) -> None:
+        """Put posts above and below the anchor."""
+        self.above = above
+        for reply in below:
+            self.children.setdefault(reply.parent_id, []).append(reply.id)
 
 
 def items(h: Hydration, thread: Thread) -> list[JsonObject]:

@@ -1,0 +1,55 @@
+"""Find one record by its address, in whichever table keeps it whole."""
+
+from typing import Final, NamedTuple
+
+from appliance.base.database import Database
+
+
+class WholeRecord(NamedTuple):
+    """A record as JSON text."""
+
+    cid: str
+    record: str
+
+
+# Bound: the address.
+_BY_URI: Final = {
+    f"app.bsky.{name}": (
+        f"SELECT r.cid, r.record FROM subject s CROSS JOIN {table} r ON r.id = s.id"  # noqa: S608
+        f" WHERE s.uri = ?{also}"
+    )
+    for name, table, also in (
+        ("feed.post", "post", " AND r.takedown = 0"),
+        ("feed.generator", "generator", " AND r.takedown = 0"),
+        ("graph.list", "list", " AND r.takedown = 0"),
+        ("graph.starterpack", "starter_pack", " AND r.takedown = 0"),
+        ("labeler.service", "labeler", ""),
+    )
+}
+_GATES: Final = {
+    f"app.bsky.feed.{table}": (
+        f"SELECT g.cid, g.record FROM subject s CROSS JOIN {table} g ON g.post_id = s.id"  # noqa: S608
+        " WHERE s.uri = replace(?, ?, ?)"
+    )
+    for table in ("threadgate", "postgate")
+}
+
+
+def find_record(db: Database, actor_id: int, collection: str, uri: str) -> WholeRecord | None:
+    """Find a record; None if the index does not hold it, or not whole."""
+    if collection in _BY_URI:
+        row = db.read_one(_BY_URI[collection], uri)
+    elif collection in _GATES:
+        # A gate has the key of its post.
+        row = db.read_one(_GATES[collection], uri, f"/{collection}/", "/app.bsky.feed.post/")
+    elif not uri.endswith("/self"):
+        return None
+    elif collection == "app.bsky.actor.profile":
+        row = db.read_one("SELECT cid, record FROM profile WHERE actor_id = ?", actor_id)
+    else:
+        row = db.read_one(
+            "SELECT cid, record FROM declaration WHERE actor_id = ? AND collection = ?",
+            actor_id,
+            collection,
+        )
+    return None if row is None else WholeRecord._make(row)
