@@ -1,5 +1,6 @@
 """The PDS hosts we follow: standing, cursor, number of accounts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.base.clock import Clock
@@ -71,12 +72,18 @@ class HostStore:
         """List every host to be followed."""
         return self.page(0, MAX_HOSTS + MAX_WAITING)
 
-    async def configure(self, hostname: str, url: str) -> Host:
-        """Make sure that a host of our settings is there, trusted and active."""
-        return await self._db.write(_configure, hostname, url, self._clock.now_us())
+    async def configure(self, chosen: Sequence[tuple[str, str]]) -> None:
+        """Make the (hostname, URL) of our settings trusted and active, and them alone trusted.
+
+        One that was in the settings before and is no longer waits for somebody to ask for it.
+        """
+        await self._db.write(_configure, chosen, self._clock.now_us())
 
     async def add(self, hostname: str, url: str, *, waiting: bool, whole: bool) -> Host:
-        """Take a new host; `whole` begins at its oldest event. Raises TooManyHosts."""
+        """Take a new host, or one that waited; `whole` begins a new one at its oldest event.
+
+        Raises TooManyHosts.
+        """
         return await self._db.write(_add, hostname, url, waiting, whole, self._clock.now_us())
 
     async def set_cursor(self, host_id: int, cursor: int | None) -> None:
@@ -100,15 +107,16 @@ def count_account(conn: Connection, host_id: int, change: int) -> None:
     conn.execute("UPDATE host SET accounts = accounts + ? WHERE id = ?", (change, host_id))
 
 
-def _configure(conn: Connection, hostname: str, url: str, now_us: int) -> Host:
-    conn.execute(
-        "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us)"
-        " VALUES (?, ?, 'active', 1, 0, ?)"
-        " ON CONFLICT (hostname) DO UPDATE"
-        " SET url = excluded.url, trusted = 1, standing = 'active'",
-        (hostname, url, now_us),
-    )
-    return _stored(conn, hostname)
+def _configure(conn: Connection, chosen: Sequence[tuple[str, str]], now_us: int) -> None:
+    conn.execute("UPDATE host SET trusted = 0, standing = 'waiting' WHERE trusted = 1")
+    for hostname, url in chosen:
+        conn.execute(
+            "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us)"
+            " VALUES (?, ?, 'active', 1, 0, ?)"
+            " ON CONFLICT (hostname) DO UPDATE"
+            " SET url = excluded.url, trusted = 1, standing = 'active'",
+            (hostname, url, now_us),
+        )
 
 
 def _add(
@@ -126,7 +134,8 @@ def _add(
         raise TooManyHosts("the relay has taken as many new hosts as it may in a day")
     conn.execute(
         "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us)"
-        " VALUES (?, ?, ?, 0, ?, ?) ON CONFLICT DO NOTHING",
+        " VALUES (?, ?, ?, 0, ?, ?)"
+        " ON CONFLICT (hostname) DO UPDATE SET standing = excluded.standing",
         (hostname, url, standing, 0 if whole else None, now_us),
     )
     return _stored(conn, hostname)

@@ -40,6 +40,8 @@ FIRST_HOLD_PAUSE = 0.5
 # How often the same question about the same account is put again, in seconds.
 ASKED_AGAIN = {"document": 60.0, "status": 600.0, "hold": 600.0}
 MAX_QUESTIONS = 10_000
+# One line a minute tells as much as a thousand.
+QUIET_SECONDS = 60.0
 
 Question = tuple[Did, Literal["document", "status"]]
 
@@ -71,6 +73,7 @@ class Ingest:
         self._http = http
         self._clock = clock
         self._asked: dict[tuple[Did, str], float] = {}
+        self._warned: dict[tuple[int, str], float] = {}
         self.counts: Counter[str] = Counter()
 
     async def take(self, host: Host, address: str, frames: Sequence[bytes]) -> int | None:
@@ -112,7 +115,7 @@ class Ingest:
                 log.warning("host says host=%s error=%s", host.hostname, error)
             except InvalidEvent as error:
                 self.counts["malformed"] += 1
-                log.warning("frame dropped host=%s reason=%s", host.hostname, error)
+                self._warn(host, "malformed", str(error))
             else:
                 if isinstance(event, InfoEvent):
                     self.counts["info"] += 1
@@ -216,14 +219,15 @@ class Ingest:
         for incoming, (verdict, reason) in zip(batch, progress.verdicts, strict=False):
             self.counts[verdict] += 1
             if verdict not in ("published", "old_seq"):
-                log.warning(
-                    "event %s host=%s did=%s seq=%d reason=%s",
-                    verdict,
-                    host.hostname,
-                    incoming.event.did,
-                    incoming.event.seq,
-                    reason,
-                )
+                event = incoming.event
+                self._warn(host, verdict, f"{reason} did={event.did} seq={event.seq}")
+
+    def _warn(self, host: Host, what: str, reason: str) -> None:
+        """Log a dropped event, but no more than one of a kind and host a minute."""
+        now = self._clock.now()
+        if now - self._warned.get((host.id, what), 0.0) >= QUIET_SECONDS:
+            self._warned[host.id, what] = now
+            log.warning("event %s host=%s reason=%s", what, host.hostname, reason)
 
 
 def judge_batch(

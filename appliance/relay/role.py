@@ -72,8 +72,8 @@ async def open_relay(
         home = policy.configured(settings.pds.url)
         homes = {home.hostname: settings.paths.address("pds")}
         hosts, accounts = HostStore(db, clock), AccountStore(db)
-        for named in [home, *map(policy.configured, settings.relay.crawl)]:
-            await hosts.configure(named.hostname, named.url)
+        chosen = [home, *map(policy.configured, settings.relay.crawl)]
+        await hosts.configure([(named.hostname, named.url) for named in chosen])
         resolver = IdentityResolver(
             http,
             settings.pds.plc_url or settings.paths.address("directory"),

@@ -141,6 +141,18 @@ async def test_a_crawled_host_is_still_followed_after_a_restart(lab: Lab, tmp_pa
             await until(lambda: running.role.crawler.connected() == 2)
 
 
+async def test_a_host_taken_out_of_the_settings_is_no_longer_followed(
+    lab: Lab, tmp_path: Path
+) -> None:
+    async with fake_host(tmp_path / "away.sqlite") as away:
+        async with lab.relay(away.url) as running:
+            await until(lambda: running.role.crawler.connected() == 2)
+        async with lab.relay() as running:
+            assert [host.url for host in running.role.hosts.active()] == [lab.home.url]
+            assert await running.request_crawl(away.hostname) == (200, b"")
+            await until(lambda: running.role.crawler.connected() == 2)
+
+
 async def test_a_host_that_is_no_pds_is_refused(lab: Lab) -> None:
     async with lab.relay() as running:
         port = running.server.port

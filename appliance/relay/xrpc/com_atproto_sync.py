@@ -96,9 +96,9 @@ async def request_crawl(relay: Relay, *, hostname: str) -> None:
     known = relay.hosts.find(named.hostname)
     if known is not None and known.standing == "banned":
         raise HostBanned("the relay does not follow this host")
-    if known is None:
-        # Where hosts wait for approval, nobody's word makes us connect to them.
-        waiting = not relay.policy.development
+    # Where hosts wait for approval, nobody's word makes us connect to them.
+    waiting = not relay.policy.development
+    if known is None or (known.standing == "waiting" and not waiting):
         whole = waiting or await _is_small(relay, named.url)
         known = await relay.hosts.add(named.hostname, named.url, waiting=waiting, whole=whole)
     if known.standing == "active":
