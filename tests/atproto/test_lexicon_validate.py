@@ -1,6 +1,7 @@
 """The validator on real lexicons: records, inputs, outputs, messages, blobs."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -254,6 +255,23 @@ def test_a_recursive_lexicon_refuses_bottomless_values() -> None:
         value = {"$type": "com.example.chain", "next": value}
     with pytest.raises(InvalidRecord, match="nested so deeply"):
         validator.record("com.example.chain", value)
+
+
+def test_threads_that_meet_at_the_first_use_all_get_the_whole_check() -> None:
+    node = {"type": "object", "properties": {"next": {"type": "ref", "ref": "#node"}}}
+    record = {"type": "record", "key": "any", "record": node}
+    document = {"lexicon": 1, "id": "com.example.chain", "defs": {"main": record, "node": node}}
+
+    class SlowCatalog(Catalog):
+        def lookup(self, ref: str) -> dict[str, Any]:
+            time.sleep(0.02)
+            return super().lookup(ref)
+
+    validator = Validator(SlowCatalog({"com.example.chain": document}))
+    value = {"$type": "com.example.chain", "next": {"next": {}}}
+    with ThreadPoolExecutor(4) as pool:
+        checks = [pool.submit(validator.record, "com.example.chain", value) for _ in range(8)]
+    assert [check.result() for check in checks] == [None] * 8
 
 
 def test_a_reference_into_the_void_is_found_on_first_use() -> None:

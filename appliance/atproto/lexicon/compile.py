@@ -5,6 +5,7 @@ objects), or JSON, as it travels in requests and responses ($link and $bytes obj
 """
 
 import re
+import threading
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -32,6 +33,7 @@ class Compiler:
         self._catalog = catalog
         self._form = form
         self._named: dict[str, Check | None] = {}  # None while it is being compiled
+        self._lock = threading.RLock()
         self._makers: dict[str, Callable[[Definition, str], Check]] = {
             "object": self._object,
             "record": lambda schema, nsid: self._object(schema["record"], nsid),
@@ -59,7 +61,14 @@ class Compiler:
         known = self._named.get(ref)
         if known is not None:
             return known
-        if ref in self._named:
+        with self._lock:  # the event loop and the writers of databases all validate
+            return self._compile(ref)
+
+    def _compile(self, ref: str) -> Check:
+        known = self._named.get(ref)
+        if known is not None:
+            return known
+        if ref in self._named:  # it refers to itself: look it up when it is used
             return lambda value: self.named(ref)(value)
         self._named[ref] = None
         try:
