@@ -43,9 +43,12 @@ def place_of(conn: Connection, record: IndexedRecord) -> Place | None:
 
 def settle_children(conn: Connection, post_id: int) -> None:
     """Place again the replies to a post that has come after them, and the replies to those."""
-    waiting = [post_id]
+    waiting, settled = [post_id], set[int]()
     while waiting:
         parent_id = waiting.pop()
+        if parent_id in settled:  # threads can be written in a circle
+            continue
+        settled.add(parent_id)
         for child_id, *before in conn.rows(
             "SELECT id, actor_id, root_id, invalid_root, violates_threadgate, self_thread"
             " FROM post WHERE parent_id = ?",
