@@ -1,5 +1,7 @@
 """com.atproto.identity.*: handles and DIDs, and the operations that change ours."""
 
+from appliance.atproto.identity.did_doc import DidDocument
+from appliance.atproto.identity.resolver import INVALID_HANDLE
 from appliance.atproto.syntax import Did, Handle, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
@@ -92,8 +94,19 @@ async def change_handle(pds: Pds, did: Did, handle: Handle) -> None:
 
 async def _identity_info(pds: Pds, identifier: Did | Handle, *, fresh: bool) -> JsonObject:
     did = identifier if isinstance(identifier, Did) else await _did_for(pds, identifier)
-    identity = await pds.resolver.resolve(did, fresh=fresh)
-    return {"did": did, "handle": identity.handle, "didDoc": identity.document.raw}
+    document = await pds.resolver.document(did, fresh=fresh)
+    handle = await _verified_handle(pds, document, fresh=fresh)
+    return {"did": did, "handle": handle, "didDoc": document.raw}
+
+
+async def _verified_handle(pds: Pds, document: DidDocument, *, fresh: bool) -> Handle:
+    """The handle that names the DID back; for handles under our domains we are the authority."""
+    claimed = document.handle
+    is_ours = claimed is not None and pds.handles.domain_of(claimed) is not None
+    holder = pds.accounts.find(claimed) if claimed is not None and is_ours else None
+    if claimed is None or holder is None:
+        return (await pds.resolver.resolve(document.did, fresh=fresh)).handle
+    return claimed if holder.did == document.did else INVALID_HANDLE
 
 
 async def _did_for(pds: Pds, handle: Handle) -> Did:

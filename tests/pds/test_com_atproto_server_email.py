@@ -1,0 +1,117 @@
+"""Addresses and passwords over HTTP."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.pds_box import Box, Member, open_box
+
+UPDATE = "com.atproto.server.updateEmail"
+CONFIRM = "com.atproto.server.confirmEmail"
+RESET = "com.atproto.server.resetPassword"
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    async with open_box(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def alice(box: Box) -> Member:
+    return await box.sign_up()
+
+
+async def confirmed(box: Box, member: Member) -> None:
+    await box.post("com.atproto.server.requestEmailConfirmation", member.access)
+    code = await box.mailed_code()
+    answer = await box.post(CONFIRM, member.access, email=member.email.upper(), token=code.lower())
+    assert answer.status == 200, answer
+
+
+async def test_a_code_confirms_the_address_once(box: Box, alice: Member) -> None:
+    await box.post("com.atproto.server.requestEmailConfirmation", alice.access)
+    code = await box.mailed_code()
+    other = await box.post(CONFIRM, alice.access, email="other@example.com", token=code)
+    assert (other.status, other.error) == (400, "InvalidEmail")
+    bad = await box.post(CONFIRM, alice.access, email=alice.email, token="AAAAA-BBBBB")
+    assert (bad.status, bad.error) == (400, "InvalidToken")
+    good = await box.post(CONFIRM, alice.access, email=alice.email, token=code.lower())
+    assert good.status == 200
+    session = await box.get("com.atproto.server.getSession", alice.access)
+    assert session.json["emailConfirmed"] is True
+    again = await box.post(CONFIRM, alice.access, email=alice.email, token=code)
+    assert (again.status, again.error) == (400, "InvalidToken")
+
+
+async def test_a_code_is_for_whom_it_was_sent_to(box: Box, alice: Member) -> None:
+    bob = await box.sign_up("bob")
+    await box.post("com.atproto.server.requestEmailConfirmation", alice.access)
+    code = await box.mailed_code()
+    answer = await box.post(CONFIRM, bob.access, email=bob.email, token=code)
+    assert (answer.status, answer.error) == (400, "InvalidToken")
+    mine = await box.post(CONFIRM, alice.access, email=alice.email, token=code)
+    assert mine.status == 200
+
+
+async def test_a_code_is_good_for_fifteen_minutes(box: Box, alice: Member) -> None:
+    await box.post("com.atproto.server.requestEmailConfirmation", alice.access)
+    code = await box.mailed_code()
+    box.clock.advance(15 * 60 + 1)
+    answer = await box.post(CONFIRM, alice.access, email=alice.email, token=code)
+    assert (answer.status, answer.error) == (400, "ExpiredToken")
+
+
+async def test_an_unconfirmed_address_changes_without_a_code(box: Box, alice: Member) -> None:
+    asked = await box.post("com.atproto.server.requestEmailUpdate", alice.access)
+    assert asked.json == {"tokenRequired": False}
+    checked = await box.post(UPDATE, alice.access, email="a@example.org", token="AAAAA-BBBBB")
+    assert (checked.status, checked.error) == (400, "InvalidToken")
+    changed = await box.post(UPDATE, alice.access, email="a@example.org")
+    assert changed.status == 200
+    assert (await box.log_in("A@example.org")).status == 200
+
+
+async def test_a_confirmed_address_changes_with_a_code_and_is_then_unconfirmed(
+    box: Box, alice: Member
+) -> None:
+    await confirmed(box, alice)
+    refused = await box.post(UPDATE, alice.access, email="a@example.org")
+    assert (refused.status, refused.error) == (400, "TokenRequired")
+    asked = await box.post("com.atproto.server.requestEmailUpdate", alice.access)
+    assert asked.json == {"tokenRequired": True}
+    code = await box.mailed_code()
+    changed = await box.post(UPDATE, alice.access, email="a@example.org", token=code)
+    assert changed.status == 200
+    session = (await box.get("com.atproto.server.getSession", alice.access)).json
+    assert (session["email"], session["emailConfirmed"]) == ("a@example.org", False)
+
+
+@pytest.mark.parametrize("email", ["bob@example.com", "BOB@example.com", "nonsense", "a b@c.de"])
+async def test_an_address_has_to_be_one_and_free(box: Box, alice: Member, email: str) -> None:
+    await box.sign_up("bob")
+    answer = await box.post(UPDATE, alice.access, email=email)
+    assert (answer.status, answer.error) == (400, "InvalidRequest")
+
+
+async def test_a_reset_password_ends_every_session(box: Box, alice: Member) -> None:
+    asked = await box.post("com.atproto.server.requestPasswordReset", email="ALICE@example.com")
+    assert asked.status == 200
+    code = await box.mailed_code()
+    long = await box.post(RESET, token=code, password="x" * 257)
+    assert (long.status, long.error) == (400, "InvalidPassword")
+    assert (await box.post(RESET, token=code, password="new secret")).status == 200
+    spent = await box.post("com.atproto.server.refreshSession", alice.refresh)
+    assert (spent.status, spent.error) == (400, "ExpiredToken")
+    assert (await box.log_in(alice.handle)).status == 401
+    assert (await box.log_in(alice.handle, "new secret")).status == 200
+    again = await box.post(RESET, token=code, password="another")
+    assert (again.status, again.error) == (400, "InvalidToken")
+
+
+async def test_asking_for_a_reset_does_not_tell_who_is_here(box: Box, alice: Member) -> None:
+    known = await box.post("com.atproto.server.requestPasswordReset", email=alice.email)
+    unknown = await box.post("com.atproto.server.requestPasswordReset", email="x@example.com")
+    assert (known.status, known.body) == (unknown.status, unknown.body) == (200, b"")
+    assert len(await box.pds.mailer.page(None, 10)) == 1
