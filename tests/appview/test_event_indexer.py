@@ -1,0 +1,189 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.appview.event_indexer import EventIndexer, parse_events
+from appliance.atproto.car import write_car
+from appliance.firehose.events import CommitEvent, RepoEvent
+from tests.support.index_lab import IndexLab, open_lab
+from tests.support.repo_author import TIME, RepoAuthor
+
+
+class Stream:
+    """Feeds events to an index and remembers what it said."""
+
+    def __init__(self, lab: IndexLab) -> None:
+        self.lab = lab
+        self.indexed: list[tuple[str, str]] = []
+        self.due = 0
+        self.events = EventIndexer(lab.indexer, lambda *said: self.indexed.append(said), self._due)
+
+    def _due(self) -> None:
+        self.due += 1
+
+    def feed(self, *events: RepoEvent) -> None:
+        for event in events:
+            self.events.apply(self.lab.conn, event, self.lab.now_us)
+        for call in self.lab.conn.committed:
+            call()
+        self.lab.conn.committed.clear()
+
+    def paths(self) -> set[str]:
+        rows = self.lab.conn.rows(
+            "SELECT nsid, rkey FROM record JOIN collection ON collection.id = collection_id"
+        )
+        return {f"{nsid}/{rkey}" for nsid, rkey in rows}
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[Stream]:
+    with open_lab(tmp_path) as lab:
+        yield Stream(lab)
+
+
+def test_commits_in_order_are_applied_and_announced(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    first, second = alice.post("one"), alice.post("two")
+    stream.feed(first, second)
+    assert len(stream.paths()) == 2
+    assert stream.indexed == [(alice.did, first.rev), (alice.did, second.rev)]
+    actor = stream.lab.actor(alice.did)
+    assert (actor["sync"], actor["rev"], actor["data"]) == (
+        "synced",
+        second.rev,
+        alice.repo.tree.root,
+    )
+
+
+def test_a_commit_that_comes_twice_is_applied_once(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    first, second = alice.post("one", "3one"), alice.delete("app.bsky.feed.post/3one")
+    stream.feed(first, second, first)
+    assert stream.paths() == set()
+    assert stream.lab.indexer.counts["old"] == 1
+
+
+def test_a_missing_commit_asks_for_the_whole_repo_and_holds_what_follows(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    first, _, third, fourth = (alice.post(rkey, f"3{rkey}") for rkey in ("a", "b", "c", "d"))
+    stream.feed(first, third, fourth)
+    assert stream.paths() == {"app.bsky.feed.post/3a"}
+    assert stream.lab.actor(alice.did)["sync"] == "pending"
+    assert stream.due == 1
+    assert stream.lab.conn.value("SELECT count(*) FROM held_event") == 2
+
+
+def test_held_events_newer_than_the_repo_are_applied_after_it(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    alice.post("unseen", "3a")
+    second = alice.post("two", "3b")
+    snapshot = alice.repo.head
+    third = alice.post("three", "3c")
+    stream.feed(second, third)
+    assert stream.paths() == set()
+    assert snapshot is not None
+    stream.events.finish_backfill(stream.lab.conn, snapshot, 1)
+    assert stream.paths() == {"app.bsky.feed.post/3c"}
+    actor = stream.lab.actor(alice.did)
+    assert (actor["sync"], actor["rev"]) == ("synced", third.rev)
+    assert stream.lab.conn.value("SELECT count(*) FROM held_event") == 0
+
+
+def test_a_sync_with_the_same_data_changes_nothing(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    stream.feed(alice.post(), alice.sync())
+    assert stream.lab.actor(alice.did)["sync"] == "synced"
+
+
+def test_a_sync_with_other_data_asks_for_the_whole_repo(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    stream.feed(alice.post())
+    alice.post("unseen")
+    stream.feed(alice.sync())
+    assert stream.lab.actor(alice.did)["sync"] == "pending"
+    assert stream.due == 1
+
+
+def test_a_sync_during_the_fetch_is_looked_at_after_it(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    alice.post("unseen")
+    snapshot = alice.repo.head
+    stream.feed(alice.post("second"))
+    alice.post("third, unseen")
+    stream.feed(alice.sync())
+    assert snapshot is not None
+    stream.events.finish_backfill(stream.lab.conn, snapshot, 1)
+    assert stream.lab.actor(alice.did)["sync"] == "pending"
+
+
+def test_a_commit_whose_blocks_are_not_what_they_say_is_not_applied(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    stream.feed(alice.post("one", "3a"))
+    event = alice.post("honest", "3b")
+    forged = event.blocks.replace(b"honest", b"forged")
+    stream.feed(_with_blocks(event, forged))
+    assert stream.paths() == {"app.bsky.feed.post/3a"}
+    assert stream.lab.actor(alice.did)["sync"] == "pending"
+
+
+def test_a_commit_without_its_record_is_not_applied(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    event = alice.post("one", "3a")
+    assert alice.repo.head is not None
+    bare = write_car(event.commit, [(event.commit, alice.repo.head.block)])
+    stream.feed(_with_blocks(event, bare))
+    assert stream.paths() == set()
+    assert stream.lab.actor(alice.did)["sync_error"].startswith("unusable commit")
+
+
+def test_account_events_hide_and_show(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    stream.feed(alice.account(False, "deactivated"))
+    assert stream.lab.actor(alice.did)["status"] == "deactivated"
+    stream.feed(alice.account(False))
+    assert stream.lab.actor(alice.did)["status"] == "inactive"
+    stream.feed(alice.account(True))
+    assert stream.lab.actor(alice.did)["status"] is None
+
+
+def test_an_identity_event_makes_the_handle_due(stream: Stream) -> None:
+    alice = RepoAuthor("alice")
+    stream.lab.account("alice")
+    stream.lab.conn.execute("UPDATE actor SET handle_due_us = 5")
+    stream.feed(alice.identity())
+    assert stream.lab.actor(alice.did)["handle_due_us"] == 0
+    assert stream.due == 1
+
+
+def test_a_record_no_index_can_take_does_not_stop_the_others(
+    stream: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice = RepoAuthor("alice")
+    stream.lab.conn.execute("DROP TABLE block")
+    stream.feed(
+        alice.create("app.bsky.graph.block", subject="did:web:b.test"), alice.post("fine", "3a")
+    )
+    assert "app.bsky.feed.post/3a" in stream.paths()
+    assert stream.lab.indexer.counts["failed"] == 1
+    assert "record not indexed" in caplog.text
+
+
+def test_frames_that_are_no_events_are_counted_and_passed_over() -> None:
+    alice = RepoAuthor("alice")
+    good = alice.post().frame()
+    events, infos, unusable = parse_events([b"\xff", good, good[:-5], b""])
+    assert ([event.did for event in events], infos, unusable) == ([alice.did], [], 3)
+
+
+def _with_blocks(event: CommitEvent, blocks: bytes) -> CommitEvent:
+    return CommitEvent(
+        event.did,
+        event.rev,
+        event.since,
+        event.commit,
+        event.prev_data,
+        event.ops,
+        blocks,
+        TIME,
+    )
