@@ -56,6 +56,15 @@ async def serve_subscribe_repos(request: web.Request, log: EventLog) -> web.WebS
     return ws
 
 
+def close_on_shutdown(app: web.Application, log: EventLog) -> None:
+    """Send subscribers away when the application stops, so that it need not wait for them."""
+
+    async def close(_app: web.Application) -> None:
+        log.close()
+
+    app.on_shutdown.append(close)
+
+
 def websocket_bytes(frames: Iterable[bytes]) -> bytes:
     """Put frames into unmasked binary WebSocket messages, one behind the other."""
     parts: list[bytes] = []

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from appliance.atproto.xrpc.limits import Limits
 from appliance.atproto.xrpc.server import add_methods
+from appliance.firehose.serve import close_on_shutdown
 from appliance.relay.role import Relay
 from appliance.relay.xrpc import com_atproto_sync, internal_hearth_upkeep
 from appliance.settings import Settings
@@ -27,10 +28,7 @@ def build_app(role: Relay, settings: Settings) -> web.Application:
     )
     app.router.add_get("/", _front)
 
-    async def send_subscribers_away(_app: web.Application) -> None:
-        role.log.close()
-
-    app.on_shutdown.append(send_subscribers_away)
+    close_on_shutdown(app, role.log)
     return app
 
 

@@ -78,7 +78,7 @@ async def open_relay(
             http,
             settings.pds.plc_url or settings.paths.address("directory"),
             clock.now,
-            settings.network.handle_domains,
+            () if settings.network.mode == "public" else settings.network.handle_domains,
             (*homes.values(), *settings.relay.crawl),
         )
         ingest = Ingest(db, accounts, resolver, http, clock)

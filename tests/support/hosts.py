@@ -20,7 +20,7 @@ from appliance.base.database import Database
 from appliance.firehose import event_log
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.events import CommitEvent, RepoEvent
-from appliance.firehose.serve import serve_subscribe_repos
+from appliance.firehose.serve import close_on_shutdown, serve_subscribe_repos
 
 TIME = "2026-01-01T00:00:00.000Z"
 
@@ -152,11 +152,7 @@ async def fake_host(path: Path, socket: Path | None = None) -> AsyncIterator[Fak
         app.router.add_get("/xrpc/com.atproto.sync.getRepoStatus", host.repo_status)
         app.router.add_get("/xrpc/com.atproto.server.describeServer", host.describe)
         app.router.add_get("/xrpc/com.atproto.sync.listRepos", host.list_repos)
-
-        async def leave(_app: web.Application) -> None:
-            host.log.close()
-
-        app.on_shutdown.append(leave)
+        close_on_shutdown(app, host.log)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
         try:
