@@ -7,6 +7,7 @@ from aiohttp import web
 from appliance.atproto.syntax import Handle, InvalidSyntax, Nsid
 from appliance.atproto.xrpc.limits import Limits
 from appliance.atproto.xrpc.server import add_methods
+from appliance.firehose.serve import close_on_shutdown
 from appliance.pds.role import Pds
 from appliance.pds.xrpc import (
     app_bsky_actor,
@@ -67,6 +68,7 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
         fallback=fallback,
         limits=limits,
     )
+    close_on_shutdown(app, role.event_log)
     app.router.add_get("/", pages.front)
     app.router.add_get("/robots.txt", pages.robots)
     app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)
