@@ -7,7 +7,10 @@ Secrets are not settings: they are files of their own under `<data>/secrets/`.
 """
 
 import difflib
+import hashlib
+import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -45,11 +48,8 @@ def setting(
     `dev` and `public` are its defaults in these modes, if others; `form` is a pattern that a text,
     or each text of a list, has to match unless empty; `least` is the smallest number.
     """
-    by_mode = {
-        "home": default,
-        "dev": default if dev is None else dev,
-        "public": default if public is None else public,
-    }
+    given: dict[Mode, Value | None] = {"home": default, "dev": dev, "public": public}
+    by_mode = {mode: default if value is None else value for mode, value in given.items()}
     meta = {"help": help, "defaults": by_mode, "form": form, "least": least}
     return field(default=default, metadata=meta)
 
@@ -59,11 +59,7 @@ class NetworkSettings:
     """The network as a whole."""
 
     name: str = setting("Hearth", "What the network is called.")
-    mode: Mode = setting(
-        "home",
-        "public: open to the internet; home: for this household; "
-        "dev: for trying out and tests, on this machine only.",
-    )
+    mode: Mode = setting("home", "public, home, or dev: for trying out, on this machine only.")
     handle_domains: tuple[str, ...] = setting(
         (),
         "Domains under which members get their handles, as '.example.com'.",
@@ -86,6 +82,9 @@ class PdsSettings:
     blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
     plc_url: str = setting(
         "", "The did:plc directory; empty for the one inside.", public=PLC, form=_URL
+    )
+    relays: tuple[str, ...] = setting(
+        (), "URLs of relays that are told when there is news here.", form=_URL
     )
     contact_email: str = setting("", "Where members write to the operator.")
     privacy_policy_url: str = setting("", "A page about privacy, shown by clients.", form=_URL)
@@ -178,13 +177,22 @@ class Paths:
 
     data: Path = Path("hearth-data")
 
+    @classmethod
+    def of(cls, text: str) -> "Paths":
+        """Name a data directory as a person types it; files and sockets are found absolutely."""
+        return cls(Path(text).expanduser().absolute())
+
     @property
     def settings_file(self) -> Path:
         return self.data / FILE_NAME
 
     @property
     def run(self) -> Path:
-        return self.data / "run"
+        """The folder for sockets, beside the data unless that makes their names too long."""
+        name = os.fsencode(self.data)
+        if len(name) < 86:  # the kernel takes 107 bytes for the name of a socket
+            return self.data / "run"
+        return Path(tempfile.gettempdir()) / f"hearth-{hashlib.sha256(name).hexdigest()[:16]}"
 
     @property
     def secrets(self) -> Path:
