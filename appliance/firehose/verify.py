@@ -57,16 +57,21 @@ def verify_sync(
 ) -> RepoState:
     """Check a #sync; return the repo state it tells of.
 
-    Checks and raises as `verify_commit`, as far as there is something to check.
+    Checks and raises as `verify_commit`, as far as there is something to check; but one that only
+    repeats what is known, as after the creation or activation of an account, is good.
     """
-    _check_rev(event.rev, before, now_us)
+    repeats = before is not None and event.rev == before.rev
+    _check_rev(event.rev, None if repeats else before, now_us)
     blocks = _read_blocks(event.blocks, None)
     try:
         commit = parse_commit(next(iter(blocks.values())))
     except InvalidCommitObject as error:
         raise InvalidEvent(str(error)) from error
     _check_commit(event, commit, key)
-    return RepoState(commit.rev, commit.data)
+    state = RepoState(commit.rev, commit.data)
+    if repeats and state != before:
+        raise InvalidEvent(f"rev {event.rev} stands for two different trees")
+    return state
 
 
 def root_of(event: SyncEvent) -> Cid:

@@ -65,9 +65,17 @@ def test_what_is_not_newer_is_stale() -> None:
     for event in story.events[:2]:
         with pytest.raises(StaleRev):
             verify_commit(event, story.states[1], story.key)
-    sync = SyncEvent.of(story.news[1].commit, TIME)
     with pytest.raises(StaleRev):
-        verify_sync(sync, story.states[1], story.key)
+        verify_sync(SyncEvent.of(story.news[0].commit, TIME), story.states[1], story.key)
+
+
+def test_a_sync_may_repeat_what_is_known_but_not_contradict_it() -> None:
+    story = Story()
+    state = story.states[1]
+    sync = SyncEvent.of(story.news[1].commit, TIME)
+    assert verify_sync(sync, state, story.key) == state
+    with pytest.raises(InvalidEvent, match="two different trees"):
+        verify_sync(sync, replace(state, data=story.states[0].data), story.key)
 
 
 def test_a_commit_of_another_key_is_told_from_a_broken_one() -> None:
