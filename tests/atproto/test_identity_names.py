@@ -139,6 +139,15 @@ async def test_a_host_in_trouble_leaves_the_question_open(status: int) -> None:
         await names(http, Dns()).did_for(HOME)
 
 
+async def test_a_host_that_is_silent_leaves_the_question_to_the_next() -> None:
+    http = FakeHttp()
+    http.put(f"http://localhost:1{ASK}", {"did": DID})
+    assert await names(http, Dns()).did_for(HOME) == DID
+    http.put(f"http://localhost:1{ASK}", {}, 400)
+    with pytest.raises(IdentityUnreachable):
+        await names(http, Dns()).did_for(HOME)
+
+
 def test_home_is_a_matter_of_whole_labels() -> None:
     home = names(FakeHttp(), Dns())
     assert home.is_home("alice.test")

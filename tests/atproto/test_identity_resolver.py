@@ -176,6 +176,16 @@ async def test_the_last_good_document_serves_while_the_directory_is_down(world: 
     assert world.resolver.stale_since(DID) is None
 
 
+async def test_an_identity_from_a_stale_document_is_soon_looked_up_again(world: World) -> None:
+    await world.resolver.resolve(DID)
+    world.clock.advance(25 * HOUR)
+    world.http.put(f"{PLC}/{DID}", {}, 503)
+    assert (await world.resolver.resolve(DID)).handle == "alice.example.com"
+    world.http.put(f"{PLC}/{DID}", document(pds="https://new.example.com"))
+    world.clock.advance(121)
+    assert (await world.resolver.resolve(DID)).document.pds == "https://new.example.com"
+
+
 async def test_a_tombstone_ends_even_a_remembered_document(world: World) -> None:
     await world.resolver.resolve(DID)
     world.http.put(f"{PLC}/{DID}", {"message": "gone"}, 410)
@@ -264,6 +274,8 @@ async def test_a_did_web_is_fetched_from_its_host(world: World) -> None:
     world.http.put(url, document(did, "bob.example.com"))
     assert (await world.resolver.document(did)).pds == PDS
     world.http.put(url, b"", 500)
+    assert (await world.resolver.document(did, fresh=True)).pds == PDS
+    del world.http.answers[url]
     assert (await world.resolver.document(did, fresh=True)).pds == PDS
 
 

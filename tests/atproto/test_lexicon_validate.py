@@ -158,6 +158,17 @@ def test_defaults_are_filled_into_inputs(validator: Validator) -> None:
     assert validator.input("com.atproto.server.createInviteCodes", given) == given
 
 
+def test_defaults_are_found_behind_a_reference() -> None:
+    inner = {"type": "object", "properties": {"limit": {"type": "integer", "default": 5}}}
+    body = {"encoding": "application/json", "schema": {"type": "ref", "ref": "#body"}}
+    main = {"type": "procedure", "input": body}
+    document = {"lexicon": 1, "id": "com.example.do", "defs": {"main": main, "body": inner}}
+    validator = Validator(Catalog({"com.example.do": document}))
+    assert validator.input("com.example.do", {}) == {"limit": 5}
+    with pytest.raises(InvalidValue, match="input must be an object"):
+        validator.input("com.example.do", [])
+
+
 def test_a_method_without_a_schema_takes_any_body(validator: Validator) -> None:
     assert validator.input("com.atproto.repo.uploadBlob", b"raw") == b"raw"
     validator.output("com.atproto.sync.getRepo", b"car")

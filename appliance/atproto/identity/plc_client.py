@@ -46,7 +46,12 @@ class PlcClient:
         return log
 
     async def submit(self, did: Did, operation: JsonObject) -> None:
-        """Hand in a signed operation. Raises OperationRefused, IdentityUnreachable."""
+        """Hand in a signed operation.
+
+        Raises OperationRefused, IdentityUnreachable, DidNotFound for what is no did:plc.
+        """
+        if not is_plc_did(did):
+            raise DidNotFound(f"{did} is no did:plc")
         try:
             response = await self._http.request(
                 "POST",
