@@ -1,5 +1,6 @@
 """Blobs as files: received in one pass, named by their CID, synced before they are spoken of."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
@@ -8,9 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from appliance.atproto.cid import Cid
+from appliance.atproto.cid import RAW, Cid, InvalidCid
 
-_RAW = 0x55
 _CHUNK = 256 * 1024
 _HEAD = 64  # bytes of a file that sniffing looks at
 
@@ -99,7 +99,7 @@ class BlobFiles:
         except BaseException:
             path.unlink()
             raise
-        cid = Cid.from_digest(_RAW, digest.digest())
+        cid = Cid.from_digest(RAW, digest.digest())
         return ReceivedBlob(cid, size, sniff(head) or declared_type, path)
 
     def keep(self, received: ReceivedBlob) -> None:
@@ -115,9 +115,10 @@ class BlobFiles:
         self.path(cid).unlink(missing_ok=True)
 
     def names(self) -> Iterator[Cid]:
-        """Yield the CIDs of all files there are."""
-        for path in self._folder.glob("??/??/*"):
-            yield Cid.parse(path.name)
+        """Yield the CIDs of all blobs there are; what else lies about is left alone."""
+        for path in self._folder.glob("??/??/b*"):
+            with contextlib.suppress(InvalidCid):
+                yield Cid.parse(path.name)
 
     def _temporary(self) -> tuple[BinaryIO, Path]:
         handle, name = tempfile.mkstemp(dir=self._incoming)

@@ -18,7 +18,7 @@ from appliance.base.database import Connection, Database
 from appliance.pds import records, repos
 from appliance.pds.repos import Head, RepoStore
 
-_IN_MEMORY: Final = 8_000_000  # bytes; larger archives go by way of a file without a name
+_IN_MEMORY: Final = 1_000_000  # bytes; larger archives wait for slow clients in a file
 _DEADLINE_S: Final = 300.0
 
 

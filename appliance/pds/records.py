@@ -9,11 +9,14 @@ from appliance.atproto.cbor import Value
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import AtUri, Did, Json, Nsid, RecordKey
 from appliance.atproto.tid import Tid
-from appliance.base.database import Connection, Database
+from appliance.base.database import Connection, Database, Row
 
 # One like, repost, follow or block per subject is enough: a newer one takes the older one's place.
 _SUBJECT_IS_RECORD = {"app.bsky.feed.like", "app.bsky.feed.repost"}
 _SUBJECT_IS_ACCOUNT = {"app.bsky.graph.follow", "app.bsky.graph.block"}
+
+LARGE_BLOCK = 32_000  # bytes
+LARGE_PAGE = 2_000_000  # bytes of large blocks after which a page ends
 
 _GET = """
 SELECT record.cid, record.block FROM repo JOIN record ON record.repo = repo.id
@@ -23,16 +26,14 @@ _STATE = """
 SELECT record.cid, record.takedown FROM repo JOIN record ON record.repo = repo.id
 WHERE repo.did = ? AND record.path = ?
 """
+# Large blocks are left out of a page, and fetched one by one until the page is heavy enough.
 _PAGE = """
-SELECT record.path, record.cid, record.block FROM repo JOIN record ON record.repo = repo.id
+SELECT record.path, record.cid, iif(length(record.block) <= ?, record.block, NULL)
+FROM repo JOIN record ON record.repo = repo.id
 WHERE repo.did = ? AND record.path > ? AND record.path < ? AND record.takedown IS NULL
 ORDER BY record.path DESC LIMIT ?
 """
 _PAGE_OLDEST_FIRST = _PAGE.replace("DESC", "ASC")
-_FIRST_AFTER = """
-SELECT record.path FROM repo JOIN record ON record.repo = repo.id
-WHERE repo.did = ? AND record.path > ? ORDER BY record.path LIMIT 1
-"""
 _REPOS_WITH = """
 SELECT repo.id, repo.did FROM repo
 WHERE repo.id > ? AND EXISTS (
@@ -71,7 +72,7 @@ class RecordRow:
 
 
 class RecordStore:
-    """Read the record index; everything but the counts is read inline."""
+    """Read the record index; single records and pages inline, whole repos in a scan."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -87,28 +88,34 @@ class RecordStore:
     def page(
         self, did: Did, collection: Nsid, limit: int, cursor: str | None, oldest_first: bool
     ) -> list[Record]:
-        """List a collection by record key, newest first; `cursor` is the last key seen."""
+        """List a collection by record key, newest first; `cursor` is the last key seen.
+
+        A page of very large records ends early.
+        """
         low, high = collection_range(collection)
         if cursor is not None and oldest_first:
             low = f"{collection}/{cursor}"
         elif cursor is not None:
             high = f"{collection}/{cursor}"
         sql = _PAGE_OLDEST_FIRST if oldest_first else _PAGE
-        prefix = f"at://{did}/"
-        return [
-            Record(AtUri.unchecked(prefix + path), Cid(cid), data.record_json(block))
-            for path, cid, block in self._db.read(sql, did, low, high, limit)
-        ]
+        rows = self._db.read(sql, LARGE_BLOCK, did, low, high, limit)
+        return list(self._shown(did, rows))
 
-    def collections(self, did: Did) -> list[Nsid]:
-        """Name the collections in use, by one index step each."""
-        found: list[Nsid] = []
-        after = ""
-        while row := self._db.read_one(_FIRST_AFTER, did, after):
-            collection = Nsid.unchecked(row[0].partition("/")[0])
-            found.append(collection)
-            after = collection_range(collection)[1]
-        return sorted(found)
+    def _shown(self, did: Did, rows: list[Row]) -> Iterator[Record]:
+        weight = 0
+        prefix = f"at://{did}/"
+        for path, cid, small in rows:
+            block = small
+            if block is None:
+                _, block = self._db.read_one(_GET, did, path) or (cid, b"")
+                weight += len(block)
+            yield Record(AtUri.unchecked(prefix + path), Cid(cid), data.record_json(block))
+            if weight > LARGE_PAGE:
+                return
+
+    async def collections(self, did: Did) -> list[Nsid]:
+        """Name the collections in use."""
+        return await self._db.scan(_collections, did)
 
     def state(self, did: Did, path: str) -> tuple[Cid, str | None] | None:
         """Tell a record's CID and takedown reference; None if there is no such record."""
@@ -230,6 +237,18 @@ def block_at(conn: Connection, repo: int, path: str) -> bytes:
     """Read the block of a record that is known to exist."""
     block: bytes = conn.value("SELECT block FROM record WHERE repo = ? AND path = ?", repo, path)
     return block
+
+
+def _collections(conn: Connection, did: Did) -> list[Nsid]:
+    """Step from collection to collection, by one look into the index each."""
+    repo = conn.value("SELECT id FROM repo WHERE did = ?", did)
+    sql = "SELECT path FROM record WHERE repo = ? AND path > ? ORDER BY path LIMIT 1"
+    found: list[Nsid] = []
+    after = ""
+    while row := conn.row(sql, repo, after):
+        found.append(Nsid.unchecked(row[0].partition("/")[0]))
+        after = collection_range(found[-1])[1]
+    return sorted(found)
 
 
 def _count(conn: Connection, did: Did) -> int:

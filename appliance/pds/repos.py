@@ -21,7 +21,9 @@ from appliance.pds.blobs import BlobStore
 from appliance.pds.signing_keys import SigningKeys
 from appliance.pds.writes import PreparedWrite
 
-MAX_COMMIT_BYTES: Final = 2_000_000
+MAX_COMMIT_BYTES: Final = 2_000_000  # of the event's archive
+_HEADER_BYTES: Final = 59  # of an archive with one root
+_FRAME_BYTES: Final = 39  # of a block besides its own, at most: length and CID
 CACHED_RECORDS: Final = 200_000  # in trees kept in memory; about 0.3 kB each
 
 _HEAD = "SELECT id, did, commit_cid, commit_block, rev, data FROM repo WHERE did = ?"
@@ -148,7 +150,7 @@ class RepoStore:
         if swap_commit is not None and swap_commit != head.commit_cid:
             raise InvalidSwap(f"Commit was at {head.commit_cid}")
         repo, news = repo.apply(changes, self._revs.next(after=head.rev), key)
-        if sum(map(len, news.blocks.values())) > MAX_COMMIT_BYTES:
+        if _archive_size(news) > MAX_COMMIT_BYTES:
             raise CommitTooLarge
         _write_rows(conn, head.id, news, {each.path: each.row for each in writes if each.row})
         dropped = _write_claims(conn, head.id, news.ops, writes)
@@ -318,6 +320,11 @@ def _write_claims(
         if op.cid is not None and claims[op.path]:
             blobs.claim(conn, repo, op.path, claims[op.path])
     return blobs.drop_unreferenced(conn, repo, released)
+
+
+def _archive_size(news: CommitSlice) -> int:
+    blocks = news.blocks.values()
+    return _HEADER_BYTES + sum(map(len, blocks)) + _FRAME_BYTES * len(blocks)
 
 
 def _growth(ops: Sequence[RecordOp]) -> int:

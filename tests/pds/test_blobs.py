@@ -180,8 +180,11 @@ async def test_files_without_a_row_are_collected(stores: Stores) -> None:
     orphan = await stores.files.receive(pieces(b"orphan"), 100, "text/plain")
     stores.files.keep(orphan)
     assert stores.has_file(orphan.cid)
+    stranger = stores.files.path(orphan.cid).with_name("bad name.txt")
+    stranger.touch()
     await stores.blobs.collect()
     assert not stores.has_file(orphan.cid)
+    assert stranger.exists()
 
 
 async def test_what_was_coming_in_when_the_power_went_is_removed(tmp_path: Path) -> None:

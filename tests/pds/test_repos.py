@@ -235,6 +235,22 @@ async def test_a_commit_that_is_too_large_is_refused(stores: Stores) -> None:
     assert await stores.repos.write(ALICE, large[:2])
 
 
+@pytest.mark.parametrize("size", [997_000, 998_000, 999_000, 999_400, 999_800])
+async def test_the_archive_of_an_event_keeps_the_limit_of_its_lexicon(
+    stores: Stores, size: int
+) -> None:
+    writes = [
+        stores.prepare.create(ALICE, NOTE, RecordKey(f"k{n}"), {"t": f"{n}" * size}, None)
+        for n in range(2)
+    ]
+    if size > 999_500:
+        with pytest.raises(CommitTooLarge):
+            await stores.repos.write(ALICE, writes)
+    else:
+        await stores.repos.write(ALICE, writes)
+        assert len(stores.last_commit_event().blocks) <= 2_000_000
+
+
 async def test_equal_records_share_a_block_and_outlive_each_other(stores: Stores) -> None:
     one, two = await stores.create(NOTE, {"n": 1}, "a"), await stores.create(NOTE, {"n": 1}, "b")
     await stores.delete(NOTE, "a")

@@ -97,9 +97,9 @@ class House:
     async def take(self, archive: bytes, *, active: bool = False) -> None:
         await self.imports.take(ALICE, pieces(archive), active=active)
 
-    def paths(self) -> list[str]:
+    async def paths(self) -> list[str]:
         found = []
-        for collection in self.stores.records.collections(ALICE):
+        for collection in await self.stores.records.collections(ALICE):
             page = self.stores.records.page(ALICE, collection, 100, None, True)
             found += [record.uri.removeprefix(f"at://{ALICE}/") for record in page]
         return sorted(found)
@@ -145,7 +145,7 @@ async def test_an_imported_repo_has_the_records_and_the_commit_of_the_archive(
     head = house.stores.repos.head(ALICE)
     commit = parse_commit(car.blocks[car.roots[0]])
     assert (head.commit_cid, head.rev, head.data) == (commit.cid, commit.rev, commit.data)
-    assert len(house.paths()) == 31
+    assert len(await house.paths()) == 31
     with await house.stores.exports.repo(ALICE) as exported:
         assert read_car(exported.read()) == Car(car.roots, car.blocks)
 
@@ -169,11 +169,11 @@ async def test_importing_again_applies_the_difference(house: House) -> None:
     await house.take(repository(house.old_key, notes(20)))
     changed = {**notes(10), f"{NOTE}/k003": {"$type": str(NOTE), "n": "changed"}}
     await house.take(repository(house.old_key, changed, rev=Tid.from_us(1_700_000_000_000_001)))
-    assert house.paths() == sorted(changed)
+    assert await house.paths() == sorted(changed)
     assert house.stores.records.get(ALICE, NOTE, RecordKey("k003")).value["n"] == "changed"
     again = repository(house.old_key, changed, rev=Tid.from_us(1_700_000_000_000_001))
     await house.take(again)
-    assert house.paths() == sorted(changed)
+    assert await house.paths() == sorted(changed)
 
 
 async def test_blobs_of_imported_records_are_expected_until_they_come(house: House) -> None:
@@ -203,7 +203,7 @@ async def test_imported_likes_are_known_by_their_subject(house: House) -> None:
     await house.take(repository(house.old_key, {path: like()}))
     new = house.stores.prepare.create_replacing(ALICE, LIKE, None, like(), None)
     await house.stores.repos.write(ALICE, [new])
-    assert house.paths() == [new.path]
+    assert await house.paths() == [new.path]
 
 
 async def test_the_repo_of_an_active_account_only_goes_forward(house: House) -> None:
@@ -314,8 +314,8 @@ async def test_an_import_outlives_a_restart_of_the_store(house: House) -> None:
 
 
 async def refused(house: House, archive: bytes, reason: str | None = None) -> None:
-    head, paths = house.stores.repos.head(ALICE), house.paths()
+    head, paths = house.stores.repos.head(ALICE), await house.paths()
     with pytest.raises(InvalidImport, match=reason):
         await house.take(archive)
     assert house.stores.repos.head(ALICE) == head
-    assert house.paths() == paths
+    assert await house.paths() == paths

@@ -51,7 +51,7 @@ async def describe_repo(pds: Pds, caller: Caller | None, *, repo: AtIdentifier) 
         "handle": found.handle,
         "did": found.did,
         "didDoc": document.raw,
-        "collections": pds.records.collections(found.did),
+        "collections": await pds.records.collections(found.did),
         "handleIsCorrect": await _is_correct(pds, found, document),
     }
 
