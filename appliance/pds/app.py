@@ -22,7 +22,8 @@ from appliance.pds.xrpc import (
     com_atproto_server_session,
     com_atproto_sync,
     com_atproto_temp,
-    internal_hearth,
+    internal_hearth_pds,
+    internal_hearth_upkeep,
 )
 from appliance.pds.xrpc.fallback import forward
 from appliance.settings import Settings
@@ -42,7 +43,8 @@ _TABLES = (
     com_atproto_server_session.methods,
     com_atproto_sync.methods,
     com_atproto_temp.methods,
-    internal_hearth.methods,
+    internal_hearth_pds.methods,
+    internal_hearth_upkeep.methods,
 )
 _HANDLE_DOCUMENT = "/.well-known/atproto-did"
 _ROBOTS = "# Everything here may be read; please go easy.\nUser-agent: *\nAllow: /\n"

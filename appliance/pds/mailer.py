@@ -66,15 +66,17 @@ class Mailer:
         """Send what is queued, for ever; a worker."""
         while True:
             self._news.clear()
-            await self._db.write(forget, self._clock.now_us() - KEPT_US)
-            if self.sends:
-                await self._send_queued()
+            await self.work_off()
             try:
                 await asyncio.wait_for(self._news.wait(), RETRY_SECONDS)
             except TimeoutError:
                 continue
 
-    async def _send_queued(self) -> None:
+    async def work_off(self) -> None:
+        """Forget old mail, and send what is queued if there is a server."""
+        await self._db.write(forget, self._clock.now_us() - KEPT_US)
+        if not self.sends:
+            return
         for mail in await self._db.scan(unsent):
             failure = await asyncio.to_thread(self._deliver, mail)
             if failure is None:

@@ -1,5 +1,6 @@
 """A whole PDS with its directory on UNIX sockets, and an AppView that notes what it is asked."""
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -63,10 +64,12 @@ class AppViewStub:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     requests: list[web.Request] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.Response:
         self.requests.append(request)
         self.bodies.append(await request.read())
+        self.asked.set()
         return web.Response(status=self.status, body=self.body, headers=self.headers)
 
 
@@ -103,13 +106,13 @@ class Box:
         return await self.ask("GET", f"/xrpc/{nsid}", token=token, params=params)
 
     async def post(self, nsid: str, token: str | None = None, /, **given: Any) -> Answer:
-        body = {"json": given} if given else {}
+        body: dict[str, Any] = {"json": given} if given else {}
         return await self.ask("POST", f"/xrpc/{nsid}", token=token, **body)
 
     async def operate(self, verb: str, nsid: str, **given: Any) -> Answer:
         """Call a method as the operator."""
         secret = base64.b64encode(b"admin:" + self.pds.operator_token).decode()
-        body = {"params": given} if verb == "GET" else {"json": given}
+        body: dict[str, Any] = {"params": given} if verb == "GET" else {"json": given}
         headers = {"Authorization": f"Basic {secret}"}
         return await self.ask(verb, f"/xrpc/{nsid}", headers=headers, **body)
 

@@ -1,4 +1,4 @@
-"""internal.hearth.*: what the operator's panel asks of the PDS beyond the standard methods."""
+"""internal.hearth.pds.*: what the operator's panel asks beyond the standard methods."""
 
 from appliance.atproto.syntax import Datetime, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
@@ -7,15 +7,8 @@ from appliance.pds.reports import Report
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.pds.xrpc.com_atproto_admin_account import page_number
-from appliance.upkeep.status import report
 
 methods: MethodTable[Pds] = MethodTable()
-
-
-@methods.query("internal.hearth.upkeep.getStatus", auth=operator)
-async def get_status(pds: Pds, caller: Caller) -> Json:
-    counts = {"accounts": await pds.accounts.count(), "seq": pds.event_log.head()}
-    return report("pds", pds.workers.status(), counts)
 
 
 @methods.query("internal.hearth.pds.listMail", auth=operator)

@@ -1,0 +1,85 @@
+"""Preferences over HTTP."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pds_box import Answer, Box, Member, open_box
+
+ADULT = {"$type": "app.bsky.actor.defs#adultContentPref", "enabled": True}
+BORN = {
+    "$type": "app.bsky.actor.defs#personalDetailsPref",
+    "birthDate": "2010-10-01T00:00:00.000Z",
+}
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    async with open_box(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def alice(box: Box) -> Member:
+    return await box.sign_up()
+
+
+async def put(box: Box, token: str, *items: Any) -> Answer:
+    return await box.post("app.bsky.actor.putPreferences", token, preferences=list(items))
+
+
+async def kept(box: Box, token: str) -> list[Any]:
+    answer = await box.get("app.bsky.actor.getPreferences", token)
+    found: list[Any] = answer.json["preferences"]
+    return found
+
+
+async def test_preferences_come_back_as_they_were_put(box: Box, alice: Member) -> None:
+    assert await kept(box, alice.access) == []
+    assert (await put(box, alice.access, ADULT)).body == b""
+    assert await kept(box, alice.access) == [ADULT]
+    await put(box, alice.access)
+    assert await kept(box, alice.access) == []
+
+
+async def test_the_declared_age_follows_from_the_birth_date(box: Box, alice: Member) -> None:
+    await put(box, alice.access, BORN)
+    _, age = await kept(box, alice.access)
+    assert age == {
+        "$type": "app.bsky.actor.defs#declaredAgePref",
+        "isOverAge13": True,
+        "isOverAge16": False,
+        "isOverAge18": False,
+    }
+    await put(box, alice.access, BORN, {**age, "isOverAge18": True})
+    assert await kept(box, alice.access) == [BORN, age]
+
+
+async def test_an_app_password_neither_sees_nor_changes_the_birth_date(
+    box: Box, alice: Member
+) -> None:
+    await put(box, alice.access, BORN)
+    token = await box.app_password(alice)
+    assert await kept(box, token) == []
+    assert (await put(box, token, ADULT)).status == 200
+    assert (await put(box, token, BORN)).error == "InvalidRequest"
+    assert [one["$type"] for one in await kept(box, alice.access)][:2] == [
+        ADULT["$type"],
+        BORN["$type"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "item", [{"enabled": True}, {"$type": "com.example.pref"}, "text", {"$type": 7}]
+)
+async def test_what_is_no_preference_is_refused(box: Box, alice: Member, item: Any) -> None:
+    answer = await put(box, alice.access, item)
+    assert (answer.status, answer.error) == (400, "InvalidRequest")
+
+
+async def test_preferences_go_with_the_account(box: Box, alice: Member) -> None:
+    await put(box, alice.access, ADULT)
+    await box.pds.lifecycle.delete(alice.did)
+    assert box.pds.preferences.get(alice.did, personal=True) == []

@@ -1,0 +1,52 @@
+"""Telling relays that there is news."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from appliance.base.addresses import OutboundPolicy
+from appliance.base.http import HttpClient
+from appliance.base.workers import Workers
+from appliance.pds.crawl_requests import CrawlRequests
+from tests.support.pds_box import AppViewStub, open_box
+
+
+@asynccontextmanager
+async def relay(stub: AppViewStub) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/xrpc/{nsid}", stub.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_every_relay_is_told_once_there_is_news(tmp_path: Path) -> None:
+    stub = AppViewStub(body=b"")
+    async with (
+        open_box(tmp_path) as box,
+        relay(stub) as url,
+        HttpClient.open(OutboundPolicy(allow_loopback=True)) as http,
+        Workers() as workers,
+    ):
+        await box.sign_up()
+        asking = CrawlRequests(
+            http, ["http://127.0.0.1:1", url], "pds.example.com", box.pds.event_log
+        )
+        workers.start("crawl requests", asking.run)
+        await asyncio.wait_for(stub.asked.wait(), 5)
+    assert stub.bodies == [b'{"hostname":"pds.example.com"}']
+    assert stub.requests[0].path == "/xrpc/com.atproto.sync.requestCrawl"
+
+
+async def test_without_relays_there_is_nothing_to_do(tmp_path: Path) -> None:
+    async with (
+        open_box(tmp_path) as box,
+        HttpClient.open(OutboundPolicy(allow_loopback=False)) as http,
+    ):
+        asking = CrawlRequests(http, [], "pds.example.com", box.pds.event_log)
+        await asyncio.wait_for(asking.run(), 1)

@@ -1,0 +1,115 @@
+"""Mail: into the outbox always, by SMTP when there is a server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from appliance.atproto.syntax import Did
+from appliance.base.database import Database
+from appliance.base.workers import Workers
+from appliance.pds.mailer import KEPT_US, Mailer
+from tests.support.clock import FakeClock
+
+ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
+
+
+class SmtpStub:
+    """An SMTP server that takes every mail, or none."""
+
+    def __init__(self, *, takes_mail: bool = True) -> None:
+        self.mails: list[str] = []
+        self.talked = asyncio.Event()
+        self._takes_mail = takes_mail
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 stub\r\n")
+        while line := (await reader.readline()).decode().strip().upper():
+            if line == "DATA":
+                writer.write(b"354 go on\r\n")
+                mail = await reader.readuntil(b"\r\n.\r\n")
+                self.mails.append(mail.decode())
+                writer.write(b"250 taken\r\n")
+            elif line == "QUIT":
+                writer.write(b"221 bye\r\n")
+                break
+            elif line.startswith("RCPT") and not self._takes_mail:
+                writer.write(b"550 not here\r\n")
+            else:
+                writer.write(b"250 stub\r\n")
+        self.talked.set()
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def listening(stub: SmtpStub) -> AsyncIterator[str]:
+    server = await asyncio.start_server(stub.talk, "127.0.0.1", 0)
+    async with server:
+        yield f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    schema = files("appliance.pds") / "schema"
+    async with await Database.open(tmp_path / "pds.sqlite", schema) as opened:
+        yield opened
+
+
+async def test_without_a_server_mail_waits_in_the_outbox(db: Database) -> None:
+    mailer = Mailer(db, FakeClock(), "", "hearth@example.com")
+    await mailer.send(ALICE, "alice@example.com", "One", "First.")
+    await mailer.send(ALICE, "alice@example.com", "Two", "Second.")
+    assert not mailer.sends
+    newest, older = await mailer.page(None, 10)
+    assert (newest.subject, older.subject) == ("Two", "One")
+    assert newest.sent_at is None
+    assert await mailer.page(newest.id, 10) == [older]
+
+
+async def test_mail_is_handed_to_the_server(db: Database) -> None:
+    stub = SmtpStub()
+    async with listening(stub) as url:
+        mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+        await mailer.send(ALICE, "alice@example.com", "A\r\nBcc: x@example.com", "Grüße.")
+        await mailer.work_off()
+    [mail] = stub.mails
+    assert "To: alice@example.com" in mail
+    assert "From: hearth@example.com" in mail
+    assert "\r\nBcc:" not in mail
+    [kept] = await mailer.page(None, 10)
+    assert kept.sent_at is not None
+
+
+async def test_the_worker_sends_mail_as_it_comes(db: Database) -> None:
+    stub = SmtpStub()
+    async with listening(stub) as url, Workers() as workers:
+        mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+        workers.start("mail", mailer.run)
+        await asyncio.sleep(0)
+        await mailer.send(ALICE, "alice@example.com", "A", "Body.")
+        await asyncio.wait_for(stub.talked.wait(), 5)
+    assert len(stub.mails) == 1
+
+
+async def test_a_refused_mail_stays_with_its_reason(db: Database) -> None:
+    stub = SmtpStub(takes_mail=False)
+    async with listening(stub) as url:
+        mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+        await mailer.send(ALICE, "alice@example.com", "A", "Body.")
+        await mailer.work_off()
+    [kept] = await mailer.page(None, 10)
+    assert kept.sent_at is None
+    assert "550" in (kept.failure or "")
+
+
+async def test_old_mail_is_forgotten(db: Database) -> None:
+    clock = FakeClock()
+    mailer = Mailer(db, clock, "", "hearth@example.com")
+    await mailer.send(ALICE, "alice@example.com", "A", "Body.")
+    clock.advance(KEPT_US / 1_000_000 + 1)
+    await mailer.work_off()
+    assert await mailer.page(None, 1) == []
