@@ -22,6 +22,8 @@ RING_BYTES = 8_000_000
 BATCH_FRAMES = 256
 BATCH_BYTES = 1_000_000
 PRUNE_ROWS = 500
+# More events than can be in a write-ahead log that a power cut takes away.
+SKIPPED = 100_000
 
 _TABLE = "event"
 _HEAD = "SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1"
@@ -46,6 +48,14 @@ def append(conn: Connection, did: Did, kind: str, frame_body: bytes, now_us: int
 def forget(conn: Connection, did: Did) -> None:
     """Take every event of an account out of the log; their numbers stay used."""
     conn.execute("DELETE FROM event WHERE did = ?", (did,))
+
+
+def skip_numbers(conn: Connection) -> None:
+    """Leave out some numbers, in case the last ones given were lost after they were told.
+
+    For a log that is not synced with each commit, when it was not closed in good order.
+    """
+    conn.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'event'", (SKIPPED,))
 
 
 class EventLog:

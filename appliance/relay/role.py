@@ -14,6 +14,7 @@ from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
+from appliance.firehose import event_log
 from appliance.firehose.event_log import EventLog
 from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
@@ -68,7 +69,11 @@ async def open_relay(
     """
     schema = files("appliance.relay") / "schema"
     path = settings.paths.database("relay")
+    # SQLite leaves its write-ahead log behind only where it was cut off.
+    cut_off = path.with_name(f"{path.name}-wal").exists()
     async with await Database.open(path, schema, synchronous="NORMAL") as db:
+        if cut_off:
+            await db.write(event_log.skip_numbers)
         home = policy.configured(settings.pds.url)
         homes = {home.hostname: settings.paths.address("pds")}
         hosts, accounts = HostStore(db, clock), AccountStore(db)

@@ -7,6 +7,7 @@ from pathlib import Path
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import with_seq
+from appliance.firehose import event_log
 from appliance.firehose.events import (
     AccountEvent,
     CommitEvent,
@@ -68,6 +69,20 @@ async def test_a_relay_that_was_away_misses_nothing_and_repeats_nothing(lab: Lab
         )
         assert running.role.ingest.counts == {"published": 25}
     assert lab.home.seen_cursors == ["0", "41"]
+
+
+async def test_after_a_power_cut_no_number_is_given_twice(lab: Lab, tmp_path: Path) -> None:
+    alice = lab.account("alice")
+    await lab.home.tell_commit(alice.commit(), alice.post("a"))
+    async with lab.relay() as running, running.stream() as stream:
+        await stream.kinds(2)
+    (tmp_path / "relay.sqlite-wal").touch()
+    async with lab.relay() as running, running.stream(2) as stream:
+        await lab.home.tell_commit(alice.post("b"))
+        event = await stream.event()
+        assert isinstance(event, CommitEvent)
+        assert event.seq == event_log.SKIPPED + 3
+        assert running.role.ingest.counts == {"published": 1}
 
 
 async def test_a_forged_a_broken_and_an_old_commit_go_no_further(lab: Lab) -> None:

@@ -55,6 +55,7 @@ class FakeDirectory:
         self.documents: dict[str, dict[str, object]] = {}
         self.asked: dict[str, int] = {}
         self.url = ""
+        self.down = False
 
     def put(self, account: FakeAccount, pds_url: str, key: PrivateKey | None = None) -> None:
         self.documents[account.did] = {
@@ -82,6 +83,8 @@ class FakeDirectory:
         async def document(request: web.Request) -> web.Response:
             did = request.match_info["did"]
             self.asked[did] = self.asked.get(did, 0) + 1
+            if self.down:
+                return web.json_response({"message": "later"}, status=503)
             if did not in self.documents:
                 return web.json_response({"message": f"DID not registered: {did}"}, status=404)
             return web.json_response(self.documents[did])
