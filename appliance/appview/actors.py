@@ -171,6 +171,11 @@ def identity_is_due(conn: Connection, actor_id: int) -> None:
     conn.execute("UPDATE actor SET handle_due_us = 0 WHERE id = ?", (actor_id,))
 
 
+def any_identity_is_due(conn: Connection) -> bool:
+    """Tell whether an account was never looked up, or has to be again at once."""
+    return conn.value("SELECT 1 FROM actor WHERE handle_due_us = 0 LIMIT 1") is not None
+
+
 def set_identity(
     conn: Connection, did: str, handle: str | None, pds: str | None, due_us: int
 ) -> None:

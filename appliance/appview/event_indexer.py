@@ -62,7 +62,11 @@ class EventIndexer:
                 actors.set_status(conn, state.actor_id, status, now_us)
             case IdentityEvent():
                 actors.identity_is_due(conn, state.actor_id)
-                conn.after_commit(self._on_due)
+
+    def end_batch(self, conn: Connection) -> None:
+        """Have identities looked up if the events since the last call made any due."""
+        if actors.any_identity_is_due(conn):
+            conn.after_commit(self._on_due)
 
     def finish_backfill(self, conn: Connection, commit: Commit, now_us: int) -> None:
         """Note that the whole repo up to a commit is indexed; apply the events held meanwhile."""

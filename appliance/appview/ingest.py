@@ -59,6 +59,7 @@ class Ingest:
         for event in events:
             self._events.apply(conn, event, now_us)
         if events:
+            self._events.end_batch(conn)
             set_cursor(conn, max(_seqs(events)))
 
 

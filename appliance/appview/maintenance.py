@@ -58,7 +58,7 @@ class Maintenance:
             log.info("deleted account purged did=%s", did)
 
 
-def counts(conn: Connection) -> dict[str, Any]:
+def count_rows(conn: Connection) -> dict[str, Any]:
     """Count accounts, records and what waits."""
     records = conn.rows(
         "SELECT nsid, count(*) FROM record JOIN collection ON collection.id = collection_id"

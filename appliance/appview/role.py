@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from appliance.appview import maintenance
 from appliance.appview.actors import ActorStore
 from appliance.appview.backfill import Backfill
 from appliance.appview.blobs import Blobs
@@ -19,7 +18,7 @@ from appliance.appview.images import BlobGate, Images
 from appliance.appview.indexed_revs import IndexedRevs
 from appliance.appview.indexer import Indexer
 from appliance.appview.ingest import Ingest
-from appliance.appview.maintenance import Maintenance
+from appliance.appview.maintenance import Maintenance, count_rows, read_token
 from appliance.appview.media import MediaUrls
 from appliance.appview.pipeline import Pipeline
 from appliance.appview.reconcile import Reconciler
@@ -63,10 +62,12 @@ class AppView:
     blobs: Blobs
     indexer: Indexer
     ingest: Ingest
+    reconciler: Reconciler
+    maintenance: Maintenance
 
     async def counts(self) -> Mapping[str, Any]:
         """Count what an operator would like to know."""
-        rows = await self.index.scan(maintenance.counts)
+        rows = await self.index.scan(count_rows)
         return {**rows, "cursor": self.ingest.cursor(), "indexer": dict(self.indexer.counts)}
 
 
@@ -126,7 +127,7 @@ async def open_appview(
             workers=workers,
             validator=validator,
             resolver=resolver,
-            operator_token=lambda: maintenance.read_token(paths.secret("operator-token")),
+            operator_token=lambda: read_token(paths.secret("operator-token")),
             index=index,
             viewers=viewers,
             actors=actors,
@@ -141,6 +142,8 @@ async def open_appview(
             blobs=Blobs(gate, hosts),
             indexer=indexer,
             ingest=ingest,
+            reconciler=reconciler,
+            maintenance=keeper,
         )
 
 

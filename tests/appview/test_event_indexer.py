@@ -25,6 +25,7 @@ class Stream:
     def feed(self, *events: RepoEvent) -> None:
         for event in events:
             self.events.apply(self.lab.conn, event, self.lab.now_us)
+        self.events.end_batch(self.lab.conn)
         for call in self.lab.conn.committed:
             call()
         self.lab.conn.committed.clear()

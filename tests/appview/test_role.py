@@ -1,0 +1,181 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from appliance.appview.role import AppView
+from appliance.settings import Settings
+from tests.support.appview_network import (
+    FakeNetwork,
+    fake_network,
+    network_settings,
+    open_role,
+    until,
+)
+from tests.support.repo_author import RepoAuthor
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return network_settings(tmp_path)
+
+
+@pytest.fixture
+async def network(settings: Settings) -> AsyncIterator[FakeNetwork]:
+    async with fake_network(settings) as network:
+        yield network
+
+
+@pytest.fixture
+async def appview(settings: Settings, network: FakeNetwork) -> AsyncIterator[AppView]:
+    async with open_role(settings) as role:
+        yield role
+
+
+def posts(appview: AppView) -> int:
+    row = appview.index.read_one("SELECT count(*) FROM post WHERE id > 0")
+    return int(row[0]) if row else 0
+
+
+def handle(appview: AppView, did: str) -> str | None:
+    row = appview.index.read_one("SELECT handle FROM actor WHERE did = ?", did)
+    return row[0] if row else None
+
+
+async def test_a_post_in_the_stream_is_indexed_and_waited_for(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    event = alice.post()
+    assert not await appview.revs.wait(alice.did, event.rev, timeout=0.01)
+    await network.tell(alice.identity(), alice.account(True), event)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=0)
+    assert posts(appview) == 1
+    await until(lambda: handle(appview, alice.did) == "alice.test")
+
+
+async def test_the_stream_goes_on_where_it_was_left(
+    settings: Settings, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    first = alice.post()
+    await network.tell(first)
+    async with open_role(settings) as appview:
+        assert await appview.revs.wait(alice.did, first.rev, timeout=5)
+        cursor = appview.ingest.cursor()
+    second = alice.post()
+    await network.tell(second)
+    async with open_role(settings) as appview:
+        assert await appview.revs.wait(alice.did, second.rev, timeout=5)
+        assert (cursor, appview.ingest.cursor(), posts(appview)) == (1, 2, 2)
+
+
+async def test_an_account_met_in_the_middle_is_fetched_whole(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    alice.post("before the stream began")
+    alice.create("app.bsky.actor.profile", "self", displayName="Alice")
+    event = alice.post("now")
+    await network.tell(event)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+    assert posts(appview) == 2
+    assert network.served == [alice.did]
+    later = alice.post("later")
+    await network.tell(later)
+    assert await appview.revs.wait(alice.did, later.rev, timeout=5)
+    assert (posts(appview), network.served) == (3, [alice.did])
+
+
+async def test_a_fetched_repo_takes_away_what_it_no_longer_has(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    await network.tell(alice.post("one", "3a"), alice.post("two", "3b"))
+    await until(lambda: posts(appview) == 2)
+    alice.delete("app.bsky.feed.post/3a")
+    await network.tell(alice.sync())
+    await until(lambda: posts(appview) == 1)
+    row = appview.index.read_one("SELECT sync FROM actor WHERE did = ?", alice.did)
+    assert row == ("synced",)
+
+
+async def test_a_repo_signed_by_another_key_is_not_believed(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice, mallory = network.add(RepoAuthor("alice")), RepoAuthor("mallory")
+    alice.post()
+    event = alice.post()
+    alice.key = mallory.key
+    await network.tell(event)
+    await until(lambda: network.served)
+    await until(lambda: appview.actors.backfill_attempts(alice.did) == 1)
+    assert posts(appview) == 0
+    row = appview.index.read_one("SELECT sync_error FROM actor WHERE did = ?", alice.did)
+    assert row is not None
+    assert "not signed" in row[0]
+
+
+async def test_a_repo_that_cannot_be_had_is_put_off(appview: AppView, network: FakeNetwork) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    network.refuse_repos = True
+    alice.post()
+    await network.tell(alice.post())
+    await until(lambda: appview.actors.backfill_attempts(alice.did) == 1)
+    assert appview.actors.due_for_backfill(appview.clock.now_us(), 10) == []
+
+
+async def test_a_relay_that_lost_its_log_is_read_from_its_start(
+    settings: Settings, network: FakeNetwork
+) -> None:
+    async with open_role(settings) as appview:
+        await appview.index.write(
+            lambda conn: conn.execute("INSERT INTO stream VALUES ('relay', 1000)") and None
+        )
+    alice = network.add(RepoAuthor("alice"))
+    event = alice.post()
+    await network.tell(event)
+    async with open_role(settings) as appview:
+        assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+        assert appview.ingest.cursor() == 1
+
+
+async def test_what_the_relay_knows_and_the_index_does_not_is_fetched(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    authors = [network.add(RepoAuthor(name)) for name in ("alice", "bob")]
+    for author in authors:
+        author.post("long ago")
+    assert await appview.reconciler.compare() == 2
+    await until(lambda: posts(appview) == 2)
+    assert await appview.reconciler.compare() == 0
+
+
+async def test_a_handle_that_does_not_lead_back_is_not_shown(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    await network.tell(alice.post())
+    await until(lambda: handle(appview, alice.did) == "alice.test")
+    network.handles["alice.test"] = "did:plc:mallory"
+    await network.tell(alice.identity())
+    await until(lambda: handle(appview, alice.did) is None)
+    alice.handle = "queen.test"
+    await network.tell(alice.identity())
+    await until(lambda: handle(appview, alice.did) == "queen.test")
+
+
+async def test_a_reader_waits_no_longer_than_half_a_second(appview: AppView) -> None:
+    assert not await appview.revs.wait("did:plc:nobody", "3zzzzzzzzzzzz")
+
+
+async def test_counts_tell_the_operator_what_there_is(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    await network.tell(alice.post(), alice.create("app.bsky.feed.post", text=7))
+    await until(lambda: appview.ingest.cursor() == 2)
+    counts = await appview.counts()
+    assert (counts["accounts"], counts["records"]) == (1, {"app.bsky.feed.post": 1})
+    assert counts["indexer"]["invalid"] == 1
