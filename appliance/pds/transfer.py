@@ -97,8 +97,9 @@ def _replace_records(
         before = present.pop(path, None)
         if before == cid:
             continue
-        value = cbor.decode(blocks[cid])
-        row = records.row_of(path, blocks[cid], value)
+        block = blocks[cid]
+        value = cbor.decode(block)
+        row = records.row_of(path, block, value)
         if before is None:
             records.insert(conn, repo, row, rev)
         else:

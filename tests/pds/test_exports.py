@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -10,7 +11,10 @@ from appliance.atproto.car import Car, read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import parse_commit
 from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.proof import verify_slice
+from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
+from appliance.firehose.events import CommitEvent
 from appliance.pds import exports, records
 from appliance.pds.exports import BlockNotFound
 from appliance.pds.repos import RepoNotFound
@@ -90,6 +94,35 @@ async def test_an_export_since_a_rev_holds_every_node_that_a_deletion_made(
         await stores.delete(NOTE, f"k{number:02}")
         new, full = await exported(stores, rev), await exported(stores)
         assert {**old.blocks, **new.blocks}.items() >= full.blocks.items()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_history_verifies_event_by_event_and_copy_by_copy(
+    stores: Stores, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311
+    model = {f"{NOTE}/k{n:02}": n // 2 for n in range(40)}
+    copy, rev, seen = (await exported(stores)).blocks, stores.repos.head(ALICE).rev, 41
+    for step in range(60):
+        batch = []
+        for key in {f"k{random.randrange(60):02}" for _ in range(random.choice([1, 1, 2, 9]))}:
+            place, path = (NOTE, RecordKey(key)), f"{NOTE}/{key}"
+            if path in model and random.random() < 0.5:
+                batch.append(stores.prepare.delete(ALICE, *place))
+                del model[path]
+            else:
+                batch.append(stores.prepare.put(ALICE, place, {"n": step}, None))
+                model[path] = step
+        await stores.repos.write(ALICE, batch)
+        if random.random() < 0.2:
+            copy |= (await exported(stores, rev)).blocks
+            rev = stores.repos.head(ALICE).rev
+            tree = Mst.load(stores.repos.head(ALICE).data, copy)
+            assert {path: cbor.decode(copy[cid])["n"] for path, cid in tree.items()} == model
+    for event in stores.events(seen):
+        assert isinstance(event, CommitEvent)
+        verify_slice(read_car(event.blocks).blocks, event.commit, event.ops, event.prev_data)
+    assert len(stores.events(seen)) == 60
 
 
 async def test_a_large_export_goes_by_way_of_a_file(
