@@ -30,7 +30,8 @@ class Position(NamedTuple):
     id: int
 
 
-NEWEST: Final = Position(2**62, 2**62)
+# Before every row there is: later than the year 30000.
+NEWEST: Final = Position(10**18 - 1, 10**18 - 1)
 
 
 @dataclass(frozen=True, slots=True)

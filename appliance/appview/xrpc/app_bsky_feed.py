@@ -6,7 +6,13 @@ from appliance.appview.hydrate.rows import FeedItem
 from appliance.appview.pipeline import answer, at_once
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import authors, collections, timelines
-from appliance.appview.skeletons.slices import NEWEST, Position, Slice, collection_of
+from appliance.appview.skeletons.slices import (
+    NEWEST,
+    Position,
+    Slice,
+    collection_of,
+    format_cursor,
+)
 from appliance.appview.xrpc import lookups
 from appliance.appview.xrpc.auth import anyone, signed_in
 from appliance.atproto.syntax import AtIdentifier, AtUri, Json, JsonObject
@@ -68,7 +74,7 @@ async def get_author_feed(
         return authors.author_feed(appview.pipeline.index, actor_id, filter, before, count)
 
     if len(first) == limit:
-        return answer("feed", first, f"{NEWEST.sort_us - 1}_0")
+        return answer("feed", first, format_cursor(NEWEST))
     page = await appview.pipeline.feed(audience, at_once(fetch), limit - len(first), cursor, keep)
     return {**page, "feed": first + page["feed"]}
 
