@@ -25,7 +25,9 @@ class Stream:
     def feed(self, *events: RepoEvent) -> None:
         for event in events:
             self.events.apply(self.lab.conn, event, self.lab.now_us)
-        self.events.end_batch(self.lab.conn)
+        self.publish()
+
+    def publish(self) -> None:
         for call in self.lab.conn.committed:
             call()
         self.lab.conn.committed.clear()
@@ -152,7 +154,12 @@ def test_an_identity_event_makes_the_handle_due(stream: Stream) -> None:
     alice = RepoAuthor("alice")
     stream.lab.account("alice")
     stream.lab.conn.execute("UPDATE actor SET handle_due_us = 5")
+    stream.events.end_batch(stream.lab.conn)
+    stream.publish()
+    assert stream.due == 0
     stream.feed(alice.identity())
+    stream.events.end_batch(stream.lab.conn)
+    stream.publish()
     assert stream.lab.actor(alice.did)["handle_due_us"] == 0
     assert stream.due == 1
 
