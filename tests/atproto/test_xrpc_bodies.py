@@ -114,3 +114,52 @@ async def test_a_stream_has_to_say_what_it_is(client: Client) -> None:
     assert (await client.post("t.a.car", data=b"x", headers=wrong))[0] == 400
     right = {"Content-Type": "application/vnd.ipld.car"}
     assert (await client.post("t.a.car", data=b"x", headers=right))[0] == 200
+
+
+@pytest.mark.parametrize("limit", ["BODY_SECONDS", "IDLE_SECONDS"])
+async def test_a_body_that_comes_too_slowly_is_dropped(
+    client: Client, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"appliance.atproto.xrpc.bodies.{limit}", 0.05)
+
+    async def drip() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(0.5)
+        yield b"}"
+
+    assert (await client.post("t.a.write", data=drip(), headers={**JSON, **SIGNED}))[0] == 408
+
+
+@pytest.mark.parametrize("nsid", ["t.a.upload", "com.atproto.repo.createRecord"])
+async def test_a_body_with_broken_framing_is_the_fault_of_the_client(
+    client: Client, nsid: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.atproto.xrpc.bodies.IDLE_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(
+        f"POST /xrpc/{nsid} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n".encode()
+    )
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.write(b"nonsense\r\n\r\n")
+    assert b" 4" in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await writer.wait_closed()
+    assert "method failed" not in caplog.text
+
+
+async def test_a_client_that_leaves_midway_is_no_crash(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(
+        b"POST /xrpc/t.a.upload HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        b"Content-Length: 1000000\r\n\r\nhello"
+    )
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0.05)
+    assert not caplog.records

@@ -96,3 +96,13 @@ def test_only_trusted_proxies_are_believed(trusted: int, header: str, expected: 
     request = make_mocked_request("GET", "/", headers=headers)
     found = client_address(request.clone(remote="peer"), trusted)
     assert found == expected
+
+
+def test_our_own_roles_are_not_counted() -> None:
+    limits = Limits(Time(), any_method=(Rule(1, 60),))
+    request = make_mocked_request("GET", "/")
+    for _ in range(3):
+        limits.check_request("t.a", request.clone(remote=""))
+    limits.check_request("t.a", request.clone(remote="1.2.3.4"))
+    with pytest.raises(RateLimitExceeded):
+        limits.check_request("t.a", request.clone(remote="1.2.3.4"))

@@ -113,7 +113,8 @@ async def touch(role: Role) -> None:
 
 @methods.procedure("t.a.upload")
 async def upload(role: Role, *, body: StreamReader) -> Any:
-    return {"size": sum([len(chunk) async for chunk in body.iter_any()])}
+    first = len(await body.read(3))
+    return {"size": first + sum([len(chunk) async for chunk in body.iter_chunked(1000)])}
 
 
 @methods.procedure("t.a.car")
@@ -170,8 +171,9 @@ async def stream(role: Role, *, request: web.Request) -> web.StreamResponse:
 
 
 class Client:
-    def __init__(self, session: aiohttp.ClientSession, role: Role) -> None:
+    def __init__(self, session: aiohttp.ClientSession, role: Role, port: int) -> None:
         self._session = session
+        self.port = port
         self.role = role
 
     async def send(self, verb: str, path: str, **more: Any) -> tuple[int, Any, Any]:
@@ -204,7 +206,7 @@ async def serving(**more: Any) -> AsyncIterator[Client]:
         async with aiohttp.ClientSession(
             base_url=str(server.make_url("/")), skip_auto_headers=("Content-Type",)
         ) as session:
-            yield Client(session, role)
+            yield Client(session, role, server.port or 0)
     finally:
         await server.close()
 

@@ -1,5 +1,6 @@
 """Read what a client sends: its encoding, its kind, its size after decompression."""
 
+import asyncio
 import zlib
 from typing import Final
 
@@ -7,13 +8,21 @@ from aiohttp import StreamReader, web
 
 from appliance.atproto.data import loads
 from appliance.atproto.syntax import Json
-from appliance.atproto.xrpc.errors import InvalidRequest, PayloadTooLarge, UnsupportedEncoding
+from appliance.atproto.xrpc.errors import (
+    InvalidRequest,
+    PayloadTooLarge,
+    UnsupportedEncoding,
+    XrpcError,
+)
 
 JSON_LIMIT: Final = 150 * 1024
 WRITE_LIMIT: Final = 1024 * 1024
 WRITES: Final = frozenset(
     f"com.atproto.repo.{name}" for name in ("createRecord", "putRecord", "applyWrites")
 )
+# For a whole JSON body, and for a pause in any body.
+BODY_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 30.0
 PIECE: Final = 256 * 1024
 _ENCODINGS: Final = frozenset(("", "identity", "gzip", "deflate"))
 
@@ -38,7 +47,7 @@ def open_body(request: web.Request, encoding: str) -> StreamReader:
     Raises InvalidRequest, UnsupportedEncoding.
     """
     check_kind(request, encoding)
-    return _decompressed(request)
+    return _Body(request)
 
 
 async def refuse_body(request: web.Request) -> None:
@@ -64,50 +73,54 @@ def check_kind(request: web.Request, encoding: str) -> None:
 async def read_body(request: web.Request, limit: int) -> bytes:
     """Read a whole body of at most `limit` bytes, decompressed.
 
-    Raises PayloadTooLarge; InvalidRequest if it is not compressed as it claims.
+    Raises PayloadTooLarge; InvalidRequest if it is not compressed as it claims, or too slow.
     """
     if (request.content_length or 0) > limit:
         raise PayloadTooLarge(limit)
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in _decompressed(request).iter_any():
-            size += len(chunk)
-            if size > limit:
-                raise PayloadTooLarge(limit)
-            chunks.append(chunk)
-    except web.RequestPayloadError as error:
-        raise InvalidRequest("The request body cannot be decoded") from error
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in _Body(request).iter_any():
+                size += len(chunk)
+                if size > limit:
+                    raise PayloadTooLarge(limit)
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise _too_slow() from error
     return b"".join(chunks)
+
+
+def _too_slow() -> XrpcError:
+    return XrpcError(408, "InvalidRequest", "The request body comes too slowly")
 
 
 def _compression(request: web.Request) -> str:
     return request.headers.get("Content-Encoding", "").strip().lower()
 
 
-def _decompressed(request: web.Request) -> StreamReader:
-    if _compression(request) in ("gzip", "deflate"):
-        return _Inflated(request)
-    return request.content
+class _Body(StreamReader):
+    """A body that may not pause for long; gzip and zlib are decompressed a bounded piece at a time.
 
-
-class _Inflated(StreamReader):
-    """Decompress a gzip or zlib stream while it is read, a bounded piece at a time.
-
-    What does not begin as one is passed on as it is: aiohttp may have decompressed it already.
+    What claims to be compressed and does not begin so is passed on as it is: aiohttp may have
+    decompressed it already.
     """
 
     def __init__(self, request: web.Request) -> None:
         super().__init__(request.protocol, PIECE)
         self._source = request.content
         self._inflate: zlib._Decompress | None = None
-        self._started = False
+        self._started = _compression(request) not in ("gzip", "deflate")
         self._waiting = b""
+        self._left = b""
 
     async def readany(self) -> bytes:
-        """Give the next piece, at most 256 KiB; nothing at the end. Raises InvalidRequest."""
+        """Give the next piece; nothing at the end. Raises InvalidRequest, XrpcError (408)."""
+        if self._left:
+            piece, self._left = self._left, b""
+            return piece
         while True:
-            chunk = self._waiting or await self._source.readany()
+            chunk = self._waiting or await self._next_chunk()
             self._waiting = b""
             if not self._started:
                 chunk = await self._begin(chunk)
@@ -122,15 +135,24 @@ class _Inflated(StreamReader):
                 return piece
 
     async def read(self, n: int = -1) -> bytes:
-        """Give the next piece, whatever n; everything if n is negative. Raises InvalidRequest."""
+        """Give at most n bytes, or everything if n is negative. Raises as `readany`."""
         if n < 0:
             return b"".join([chunk async for chunk in self.iter_any()])
-        return await self.readany()
+        piece = await self.readany()
+        self._left = piece[n:]
+        return piece[:n]
+
+    async def _next_chunk(self) -> bytes:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                return await self._source.readany()
+        except TimeoutError as error:
+            raise _too_slow() from error
 
     async def _begin(self, chunk: bytes) -> bytes:
         """Look at the first two bytes to know what this is."""
         while len(chunk) < 2 and not self._source.at_eof():
-            chunk += await self._source.readany()
+            chunk += await self._next_chunk()
         self._started = True
         if chunk[:2] == b"\x1f\x8b" or _is_zlib(chunk):
             self._inflate = zlib.decompressobj(wbits=47)

@@ -58,8 +58,14 @@ class Limits:
         self._buckets: OrderedDict[tuple[str, str, Rule], tuple[float, float]] = OrderedDict()
 
     def check_request(self, nsid: str, request: web.Request) -> None:
-        """Count one call of a method from the request's address. Raises RateLimitExceeded."""
-        key = address_key(client_address(request, self._trusted_proxies))
+        """Count one call of a method from the request's address. Raises RateLimitExceeded.
+
+        Our own roles come through UNIX sockets, which have no address: they are not counted.
+        """
+        address = client_address(request, self._trusted_proxies)
+        if not address:
+            return
+        key = address_key(address)
         self.take("", key, self._any_method)
         rules = self._per_address.get(nsid)
         if rules:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeAlias
 
+import orjson
 from aiohttp import web
 
-from appliance.atproto.data import loads
 from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import InvalidSyntax, Nsid
 from appliance.atproto.xrpc import answers, bodies
@@ -113,6 +113,9 @@ class _Server:
             return await self._answer(method, request, result, headers)
         except XrpcError as error:
             return answers.error_answer(error, headers)
+        except web.RequestPayloadError:
+            broken = InvalidRequest("The request body cannot be decoded")
+            return answers.error_answer(broken, headers)
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as error:  # noqa: BLE001
@@ -170,7 +173,8 @@ class _Server:
     def _check_output(self, nsid: str, body: bytes) -> None:
         """Measure the very bytes that go out by the lexicon. Raises InvalidOutput."""
         try:
-            self._validator.output(nsid, loads(body))
+            # What we made ourselves may nest deeper than what we take: threads are trees.
+            self._validator.output(nsid, orjson.loads(body))
         except ValueError as error:
             raise InvalidOutput(f"{nsid}: {error}") from error
 
