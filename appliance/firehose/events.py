@@ -24,6 +24,8 @@ from appliance.atproto.xrpc.frames import (
 
 MAX_FRAME_BYTES = 5_000_000
 MAX_BLOCKS_BYTES = 2_000_000
+MAX_FIELDS = 100
+MAX_STATUS = 100
 
 _ACTIONS: dict[str, Action] = {"create": "create", "update": "update", "delete": "delete"}
 
@@ -207,7 +209,9 @@ def parse(data: bytes) -> Event:
         raise _upstream_error(frame)
     reader = _READERS.get(frame.t or "")
     if reader is None:
-        raise UnknownEvent(f"unknown message {frame.t!r}")
+        raise UnknownEvent(f"unknown message {(frame.t or '')[:50]!r}")
+    if len(frame.body) > MAX_FIELDS:
+        raise InvalidEvent(f"the message has more than {MAX_FIELDS} fields")
     try:
         return reader(_Fields(frame.body))
     except (InvalidSyntax, KeyError) as error:
@@ -217,8 +221,8 @@ def parse(data: bytes) -> Event:
 def _upstream_error(frame: Frame) -> UpstreamError:
     name, message = frame.body.get("error"), frame.body.get("message")
     return UpstreamError(
-        name if isinstance(name, str) else "Unknown",
-        message if isinstance(message, str) else "",
+        name[:100] if isinstance(name, str) else "Unknown",
+        message[:200] if isinstance(message, str) else "",
     )
 
 
@@ -324,11 +328,14 @@ def _identity(fields: _Fields) -> IdentityEvent:
 
 
 def _account(fields: _Fields) -> AccountEvent:
+    status = fields.optional_text("status")
+    if status is not None and len(status) > MAX_STATUS:
+        raise InvalidEvent("status is longer than 100 characters")
     return AccountEvent(
         did=Did(fields.text("did")),
         time=fields.text("time"),
         active=fields.flag("active"),
-        status=fields.optional_text("status"),
+        status=status,
         seq=fields.seq(),
     )
 

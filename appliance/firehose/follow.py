@@ -121,7 +121,7 @@ class Follower:
             return
         if frames[:-1]:
             await self._on_frames(frames[:-1])
-        self._failed(f"it answered {name}")
+        self._failed(f"it answered {name!r}")
         if self._on_error is not None:
             await self._on_error(name)
 
@@ -177,4 +177,4 @@ def _error_name(frame: bytes) -> str | None:
         decoded = decode_frame(frame)
     except InvalidFrame:
         return None
-    return str(decoded.body.get("error", "")) if decoded.op == ERROR else None
+    return str(decoded.body.get("error", ""))[:100] if decoded.op == ERROR else None

@@ -112,14 +112,14 @@ class Ingest:
                 self.counts["unknown_message"] += 1
                 log.debug("message ignored host=%s reason=%s", host.hostname, error)
             except UpstreamError as error:
-                log.warning("host says host=%s error=%s", host.hostname, error)
+                self._warn(host, "upstream_error", str(error))
             except InvalidEvent as error:
                 self.counts["malformed"] += 1
                 self._warn(host, "malformed", str(error))
             else:
                 if isinstance(event, InfoEvent):
                     self.counts["info"] += 1
-                    log.warning("host says host=%s info=%s", host.hostname, event.name)
+                    self._warn(host, "info", event.name)
                 else:
                     read.append(Incoming(event, frame))
         return read
@@ -227,7 +227,7 @@ class Ingest:
         now = self._clock.now()
         if now - self._warned.get((host.id, what), 0.0) >= QUIET_SECONDS:
             self._warned[host.id, what] = now
-            log.warning("event %s host=%s reason=%s", what, host.hostname, reason)
+            log.warning("event %s host=%s reason=%r", what, host.hostname, reason[:300])
 
 
 def judge_batch(

@@ -56,6 +56,8 @@ def test_a_new_seq_changes_nothing_else(old: int, new: int) -> None:
 def test_a_new_seq_works_in_a_body_of_many_unknown_fields() -> None:
     body = {**{f"k{number}": number for number in range(300)}, "seq": 5}
     assert with_seq(encode_frame("#x", body), 7) == encode_frame("#x", {**body, "seq": 7})
+    huge = {**{f"k{number}": number for number in range(70_000)}, "seq": 5}
+    assert with_seq(encode_frame("#x", huge), 7) == encode_frame("#x", {**huge, "seq": 7})
     small = {**{f"k{number}": number for number in range(100)}, "seq": 5}
     assert with_seq(encode_frame("#x", small), 7) == encode_frame("#x", {**small, "seq": 7})
 

@@ -128,6 +128,9 @@ def test_an_error_frame_gives_its_name() -> None:
     assert told.value.name == "FutureCursor"
 
 
+GONE = AccountEvent(ALICE, TIME, False, "takendown", 11)
+MANY_FIELDS = {f"field{number}": number for number in range(100)}
+
 BROKEN: list[dict[str, Any]] = [
     {"seq": "7"},
     {"seq": True},
@@ -168,9 +171,11 @@ def test_a_malformed_commit_is_refused(change: dict[str, Any]) -> None:
         encode_frame("#account", {"seq": 1, "did": str(ALICE), "time": TIME, "active": 1}),
         encode_frame("#identity", {"seq": 1, "did": str(ALICE), "time": TIME, "handle": "!"}),
         encode_frame("#sync", {"seq": 1, "did": str(ALICE), "time": TIME, "rev": str(REV)}),
+        encode_frame("#account", {**decode_frame(GONE.frame()).body, "status": "x" * 101}),
+        encode_frame("#account", {**decode_frame(GONE.frame()).body, **MANY_FIELDS}),
         bytes(5_000_001),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_a_malformed_frame_is_refused(frame: bytes) -> None:
     with pytest.raises(InvalidEvent):

@@ -1,18 +1,24 @@
 """What a consumer checks before it believes an event."""
 
+import random
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.atproto.car import write_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.repo.proof import InvalidCommit, verify_slice
 from appliance.atproto.repo.repo import RecordOp
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
+from appliance.atproto.xrpc.frames import with_seq
 from appliance.base.clock import Clock
-from appliance.firehose.events import CommitEvent, InvalidEvent, SyncEvent
+from appliance.firehose.events import CommitEvent, InvalidEvent, RepoEvent, SyncEvent, parse
 from appliance.firehose.verify import (
     FUTURE_US,
     BadSignature,
@@ -38,6 +44,9 @@ class Story:
         self.news = [self.account.commit(), self.account.post("a"), self.account.post("b")]
         self.events = [CommitEvent.of(each, TIME) for each in self.news]
         self.states = [RepoState(each.commit.rev, each.commit.data) for each in self.news]
+
+
+STORY = Story()
 
 
 def test_each_commit_gives_the_state_for_the_next() -> None:
@@ -142,3 +151,32 @@ def test_a_sync_gives_the_state_and_must_fit_its_commit() -> None:
     ):
         with pytest.raises(InvalidEvent):
             verify_sync(replace(event, **change), None, key)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=400)
+def test_no_damage_to_a_frame_does_worse_than_be_refused(data: st.DataObject) -> None:
+    frame = bytearray(STORY.events[1].frame())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(frame) - 1))
+        frame[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
+    with suppress(InvalidEvent):
+        event = parse(bytes(frame))
+        assert isinstance(event, RepoEvent)
+        assert parse(with_seq(bytes(frame), 5)) == replace(event, seq=5)
+        if isinstance(event, CommitEvent):
+            state = verify_commit(event, STORY.states[0], STORY.key, NOW_US)
+            assert state == STORY.states[1]
+
+
+def test_damaged_nodes_and_records_are_refused_whatever_their_hash() -> None:
+    rng = random.Random(11)  # noqa: S311
+    event, blocks = STORY.events[1], list(STORY.news[1].blocks.items())
+    for _ in range(3000):
+        at = rng.randrange(1, len(blocks))
+        old, block = blocks[at]
+        damaged = bytearray(block)
+        damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        swapped = {**dict(blocks), old: bytes(damaged)}
+        with suppress(InvalidCommit):
+            verify_slice(swapped, event.commit, event.ops, event.prev_data)

@@ -75,23 +75,23 @@ def check_ops(ops: Sequence[RecordOp]) -> None:
     if len({op.path for op in ops}) != len(ops):
         raise InvalidCommit("the commit has two operations on one path")
     for op in ops:
+        check_path(op.path)
         if (op.cid is None) != (op.action == "delete"):
             raise InvalidCommit(f"the {op.action} of {op.path} does not fit its cid")
         if (op.prev is None) != (op.action == "create"):
             raise InvalidCommit(f"the {op.action} of {op.path} does not fit its prev")
-        check_path(op.path)
 
 
 def check_path(path: str) -> None:
     """Check that a text is "collection/rkey". Raises InvalidCommit."""
+    if len(path) > MAX_KEY_BYTES:
+        raise InvalidCommit("a record path is longer than 1024 bytes")
     collection, _, rkey = path.partition("/")
     try:
         Nsid(collection)
         RecordKey(rkey)
     except InvalidSyntax as error:
-        raise InvalidCommit(f"{path!r} is not a record path: {error}") from error
-    if len(path) > MAX_KEY_BYTES:
-        raise InvalidCommit("a record path is longer than 1024 bytes")
+        raise InvalidCommit(f"{path[:100]!r} is not a record path: {error}") from error
 
 
 def _inversion_order(op: RecordOp) -> tuple[bool, str]:

@@ -13,7 +13,7 @@ ERROR = -1
 MAX_SEQ = (1 << 53) - 1
 
 _SEQ_KEY = b"\x63seq"
-_MAP_HEADS = {0xB8: 1, 0xB9: 2}
+_MAP_HEADS = {0xB8: 1, 0xB9: 2, 0xBA: 4, 0xBB: 8}
 
 
 class InvalidFrame(ValueError):
