@@ -1,0 +1,18 @@
+import re
+from pathlib import Path
+
+from appliance.settings_file import as_markdown
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_setting_is_documented() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").endswith(as_markdown())
+
+
+def test_every_file_the_readme_names_is_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:docs|tools|appliance|tests|web|bench)/[\w/.]+)`", text)
+    assert len(named) > 8
+    for each in named:
+        assert (ROOT / each).exists(), each
