@@ -119,7 +119,8 @@ class EventLog:
         if self._start is None or cursor < self._start:
             return self._stored(cursor)
         at = bisect_right(self._ring, cursor, key=_seq_of)
-        return self._ring[at : at + BATCH_FRAMES]
+        batch = self._ring[at : at + BATCH_FRAMES]
+        return batch[: _within_bytes([len(frame) for _, frame in batch])]
 
     async def prune(self, before_us: int, max_bytes: int) -> int:
         """Drop events appended before a time, and the oldest above a size; count them."""
@@ -137,12 +138,9 @@ class EventLog:
             cursor,
             BATCH_FRAMES,
         )
-        total, last = 0, cursor
-        for seq, size in sizes:
-            total += size
-            if total > BATCH_BYTES and last > cursor:
-                break
-            last = seq
+        if not sizes:
+            return []
+        last = sizes[_within_bytes([size for _, size in sizes]) - 1][0]
         return [
             (seq, frame)
             for seq, frame in self._db.read(
@@ -196,6 +194,16 @@ class EventLog:
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _within_bytes(sizes: list[int]) -> int:
+    """Count how many frames make a batch: up to 1 MB, but at least one."""
+    total = 0
+    for count, size in enumerate(sizes):
+        total += size
+        if total > BATCH_BYTES and count:
+            return count
+    return len(sizes)
 
 
 def _seq_of(entry: Entry) -> int:

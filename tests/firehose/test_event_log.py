@@ -134,7 +134,11 @@ async def test_batches_are_bounded_in_bytes(db: Database, log: EventLog) -> None
     await db.write(large)
     assert seqs(log.after(0)) == [1]
     assert seqs(log.after(1)) == [2]
-    assert seqs(await first(log.tail(0), 3)) == [1, 2, 3]
+    entries = log.tail(0)
+    assert seqs(await first(entries, 3)) == [1, 2, 3]
+    await db.write(large)
+    assert seqs(await first(entries, 3)) == [4, 5, 6]
+    assert seqs(log.after(3)) == [4]
 
 
 async def test_pruning_drops_old_events_and_then_the_oldest_above_the_size(

@@ -184,6 +184,26 @@ async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
     writer.close()
 
 
+async def test_a_subscriber_whose_place_was_pruned_away_is_told_that_it_is_too_slow(
+    db: Database, log: EventLog, server: BaseTestServer
+) -> None:
+    def append(conn: Connection) -> None:
+        for _ in range(60):
+            event_log.append(conn, ALICE, "identity", frame_of(400_000), 1)
+
+    await db.write(append)
+    async with subscribe(server, "0") as ws:
+        await asyncio.sleep(0.3)
+        await log.prune(0, 1_000_000)
+        seen = 0
+        async with asyncio.timeout(10):
+            while (frame := decode_frame(await ws.receive_bytes())).op == 1:
+                seen += 1
+                assert frame.body["seq"] == seen
+        assert frame.body["error"] == "ConsumerTooSlow"
+        assert seen < 58
+
+
 async def test_closing_the_log_sends_subscribers_away_to_come_back(
     db: Database, log: EventLog, server: BaseTestServer
 ) -> None:
