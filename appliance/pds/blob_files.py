@@ -1,5 +1,6 @@
 """Blobs as files: received in one pass, named by their CID, synced before they are spoken of."""
 
+import asyncio
 import contextlib
 import os
 import tempfile
@@ -126,10 +127,12 @@ class BlobFiles:
 
 
 async def read_chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    """Yield an open file in pieces and close it."""
+    """Yield an open file in pieces, read beside the event loop: a card may be slow. Close it."""
     with file:
-        while chunk := file.read(_CHUNK):
+        chunk = await asyncio.to_thread(file.read, _CHUNK)
+        while chunk:
             yield chunk
+            chunk = await asyncio.to_thread(file.read, _CHUNK) if len(chunk) == _CHUNK else b""
 
 
 def sniff(head: bytes) -> str | None:

@@ -5,7 +5,6 @@ Each archive is made from one snapshot of the database, in a reader thread.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -32,7 +31,7 @@ class BlockNotFound(LookupError):
 
 
 class RepoExporter:
-    """Make CAR archives of hosted repos, open for reading."""
+    """Make CAR archives of hosted repos."""
 
     def __init__(self, db: Database, store: RepoStore, folder: Path) -> None:
         """Take the folder for the files of large archives."""
@@ -49,11 +48,11 @@ class RepoExporter:
         """
         return await self._db.scan(self._repo, did, since, deadline=_DEADLINE_S)
 
-    async def blocks(self, did: Did, cids: Sequence[Cid]) -> BinaryIO:
+    async def blocks(self, did: Did, cids: Sequence[Cid]) -> bytes:
         """Make an archive, without a root, of these blocks. Raises RepoNotFound, BlockNotFound."""
         return await self._db.scan(self._blocks, did, cids)
 
-    async def record(self, did: Did, path: str) -> BinaryIO:
+    async def record(self, did: Did, path: str) -> bytes:
         """Prove what is at a path, or that nothing is: commit, covering nodes, the record."""
         return await self._db.scan(self._record, did, path)
 
@@ -75,7 +74,7 @@ class RepoExporter:
         file.seek(0)
         return file
 
-    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> BinaryIO:
+    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> bytes:
         head = repos.load_head(conn, did)
         wanted = set(cids)
         found = {cid: block for cid, block in self._all_but_records(conn, head) if cid in wanted}
@@ -86,16 +85,16 @@ class RepoExporter:
         missing = wanted - found.keys()
         if missing:
             raise BlockNotFound(missing)
-        return BytesIO(write_car(None, found.items()))
+        return write_car(None, found.items())
 
-    def _record(self, conn: Connection, did: Did, path: str) -> BinaryIO:
+    def _record(self, conn: Connection, did: Did, path: str) -> bytes:
         head = repos.load_head(conn, did)
         tree = self._store.tree_at(conn, head)
         found = {head.commit_cid: head.commit_block, **tree.path_proof(path)}
         cid = tree.get(path)
         if cid is not None:
             found[cid] = records.block_at(conn, head.id, path)
-        return BytesIO(write_car(head.commit_cid, found.items()))
+        return write_car(head.commit_cid, found.items())
 
     def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
         yield head.commit_cid, head.commit_block

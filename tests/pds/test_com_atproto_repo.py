@@ -1,6 +1,5 @@
 """com.atproto.repo.* over HTTP: what clients send and get."""
 
-import gzip
 import json
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -11,7 +10,7 @@ import pytest
 
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Did
-from appliance.pds import blobs, records
+from appliance.pds import records
 from tests.support.pds_box import Answer
 from tests.support.pds_house import House, Member, open_house
 from tests.support.pds_stores import FOLLOW, LIKE, NOTE, PNG, POST, PROFILE, follow, like, post
@@ -31,19 +30,8 @@ async def alice(house: House) -> Member:
     return await house.member("alice")
 
 
-async def create(house: House, who: Member, collection: str, record: Any, **more: Any) -> Answer:
-    body = {"repo": who.did, "collection": collection, "record": record, **more}
-    return await house.post("repo.createRecord", who, body)
-
-
-async def upload(house: House, who: Member, content: bytes = PNG, kind: str = "image/png") -> Any:
-    answer = await house.send("repo.uploadBlob", who, content, {"Content-Type": kind})
-    assert answer.status == 200, answer.json
-    return answer.json["blob"]
-
-
 async def test_a_created_record_can_be_read_back(house: House, alice: Member) -> None:
-    made = await create(house, alice, POST, post("hello"))
+    made = await house.create(alice, POST, post("hello"))
     assert made.status == 200
     assert made.json["validationStatus"] == "valid"
     head = house.pds.repos.head(alice.did)
@@ -59,7 +47,7 @@ async def test_a_created_record_can_be_read_back(house: House, alice: Member) ->
 
 
 async def test_a_record_of_another_version_is_not_found(house: House, alice: Member) -> None:
-    made = await create(house, alice, NOTE, {}, rkey="a")
+    made = await house.create(alice, NOTE, {}, rkey="a")
     place: dict[str, Any] = {"repo": alice.did, "collection": NOTE, "rkey": "a"}
     assert (await house.get("repo.getRecord", **place, cid=made.json["cid"])).status == 200
     other = await house.get("repo.getRecord", **place, cid=str(Cid.for_block(b"x")))
@@ -69,9 +57,9 @@ async def test_a_record_of_another_version_is_not_found(house: House, alice: Mem
 
 
 async def test_the_status_of_validation_is_told(house: House, alice: Member) -> None:
-    assert (await create(house, alice, NOTE, {})).json["validationStatus"] == "unknown"
-    assert "validationStatus" not in (await create(house, alice, NOTE, {}, validate=False)).json
-    asked = await create(house, alice, NOTE, {}, validate=True)
+    assert (await house.create(alice, NOTE, {})).json["validationStatus"] == "unknown"
+    assert "validationStatus" not in (await house.create(alice, NOTE, {}, validate=False)).json
+    asked = await house.create(alice, NOTE, {}, validate=True)
     assert (asked.status, asked.error) == (400, "InvalidRequest")
 
 
@@ -102,7 +90,7 @@ async def test_a_bad_record_is_refused_and_nothing_is_written(
     house: House, alice: Member, collection: str, record: Any, more: Any
 ) -> None:
     head = house.pds.repos.head(alice.did)
-    answer = await create(house, alice, collection, record, **more)
+    answer = await house.create(alice, collection, record, **more)
     assert (answer.status, answer.error) == (400, "InvalidRequest")
     assert house.pds.repos.head(alice.did) == head
 
@@ -117,19 +105,19 @@ async def test_deep_nesting_is_refused_before_it_is_read(house: House, alice: Me
 
 
 async def test_a_taken_key_is_refused(house: House, alice: Member) -> None:
-    await create(house, alice, NOTE, {"n": 1}, rkey="a")
-    again = await create(house, alice, NOTE, {"n": 2}, rkey="a")
+    await house.create(alice, NOTE, {"n": 1}, rkey="a")
+    again = await house.create(alice, NOTE, {"n": 2}, rkey="a")
     assert (again.status, again.error) == (400, "InvalidRequest")
 
 
 async def test_a_second_follow_takes_the_place_of_the_first(house: House, alice: Member) -> None:
     for collection, record in ((FOLLOW, follow()), (LIKE, like())):
-        first = await create(house, alice, collection, record)
-        second = await create(house, alice, collection, record)
+        first = await house.create(alice, collection, record)
+        second = await house.create(alice, collection, record)
         listed = await house.get("repo.listRecords", repo=alice.did, collection=collection)
         assert [each["uri"] for each in listed.json["records"]] == [second.json["uri"]]
         assert first.json["uri"] != second.json["uri"]
-    unchecked = await create(house, alice, FOLLOW, follow(), validate=False)
+    unchecked = await house.create(alice, FOLLOW, follow(), validate=False)
     listed = await house.get("repo.listRecords", repo=alice.did, collection=FOLLOW)
     assert unchecked.status == 200
     assert len(listed.json["records"]) == 2
@@ -149,9 +137,9 @@ async def test_who_may_write_where(house: House, alice: Member) -> None:
 
 
 async def test_a_closed_account_takes_no_writes(house: House, alice: Member) -> None:
-    await create(house, alice, NOTE, {}, rkey="a")
+    await house.create(alice, NOTE, {}, rkey="a")
     await house.pds.lifecycle.deactivate(alice.did, None)
-    refused = await create(house, alice, NOTE, {})
+    refused = await house.create(alice, NOTE, {})
     assert (refused.status, refused.error) == (401, "AccountDeactivated")
     listed = await house.get("repo.listRecords", repo=alice.did, collection=NOTE)
     assert (listed.status, listed.error) == (400, "InvalidRequest")
@@ -160,10 +148,10 @@ async def test_a_closed_account_takes_no_writes(house: House, alice: Member) -> 
     assert (await house.get("repo.describeRepo", alice, repo=alice.did)).status == 200
     read = await house.get("repo.getRecord", repo=alice.did, collection=NOTE, rkey="a")
     assert (read.status, read.error) == (400, "RecordNotFound")
-    assert await upload(house, alice)
+    assert await house.upload(alice)
     await house.pds.lifecycle.activate(alice.did)
     await house.pds.lifecycle.set_takedown(alice.did, "case 1")
-    refused = await create(house, alice, NOTE, {})
+    refused = await house.create(alice, NOTE, {})
     assert (refused.status, refused.error) == (401, "AccountTakedown")
     sent = await house.send("repo.uploadBlob", alice, PNG, {"Content-Type": "image/png"})
     assert (sent.status, sent.error) == (401, "AccountTakedown")
@@ -204,7 +192,7 @@ async def test_deleting_is_quiet_about_what_is_not_there(house: House, alice: Me
     wrong = str(Cid.for_block(b"wrong"))
     nothing = await house.post("repo.deleteRecord", alice, {**body, "swapRecord": wrong})
     assert (nothing.status, nothing.json) == (200, {})
-    await create(house, alice, NOTE, {}, rkey="a")
+    await house.create(alice, NOTE, {}, rkey="a")
     swap = await house.post("repo.deleteRecord", alice, {**body, "swapRecord": wrong})
     assert (swap.status, swap.error) == (400, "InvalidSwap")
     gone = await house.post("repo.deleteRecord", alice, body)
@@ -214,7 +202,7 @@ async def test_deleting_is_quiet_about_what_is_not_there(house: House, alice: Me
 
 
 async def test_a_batch_gives_its_results_in_order(house: House, alice: Member) -> None:
-    await create(house, alice, NOTE, {"n": 1}, rkey="old")
+    await house.create(alice, NOTE, {"n": 1}, rkey="old")
     kind = "com.atproto.repo.applyWrites"
     writes = [
         {"$type": f"{kind}#create", "collection": NOTE, "rkey": "new", "value": {"n": 2}},
@@ -247,7 +235,7 @@ async def test_a_batch_of_200_writes_is_one_commit(house: House, alice: Member) 
 
 async def test_records_are_listed_in_pages(house: House, alice: Member) -> None:
     for number in range(5):
-        await create(house, alice, NOTE, {"n": number}, rkey=f"k{number}")
+        await house.create(alice, NOTE, {"n": number}, rkey=f"k{number}")
     seen: list[int] = []
     cursor: dict[str, Any] = {}
     while True:
@@ -270,7 +258,7 @@ async def test_records_are_listed_in_pages(house: House, alice: Member) -> None:
 
 
 async def test_a_hidden_record_is_hidden_from_everybody(house: House, alice: Member) -> None:
-    await create(house, alice, NOTE, {}, rkey="a")
+    await house.create(alice, NOTE, {}, rkey="a")
     await house.pds.takedowns.set_record(alice.did, f"{NOTE}/a", "case 1")
     place: dict[str, Any] = {"repo": alice.did, "collection": NOTE, "rkey": "a"}
     for who in (None, alice):
@@ -281,8 +269,8 @@ async def test_a_hidden_record_is_hidden_from_everybody(house: House, alice: Mem
 
 
 async def test_a_repo_is_described(house: House, alice: Member) -> None:
-    await create(house, alice, POST, post())
-    await create(house, alice, NOTE, {})
+    await house.create(alice, POST, post())
+    await house.create(alice, NOTE, {})
     told = await house.get("repo.describeRepo", repo=alice.handle)
     assert told.json["did"] == alice.did
     assert told.json["handle"] == alice.handle
@@ -293,95 +281,8 @@ async def test_a_repo_is_described(house: House, alice: Member) -> None:
     assert (unknown.status, unknown.error) == (400, "RepoNotFound")
 
 
-async def test_an_uploaded_blob_is_what_its_bytes_say(house: House, alice: Member) -> None:
-    blob = await upload(house, alice, PNG, "text/plain")
-    assert blob == {
-        "$type": "blob",
-        "ref": {"$link": str(Cid.for_blob(PNG))},
-        "mimeType": "image/png",
-        "size": len(PNG),
-    }
-    words = await upload(house, alice, b"words", "Text/Plain; charset=utf-8")
-    assert words["mimeType"] == "text/plain"
-
-
-async def test_a_compressed_upload_is_unpacked_before_it_is_hashed(
-    house: House, alice: Member
-) -> None:
-    headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
-    packed = await house.send("repo.uploadBlob", alice, gzip.compress(b"words"), headers)
-    assert packed.json["blob"]["ref"]["$link"] == str(Cid.for_blob(b"words"))
-    bomb = await house.send("repo.uploadBlob", alice, gzip.compress(b"\0" * 5_000_000), headers)
-    assert bomb.status == 413
-    broken = await house.send("repo.uploadBlob", alice, b"not gzip", headers)
-    assert broken.status == 400
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_the_limit_of_uploads_holds_to_the_byte(
-    house: House, alice: Member, chunked: bool
-) -> None:
-    async def pieces(size: int) -> AsyncIterator[bytes]:
-        yield b"x" * size
-
-    def body(size: int) -> Any:
-        return pieces(size) if chunked else b"x" * size
-
-    kind = {"Content-Type": "text/plain"}
-    fits = await house.send("repo.uploadBlob", alice, body(LIMIT), kind)
-    assert fits.json["blob"]["size"] == LIMIT
-    large = await house.send("repo.uploadBlob", alice, body(LIMIT + 1), kind)
-    assert large.status == 413
-
-
-async def test_records_refer_to_blobs_by_the_rules(house: House, alice: Member) -> None:
-    blob = await upload(house, alice)
-    unknown = {**blob, "ref": {"$link": str(Cid.for_blob(b"nowhere"))}}
-    assert (await create(house, alice, NOTE, {"b": unknown})).error == "BlobNotFound"
-    renamed = {**blob, "mimeType": "image/jpeg"}
-    assert (await create(house, alice, NOTE, {"b": renamed})).error == "InvalidMimeType"
-    assert (await create(house, alice, NOTE, {"b": blob}, rkey="a")).status == 200
-    await house.pds.takedowns.set_blob(alice.did, Cid.for_blob(PNG), "case 1")
-    assert (await create(house, alice, NOTE, {"b": blob})).error == "BlobNotFound"
-    again = await house.send("repo.uploadBlob", alice, PNG, {"Content-Type": "image/png"})
-    assert again.status == 400
-
-
-async def test_an_upload_needs_somebody(house: House) -> None:
-    answer = await house.send("repo.uploadBlob", None, PNG, {"Content-Type": "image/png"})
-    assert (answer.status, answer.error) == (401, "AuthMissing")
-
-
-async def test_an_account_moves_in_with_its_records_and_blobs(house: House, alice: Member) -> None:
-    blob = await upload(house, alice)
-    await create(house, alice, NOTE, {"b": blob}, rkey="a")
-    archive = (await house.get("sync.getRepo", did=alice.did)).body
-    head = house.pds.repos.head(alice.did)
-    await house.post(
-        "repo.deleteRecord", alice, {"repo": alice.did, "collection": NOTE, "rkey": "a"}
-    )
-    await house.pds.lifecycle.deactivate(alice.did, None)
-    car = {"Content-Type": "application/vnd.ipld.car"}
-    refused = await house.send("repo.importRepo", house.as_kind(alice, "app_pass"), archive, car)
-    assert (refused.status, refused.error) == (400, "InvalidToken")
-    broken = await house.send("repo.importRepo", alice, archive[:-9], car)
-    assert (broken.status, broken.error) == (400, "InvalidRequest")
-    taken = await house.send("repo.importRepo", alice, archive, car)
-    assert (taken.status, taken.body) == (200, b"")
-    assert house.pds.repos.head(alice.did).rev == head.rev
-    missing = await house.get("repo.listMissingBlobs", alice)
-    assert missing.json["blobs"] == [
-        {"cid": blob["ref"]["$link"], "recordUri": f"at://{alice.did}/{NOTE}/a"}
-    ]
-    rest = await house.get("repo.listMissingBlobs", alice, cursor=missing.json["cursor"])
-    assert rest.json == {"blobs": []}
-    await upload(house, alice)
-    assert (await house.get("repo.listMissingBlobs", alice)).json == {"blobs": []}
-    assert await house.pds.blobs.counts(alice.did) == blobs.BlobCounts(1, 1)
-
-
 async def test_large_writes_are_taken_and_larger_ones_refused(house: House, alice: Member) -> None:
-    fits = await create(house, alice, NOTE, {"text": "x" * 900_000})
+    fits = await house.create(alice, NOTE, {"text": "x" * 900_000})
     assert fits.status == 200
     body = BytesIO(b'{"text":"%s"}' % (b"x" * 1_100_000))
     kind = {"Content-Type": "application/json"}
@@ -390,6 +291,6 @@ async def test_large_writes_are_taken_and_larger_ones_refused(house: House, alic
 
 async def test_a_record_keeps_the_json_it_came_with(house: House, alice: Member) -> None:
     value = {"a": {"$bytes": "AQID"}, "l": {"$link": str(Cid.for_block(b"x"))}, "n": None, "i": -1}
-    await create(house, alice, NOTE, json.loads(json.dumps(value)), rkey="a")
+    await house.create(alice, NOTE, json.loads(json.dumps(value)), rkey="a")
     read = await house.get("repo.getRecord", repo=alice.did, collection=NOTE, rkey="a")
     assert read.json["value"] == {**value, "$type": NOTE}

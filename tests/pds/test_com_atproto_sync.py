@@ -48,11 +48,6 @@ async def delete(house: House, who: Member, rkey: str) -> None:
     assert (await house.post("repo.deleteRecord", who, body)).status == 200
 
 
-async def upload(house: House, who: Member, content: bytes, kind: str) -> Any:
-    answer = await house.send("repo.uploadBlob", who, content, {"Content-Type": kind})
-    return answer.json["blob"]
-
-
 def archive(answer: Answer) -> Car:
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/vnd.ipld.car"
@@ -130,7 +125,7 @@ async def test_a_blob_is_served_as_a_download_that_runs_nowhere(
     house: House, alice: Member
 ) -> None:
     page = b"<script>alert(1)</script>"
-    blob = await upload(house, alice, page, "text/html")
+    blob = await house.upload(alice, page, "text/html")
     cid = blob["ref"]["$link"]
     temporary = await house.get("sync.getBlob", did=alice.did, cid=cid)
     assert (temporary.status, temporary.error) == (400, "BlobNotFound")
@@ -146,7 +141,7 @@ async def test_a_blob_is_served_as_a_download_that_runs_nowhere(
 
 
 async def test_a_blob_that_went_is_not_found(house: House, alice: Member) -> None:
-    blob = await upload(house, alice, PNG, "image/png")
+    blob = await house.upload(alice, PNG, "image/png")
     cid = blob["ref"]["$link"]
     await write(house, alice, "a", {"b": blob})
     await house.pds.takedowns.set_blob(alice.did, Cid.parse(cid), "case 1")
@@ -162,7 +157,7 @@ async def test_a_blob_that_went_is_not_found(house: House, alice: Member) -> Non
 async def test_blobs_are_listed_in_pages_and_since_a_rev(house: House, alice: Member) -> None:
     made = []
     for number in range(3):
-        blob = await upload(house, alice, bytes([number]), "text/plain")
+        blob = await house.upload(alice, bytes([number]), "text/plain")
         made.append((blob["ref"]["$link"], await write(house, alice, f"k{number}", {"b": blob})))
     first = await house.get("sync.listBlobs", did=alice.did, limit=2)
     rest = await house.get("sync.listBlobs", did=alice.did, cursor=first.json["cursor"])

@@ -152,9 +152,9 @@ async def test_blocks_of_all_kinds_are_found_by_cid(stores: Stores) -> None:
     car = await exported(stores)
     wanted = list(car.blocks)
     archive = await stores.exports.blocks(ALICE, wanted)
-    assert read_car(archive.read()) == Car([], {cid: car.blocks[cid] for cid in car.blocks})
+    assert read_car(archive) == Car([], {cid: car.blocks[cid] for cid in car.blocks})
     one = await stores.exports.blocks(ALICE, wanted[-1:])
-    assert read_car(one.read()).blocks == {wanted[-1]: car.blocks[wanted[-1]]}
+    assert read_car(one).blocks == {wanted[-1]: car.blocks[wanted[-1]]}
 
 
 async def test_one_missing_block_fails_the_call(stores: Stores) -> None:
@@ -166,7 +166,7 @@ async def test_one_missing_block_fails_the_call(stores: Stores) -> None:
 async def test_a_proof_shows_a_record_or_its_absence(stores: Stores) -> None:
     head = stores.repos.head(ALICE)
     for path, present in ((f"{NOTE}/k05", True), (f"{NOTE}/k99", False), ("a.b.c/d", False)):
-        car = read_car((await stores.exports.record(ALICE, path)).read())
+        car = read_car(await stores.exports.record(ALICE, path))
         assert car.roots == [head.commit_cid]
         commit = parse_commit(car.blocks[head.commit_cid])
         cid = Mst.load(commit.data, car.blocks).get(path)

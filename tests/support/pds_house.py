@@ -10,6 +10,7 @@ from appliance.atproto.syntax import Did, Json
 from appliance.pds.role import Pds
 from appliance.pds.sessions import SessionKind
 from tests.support.pds_box import Answer, Box, open_box
+from tests.support.pds_stores import PNG
 
 
 @dataclass
@@ -54,6 +55,17 @@ class House:
         """Call a procedure of com.atproto with JSON."""
         path = f"/xrpc/com.atproto.{name}"
         return await self._box.ask("POST", path, token=_token(who), json=body)
+
+    async def create(self, who: Member, collection: str, record: Json, **more: Json) -> Answer:
+        body = {"repo": who.did, "collection": collection, "record": record, **more}
+        return await self.post("repo.createRecord", who, body)
+
+    async def upload(self, who: Member, content: bytes = PNG, mime_type: str = "image/png") -> Json:
+        """Upload a blob and give the reference to it."""
+        kind = {"Content-Type": mime_type}
+        answer = await self.send("repo.uploadBlob", who, content, kind)
+        assert answer.status == 200, answer
+        return answer.json["blob"]
 
     async def send(
         self, name: str, who: Member | None, body: Any, headers: Mapping[str, str]
