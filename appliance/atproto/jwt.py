@@ -251,7 +251,7 @@ def _check_token_hash(jwt: UnverifiedJwt, access_token: str | None) -> None:
 def _audiences(jwt: UnverifiedJwt) -> set[str]:
     value = jwt.claims.get("aud")
     values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(item, str) for item in values):
+    if not all(isinstance(item, str) for item in values):
         raise InvalidToken("the claim aud must be a text or a list of texts")
     return set(values)
 

@@ -361,6 +361,15 @@ def test_a_damaged_jwk_is_refused(key: PrivateKey, change: dict[str, Any]) -> No
         PublicKey.from_jwk(key.public.to_jwk() | change)
 
 
+def test_a_jwk_has_one_spelling_only(key: PrivateKey) -> None:
+    jwk = key.public.to_jwk()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    # The last of 43 letters carries two bits that belong to no byte.
+    respelled = jwk["y"][:-1] + letters[letters.index(jwk["y"][-1]) ^ 1]
+    with pytest.raises(InvalidKey):
+        PublicKey.from_jwk(jwk | {"y": respelled})
+
+
 def test_a_point_needs_both_its_own_coordinates(key: PrivateKey) -> None:
     x, y = key.public.point[:32], key.public.point[32:]
     assert PublicKey.from_point(key.curve, x, y) == key.public
