@@ -1,6 +1,7 @@
 """The identities of hosted accounts: make their DIDs, change them, check what they say."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from appliance.atproto.crypto import InvalidKey, PrivateKey, PublicKey
 from appliance.atproto.identity import plc
@@ -9,6 +10,9 @@ from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, Handle, JsonObject
 from appliance.pds.accounts import Account
 from appliance.pds.signing_keys import SigningKeys
+
+# A login goes on without the document when the directory is slow.
+DOCUMENT_SECONDS: Final = 3.0
 
 _PDS_TYPE = "AtprotoPersonalDataServer"
 _CHANGEABLE = ("rotationKeys", "alsoKnownAs", "verificationMethods", "services")
@@ -103,7 +107,8 @@ class Identities:
     async def document(self, did: Did) -> JsonObject | None:
         """The DID document, or None while it cannot be had."""
         try:
-            return (await self._resolver.document(did)).raw
+            async with asyncio.timeout(DOCUMENT_SECONDS):
+                return (await self._resolver.document(did)).raw
         except (LookupError, OSError):
             return None
 

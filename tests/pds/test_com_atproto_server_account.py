@@ -105,6 +105,14 @@ async def test_two_who_want_one_handle_get_one_account(box: Box) -> None:
     assert sorted(answer.status for answer in answers) == [200, 400, 400, 400]
 
 
+async def test_without_a_directory_nothing_is_opened(tmp_path: Path) -> None:
+    async with open_box(tmp_path, pds_plc_url="http://127.0.0.1:1") as box:
+        answer = await box.post(CREATE, **wish())
+        assert (answer.status, answer.error) == (502, "UpstreamFailure")
+        assert await box.pds.accounts.count() == 0
+        assert box.announced() == []
+
+
 async def test_a_did_from_elsewhere_needs_its_own_signature(box: Box) -> None:
     answer = await box.post(CREATE, **wish(did="did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"))
     assert (answer.status, answer.error) == (401, "AuthenticationRequired")

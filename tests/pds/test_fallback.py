@@ -1,11 +1,13 @@
 """What is passed on to other services, and what is not."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -230,6 +232,22 @@ async def test_a_service_that_is_away_is_not_waited_for_twice(box: Box, alice: M
     for _ in range(2):
         answer = await proxied(box, f"{did}#labeler", alice.access)
         assert (answer.status, answer.error) == (502, "UpstreamFailure")
+
+
+async def test_an_answer_that_breaks_off_breaks_off_for_the_caller(box: Box, alice: Member) -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(half, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        did = await registered(box, f"http://127.0.0.1:{port}")
+        with pytest.raises(aiohttp.ClientError):
+            await proxied(box, f"{did}#labeler", alice.access)
+    assert (await box.get(TIMELINE, alice.access)).status == 200
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1", "http://169.254.169.254", "unix:/etc/passwd"])

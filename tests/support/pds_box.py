@@ -76,8 +76,11 @@ class AppViewStub:
 class Box:
     """The PDS under test, and short cuts to what clients do with it."""
 
-    def __init__(self, pds: Pds, session: aiohttp.ClientSession, clock: FakeClock) -> None:
+    def __init__(
+        self, pds: Pds, session: aiohttp.ClientSession, clock: FakeClock, directory_url: str
+    ) -> None:
         self.pds = pds
+        self.directory_url = directory_url
         self.clock = clock
         self.appview = AppViewStub()
         self._session = session
@@ -176,7 +179,7 @@ async def open_box(folder: Path, **changes: Any) -> AsyncIterator[Box]:
         **{name.replace("_", ".", 1): value for name, value in changes.items()},
     }
     settings = defaults("dev", folder).with_values(values)
-    settings.paths.run.mkdir(parents=True)
+    settings.paths.run.mkdir(parents=True, exist_ok=True)
     clock, validator = FakeClock(), Validator(load_catalog())
     policy = OutboundPolicy(allow_loopback=True)
     async with AsyncExitStack() as stack:
@@ -184,14 +187,16 @@ async def open_box(folder: Path, **changes: Any) -> AsyncIterator[Box]:
         workers = await stack.enter_async_context(Workers())
         ground = (settings, http, workers, clock, validator)
         directory = await stack.enter_async_context(open_directory(*ground))
-        await _serve(stack, build_directory(directory, settings), settings, "directory")
+        runner = await _serve(stack, build_directory(directory, settings), settings, "directory")
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        directory_url = f"http://127.0.0.1:{runner.addresses[-1][1]}"
         pds = await stack.enter_async_context(open_pds(*ground))
         await _serve(stack, build_pds(pds, settings), settings, "pds")
         connector = aiohttp.UnixConnector(str(settings.paths.socket("pds")))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=connector, auto_decompress=True)
         )
-        box = Box(pds, session, clock)
+        box = Box(pds, session, clock, directory_url)
         stub = web.Application()
         stub.router.add_route("*", "/xrpc/{nsid}", box.appview.handle)
         await _serve(stack, stub, settings, "appview")
@@ -200,8 +205,9 @@ async def open_box(folder: Path, **changes: Any) -> AsyncIterator[Box]:
 
 async def _serve(
     stack: AsyncExitStack, app: web.Application, settings: Settings, role: str
-) -> None:
+) -> web.AppRunner:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.UnixSite(runner, settings.paths.socket(role)).start()
+    return runner

@@ -116,7 +116,7 @@ class _Server:
         except web.RequestPayloadError:
             broken = InvalidRequest("The request body cannot be decoded")
             return answers.error_answer(broken, headers)
-        except (web.HTTPException, ConnectionError):
+        except (web.HTTPException, ConnectionResetError):
             raise
         except Exception as error:  # noqa: BLE001
             return answers.error_answer(_told(error, nsid), headers)

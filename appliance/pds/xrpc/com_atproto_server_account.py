@@ -59,14 +59,13 @@ async def create_account(
         raise InvalidRequest("Email is required")
     check_email(email)
     await pds.handles.check(handle, did)
-    wish = Application(
-        handle,
-        email,
-        await new_hash(password or ""),
-        invite_code if invites_required else None,
-        recovery_key,
-        did,
-    )
+    # Looked at before the costly hashing, and once more in the transaction.
+    pds.accounts.check_names_free(handle, email)
+    code = invite_code if invites_required else None
+    if code is not None:
+        await pds.invites.check(code)
+    hashed = await new_hash(password or "")
+    wish = Application(handle, email, hashed, code, recovery_key, did)
     opened = await pds.signup.open(wish)
     tokens = await pds.sessions.begin(opened.did)
     return await session_view(pds, opened, tokens)

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from appliance.atproto.syntax import Nsid
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest, InvalidToken
+from appliance.base.http import OutboundFailed
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account
@@ -43,8 +44,14 @@ async def _send(
     )
     did = caller.did if caller else None
     rev = pds.repos.head(did).rev if did and target.is_appview else None
-    async with pds.proxy.send(target, call, did, rev) as answer:
-        return await _stream(request, answer, private=caller is not None)
+    try:
+        async with pds.proxy.send(target, call, did, rev) as answer:
+            return await _stream(request, answer, private=caller is not None)
+    except OutboundFailed as failed:
+        # Part of the answer is out: to cut the connection is the only way left to say so.
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the service stopped in the middle of its answer") from failed
 
 
 async def _stream(request: web.Request, answer: Answer, *, private: bool) -> web.StreamResponse:

@@ -1,0 +1,169 @@
+"""A member moves from one PDS to another and takes everything along."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, SyncEvent
+from tests.support.pds_box import PASSWORD, Answer, Box, Member, open_box
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+CREATE = "com.atproto.server.createAccount"
+
+
+@pytest.fixture
+async def old(tmp_path: Path) -> AsyncIterator[Box]:
+    async with open_box(tmp_path / "old") as box:
+        yield box
+
+
+@pytest.fixture
+async def new(old: Box, tmp_path: Path) -> AsyncIterator[Box]:
+    async with open_box(
+        tmp_path / "new",
+        pds_hostname="new.example.com",
+        pds_public_url="http://localhost:2584",
+        pds_plc_url=old.directory_url,
+        network_handle_domains=(".new.test",),
+    ) as box:
+        yield box
+
+
+async def write(box: Box, member: Member, **more: Any) -> Any:
+    post = {"$type": "app.bsky.feed.post", "text": "hi", "createdAt": "2026-11-20T10:00:00Z"}
+    answer = await box.post(
+        "com.atproto.repo.createRecord",
+        member.access,
+        repo=member.did,
+        collection="app.bsky.feed.post",
+        record={**post, **more},
+    )
+    assert answer.status == 200, answer
+    return answer.json
+
+
+async def upload(box: Box, member: Member) -> Any:
+    kind = {"Content-Type": "image/png"}
+    path = "/xrpc/com.atproto.repo.uploadBlob"
+    answer = await box.ask("POST", path, token=member.access, data=PNG, headers=kind)
+    return answer.json["blob"]
+
+
+async def write_with_picture(box: Box, member: Member) -> str:
+    """Write a post with a picture; give the picture's CID."""
+    blob = await upload(box, member)
+    embed = {"$type": "app.bsky.embed.images", "images": [{"image": blob, "alt": ""}]}
+    await write(box, member, embed=embed)
+    return str(blob["ref"]["$link"])
+
+
+async def arrive(old: Box, new: Box, member: Member) -> Member:
+    """Open the account at the new server, with the old one's word for it."""
+    wanted = {"aud": str(new.pds.did), "lxm": CREATE}
+    vouched = await old.get("com.atproto.server.getServiceAuth", member.access, **wanted)
+    given = {
+        "did": member.did,
+        "handle": "alice.new.test",
+        "email": member.email,
+        "password": PASSWORD,
+    }
+    token = vouched.json["token"]
+    answer = await new.ask("POST", f"/xrpc/{CREATE}", token=token, json=given)
+    assert answer.status == 200, answer
+    view = answer.json
+    return replace(
+        member, handle=view["handle"], access=view["accessJwt"], refresh=view["refreshJwt"]
+    )
+
+
+async def import_repo(old: Box, new: Box, member: Member) -> Answer:
+    archive = await old.get("com.atproto.sync.getRepo", did=member.did)
+    return await new.ask(
+        "POST",
+        "/xrpc/com.atproto.repo.importRepo",
+        token=member.access,
+        data=archive.body,
+        headers={"Content-Type": "application/vnd.ipld.car"},
+    )
+
+
+async def point_to(old: Box, new: Box, before: Member, after: Member) -> None:
+    """Have the old server sign the change of the DID, and submit it at the new one."""
+    wanted = await new.get("com.atproto.identity.getRecommendedDidCredentials", after.access)
+    await old.post("com.atproto.identity.requestPlcOperationSignature", before.access)
+    signed = await old.post(
+        "com.atproto.identity.signPlcOperation",
+        before.access,
+        token=await old.mailed_code(),
+        **wanted.json,
+    )
+    given = {"operation": signed.json["operation"]}
+    answer = await new.post("com.atproto.identity.submitPlcOperation", after.access, **given)
+    assert answer.status == 200, answer
+
+
+async def test_everything_moves(old: Box, new: Box) -> None:
+    before = await old.sign_up()
+    cid = await write_with_picture(old, before)
+    await write(old, before)
+    after = await arrive(old, new, before)
+    assert (await import_repo(old, new, after)).status == 200
+    imported = old.pds.repos.head(before.did).rev
+    assert new.pds.repos.head(after.did).rev == imported
+
+    missing = await new.get("com.atproto.repo.listMissingBlobs", after.access)
+    assert [one["cid"] for one in missing.json["blobs"]] == [cid]
+    await upload(new, after)
+    too_early = await new.post("com.atproto.server.activateAccount", after.access)
+    assert (too_early.status, too_early.error) == (400, "InvalidRequest")
+
+    seq = new.pds.event_log.head()
+    await point_to(old, new, before, after)
+    status = (await new.get("com.atproto.server.checkAccountStatus", after.access)).json
+    assert (status["validDid"], status["activated"]) == (True, False)
+    assert (status["expectedBlobs"], status["importedBlobs"]) == (1, 1)
+    assert status["indexedRecords"] == 2
+    assert (await new.post("com.atproto.server.activateAccount", after.access)).status == 200
+    await old.deactivate(before)
+
+    await write(new, after)
+    moved, account, identity, sync, commit = new.announced(seq)
+    assert isinstance(moved, IdentityEvent)
+    assert isinstance(account, AccountEvent)
+    assert isinstance(identity, IdentityEvent)
+    assert isinstance(sync, SyncEvent)
+    assert isinstance(commit, CommitEvent)
+    assert (account.active, identity.handle) == (True, "alice.new.test")
+    assert (sync.rev, commit.since) == (imported, imported)
+    picture = await new.get("com.atproto.sync.getBlob", did=after.did, cid=cid)
+    assert picture.body == PNG
+
+
+async def test_a_key_reserved_beforehand_becomes_the_accounts_key(old: Box, new: Box) -> None:
+    before = await old.sign_up()
+    reserved = await new.post("com.atproto.server.reserveSigningKey", did=before.did)
+    after = await arrive(old, new, before)
+    wanted = await new.get("com.atproto.identity.getRecommendedDidCredentials", after.access)
+    assert wanted.json["verificationMethods"]["atproto"] == reserved.json["signingKey"]
+
+
+async def test_a_word_for_another_server_opens_nothing(old: Box, new: Box) -> None:
+    before = await old.sign_up()
+    for given in (
+        {"aud": "did:web:other.example.com", "lxm": CREATE},
+        {"aud": str(new.pds.did), "lxm": "com.atproto.repo.uploadBlob"},
+    ):
+        vouched = await old.get("com.atproto.server.getServiceAuth", before.access, **given)
+        wish = {
+            "did": before.did,
+            "handle": "alice.new.test",
+            "email": before.email,
+            "password": PASSWORD,
+        }
+        token = vouched.json["token"]
+        answer = await new.ask("POST", f"/xrpc/{CREATE}", token=token, json=wish)
+        assert answer.status == 401
+    assert await new.pds.accounts.count() == 0
