@@ -30,12 +30,16 @@ _COLLECTIONS: dict[str, RecordIndex] = {
 
 
 class Indexer:
-    """Collection -> RecordIndex. Owned by the writer thread; counts what it does."""
+    """Collection -> RecordIndex. Owned by the writer thread; counts what it does.
+
+    new_posts: posts that have just arrived, for who takes them away to tell subscribers.
+    """
 
     def __init__(self, validator: Validator) -> None:
         self._validator = validator
         self._ids: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
+        self.new_posts: list[RecordRef] = []
 
     def is_indexed(self, collection: str) -> bool:
         return collection in _COLLECTIONS
@@ -84,6 +88,8 @@ class Indexer:
             )
         self._insert(conn, index, record)
         self.counts["indexed"] += 1
+        if is_live and held is None and ref.collection == posts.POST:
+            self.new_posts.append(ref)
         return True
 
     def remove(self, conn: Connection, ref: RecordRef) -> None:

@@ -4,6 +4,9 @@ import logging
 from collections.abc import Callable
 
 from appliance.appview.event_indexer import EventIndexer, parse_events
+from appliance.appview.notifications import tell_subscribers
+from appliance.appview.records import RecordRef
+from appliance.appview.viewer_state import ViewerState
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -22,11 +25,13 @@ class Ingest:
         self,
         db: Database,
         events: EventIndexer,
+        viewers: ViewerState,
         now_us: Callable[[], int],
         on_gap: Callable[[], None],
     ) -> None:
         self._db = db
         self._events = events
+        self._viewers = viewers
         self._now_us = now_us
         self._on_gap = on_gap
 
@@ -40,8 +45,11 @@ class Ingest:
         return int(row[0]) if row else 0
 
     async def take(self, frames: list[bytes]) -> None:
-        """Index a batch of frames and store the cursor behind them."""
-        await self._db.write(self._apply, frames)
+        """Index a batch of frames and store the cursor behind them; tell subscribers."""
+        for post in await self._db.write(self._apply, frames):
+            subscribers = self._viewers.subscribers(post.did)
+            if subscribers:
+                await self._db.write(tell_subscribers, post, subscribers, self._now_us())
 
     async def refused(self, name: str) -> None:
         """Start over where the relay knows less than we do: it lost its log."""
@@ -50,8 +58,11 @@ class Ingest:
             await self._db.write(set_cursor, 0)
             self._on_gap()
 
-    def _apply(self, conn: Connection, frames: list[bytes]) -> None:
+    def _apply(self, conn: Connection, frames: list[bytes]) -> list[RecordRef]:
+        """Apply frames; return the posts that are new."""
         now_us = self._now_us()
+        new_posts = self._events.indexer.new_posts
+        new_posts.clear()  # a batch that failed may have left some
         events, infos, unusable = parse_events(frames)
         self._events.indexer.counts["unusable_frames"] += unusable
         if "OutdatedCursor" in infos:
@@ -61,6 +72,7 @@ class Ingest:
         if events:
             self._events.end_batch(conn)
             set_cursor(conn, max(_seqs(events)))
+        return list(new_posts)
 
 
 def set_cursor(conn: Connection, seq: int) -> None:

@@ -3,7 +3,9 @@
 Reading them (blocks, mutes, muted threads, what was seen) is the business of the views.
 """
 
-from appliance.appview.records import IndexedRecord
+from appliance.appview import actors
+from appliance.appview.records import IndexedRecord, RecordRef
+from appliance.appview.viewer_state import Subscription
 from appliance.base.connection import Connection
 
 LIFETIME_US = 180 * 86_400 * 1_000_000
@@ -52,6 +54,34 @@ def insert(
         " root_id, uri, cid, sort_us, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (target_id, author_id, reason, reason_subject, root_id, *record[:2], now_us, record[2]),
     )
+
+
+def tell_subscribers(
+    conn: Connection, post: RecordRef, subscribers: list[Subscription], now_us: int
+) -> None:
+    """Tell those who asked to hear of an account's posts of a new one."""
+    row = conn.row(
+        "SELECT parent_id, root_id, post.id, cid, record FROM post JOIN subject USING (id)"
+        " WHERE uri = ?",
+        post.uri,
+    )
+    if row is None:
+        return
+    parent_id, root_id, post_id, cid, record = row
+    for each in subscribers:
+        target_id = actors.find(conn, each.viewer)
+        wanted = each.post if parent_id is None else each.reply
+        if wanted and target_id is not None and target_id != post.actor_id:
+            insert(
+                conn,
+                target_id,
+                post.actor_id,
+                "subscribed-post",
+                post.uri,
+                root_id or post_id,
+                (post.uri, cid, record),
+                now_us,
+            )
 
 
 def forget_record(conn: Connection, uri: str) -> None:

@@ -107,7 +107,7 @@ async def open_appview(
         backfill = Backfill(index, actors, events, hosts, clock.now_us)
         due.wakes = (refresher.wake, backfill.wake)
         reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)
-        ingest = Ingest(index, events, clock.now_us, reconciler.wake)
+        ingest = Ingest(index, events, viewers, clock.now_us, reconciler.wake)
         keeper = Maintenance(index, actors, indexer, viewers, clock.now_us)
         follower = ingest.follower(http, paths.address("relay"))
         for name, run in (
