@@ -16,7 +16,6 @@ from appliance.atproto.identity.errors import DidNotFound
 from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc import service_auth
 from appliance.base.addresses import OutboundPolicy
-from appliance.base.clock import Clock
 from appliance.base.database import Connection
 from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
@@ -49,7 +48,7 @@ class AppViewHouse:
     """Ask the AppView as a client would. Every answer is measured by its lexicon."""
 
     def __init__(
-        self, role: AppView, client: "TestClient[Any, Any]", ring: KeyRing, clock: Clock
+        self, role: AppView, client: "TestClient[Any, Any]", ring: KeyRing, clock: FakeClock
     ) -> None:
         self.role = role
         self.client = client
