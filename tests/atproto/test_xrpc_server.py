@@ -118,7 +118,7 @@ async def test_errors_of_the_domain_are_answered_by_name(
     assert not caplog.records
 
 
-@pytest.mark.parametrize("how", ["crash", "output"])
+@pytest.mark.parametrize("how", ["crash", "output", "reset"])
 async def test_a_crash_is_logged_once_and_tells_the_client_nothing(
     client: Client, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:

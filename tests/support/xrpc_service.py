@@ -70,7 +70,7 @@ class RecordNotFound(Exception):
     xrpc_name = "RecordNotFound"
 
 
-class Upstream(Exception):
+class Upstream(ConnectionError):
     xrpc_name = "UpstreamFailure"
 
 
@@ -143,6 +143,8 @@ async def fail(role: Role, *, how: str | None) -> Any:
             raise Upstream("the other side is gone")
         case "xrpc":
             raise XrpcError(403, "AccountNotFound", "no such account", {"X-Why": "gone"})
+        case "reset":
+            raise ConnectionResetError("another connection, not the client's")
         case "output":
             return {"unwritable": {1, 2}}
         case "midway":

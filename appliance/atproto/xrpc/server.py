@@ -116,9 +116,11 @@ class _Server:
         except web.RequestPayloadError:
             broken = InvalidRequest("The request body cannot be decoded")
             return answers.error_answer(broken, headers)
-        except (web.HTTPException, ConnectionResetError):
+        except web.HTTPException:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
+            if isinstance(error, ConnectionError) and _is_gone(request):
+                raise
             return answers.error_answer(_told(error, nsid), headers)
 
     async def _unknown(self, request: web.Request, nsid: str) -> web.StreamResponse:
@@ -189,6 +191,11 @@ def _check_verb(method: Method, request: web.Request) -> None:
         raise InvalidRequest(f"Incorrect HTTP method ({verb}) expected GET")
     elif method.kind == "subscription" and not _asks_for_websocket(request):
         raise XrpcError(426, "InvalidRequest", "This is a stream", {"Upgrade": "websocket"})
+
+
+def _is_gone(request: web.Request) -> bool:
+    """Tell whether the client has left, so that nobody is there to be answered."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def _asks_for_websocket(request: web.Request) -> bool:
