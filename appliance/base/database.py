@@ -109,6 +109,7 @@ class Database:
         if self._closing:
             return
         self._closing = True
+        await self._writer.finish()
         await asyncio.to_thread(self._pool.shutdown)
         while not self._scanners.empty():
             scanner = self._scanners.get()

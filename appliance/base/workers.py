@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
+SECONDS_TO_STOP = 3.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Worker:
 
 
 class Workers:
-    """All background loops of a process; leaving the context stops them and waits."""
+    """All background loops of a process; leaving the context stops them and waits, 3 s at most."""
 
     def __init__(self) -> None:
         self._workers: dict[asyncio.Task[None], Worker] = {}
@@ -109,11 +110,14 @@ class Workers:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        tasks = list(self._workers)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        until = time.monotonic() + SECONDS_TO_STOP
+        while self._workers and time.monotonic() < until:
+            for task in self._workers:
+                task.cancel()
+            await asyncio.wait(self._workers, timeout=SECONDS_TO_STOP)
+            await asyncio.sleep(0)  # lets those that are done leave the list
+        for worker in self._workers.values():
+            log.error("worker does not stop name=%s", worker.name)
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> Worker:
         """Start a loop. It leaves the list when `run` returns or it is stopped."""

@@ -77,12 +77,21 @@ class Writer:
         self._jobs.put(Job(run, future))
         return future
 
-    async def close(self) -> None:
-        """Run what is queued, copy the log back, close the connection, end the thread."""
+    async def finish(self) -> None:
+        """Run what is queued, publish it, and end the thread."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    async def close(self) -> None:
+        """Copy the log back and close the connection: after `finish`, and after every reader."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        attempt(self._conn.pragma, "optimize")
+        attempt(self._conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._conn.close()
 
     def _work(self) -> None:
         waiting: list[Job] = []
@@ -96,9 +105,6 @@ class Writer:
                 break
             else:
                 self._checkpoint()
-        attempt(self._conn.pragma, "optimize")
-        attempt(self._conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._conn.close()
 
     def _take(self) -> list[Job]:
         """Wait for jobs; an empty list says that it is time to tidy up or to end."""

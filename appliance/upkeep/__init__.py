@@ -1,1 +1,1 @@
-"""upkeep."""
+"""The appliance looks after itself: `status` (what roles report), `checkup` (what is amiss)."""

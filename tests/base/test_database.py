@@ -237,6 +237,21 @@ async def test_closing_waits_for_queued_writes(tmp_path: Path, schema: Path) -> 
     assert not path.with_name("q.sqlite-wal").exists()
 
 
+async def test_what_follows_the_last_commit_may_still_read(tmp_path: Path, schema: Path) -> None:
+    db = await Database.open(tmp_path / "l.sqlite", schema)
+    seen: list[int] = []
+
+    def job(conn: Connection) -> None:
+        insert(conn, "last")
+        conn.after_commit(lambda: seen.append(len(db.read("SELECT id FROM note LIMIT 9"))))
+
+    write = asyncio.ensure_future(db.write(job))
+    await asyncio.sleep(0)
+    await db.close()
+    await write
+    assert seen == [1]
+
+
 async def test_the_reading_connection_cannot_write(db: Database) -> None:
     with pytest.raises(apsw.ReadOnlyError):
         db.read("INSERT INTO note (text) VALUES ('x') RETURNING id")

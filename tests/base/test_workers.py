@@ -114,3 +114,47 @@ async def test_a_worker_that_waits_to_run_again_stops_too() -> None:
 def test_an_attempt_gives_the_value_or_the_error() -> None:
     assert attempt(int, "5").value == 5
     assert isinstance(attempt(int, "x").error, ValueError)
+
+
+async def test_a_worker_started_while_stopping_is_stopped_too() -> None:
+    closed: list[str] = []
+
+    async def late() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            closed.append("late")
+
+    async with Workers() as workers:
+
+        async def run() -> None:
+            try:
+                await asyncio.sleep(30)
+            finally:
+                workers.start("late", late)
+                await asyncio.sleep(0.01)
+
+        workers.start("first", run)
+        await asyncio.sleep(0)
+    assert closed == ["late"]
+
+
+async def test_a_worker_that_does_not_stop_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.05)
+    free = asyncio.Event()
+
+    async def run() -> None:
+        while not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async with Workers() as workers:
+        stubborn = workers.start("stubborn", run)
+        await asyncio.sleep(0)
+    assert "worker does not stop name=stubborn" in caplog.text
+    free.set()
+    await stubborn.stop()
