@@ -10,7 +10,7 @@ from appliance.atproto.syntax import AtUri
 # Rows whose first two columns are their position.
 T = TypeVar("T", bound=tuple[Any, ...])
 
-_CURSOR: Final = re.compile(r"(\d{1,18})_(\d{1,18})")
+_CURSOR: Final = re.compile(r"(\d{1,18})_(\d{1,18})", re.ASCII)
 # Where most rows are passed over: how many windows one request reads at most.
 WINDOWS: Final = 8
 WINDOW_FACTOR: Final = 4

@@ -8,7 +8,7 @@ from appliance.appview.skeletons.slices import InvalidCursor
 from appliance.appview.viewer_state import NEWEST, Page
 from appliance.atproto.syntax import JsonObject
 
-_CURSOR: Final = re.compile(r"(\d{1,18})_(\S{1,8192})")
+_CURSOR: Final = re.compile(r"(\d{1,18})_(\S{1,8192})", re.ASCII)
 
 
 def parse_private_cursor(cursor: str | None) -> tuple[int, str]:
