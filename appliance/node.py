@@ -106,6 +106,8 @@ async def _start(
         _BUILD[name](role, ground.settings),
         access_log=None,
         shutdown_timeout=SECONDS_TO_FINISH,
+        # Bodies are unpacked where their size is watched, and passed on as they came.
+        auto_decompress=False,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

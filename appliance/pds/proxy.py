@@ -46,8 +46,6 @@ _APPVIEW_SERVICES = frozenset({"bsky_appview", "bsky_notif"})
 _SENT_ON = ("accept-language", "atproto-accept-labelers", "x-bsky-topics")
 _SENT_BACK = ("atproto-repo-rev", "atproto-content-labelers", "retry-after")
 _CONTENT = ("content-type", "content-encoding", "content-language", "content-length")
-# The HTTP server has undone these before anybody here sees the body.
-_UNPACKED_ON_ARRIVAL = frozenset({"gzip", "deflate"})
 
 LOOKUP_SECONDS = 5.0
 DOWN_SECONDS = 30.0
@@ -260,9 +258,6 @@ def _parse(header: str) -> tuple[Did, str]:
 def _request_headers(call: Call) -> dict[str, str]:
     names = _SENT_ON if call.body is None else (*_SENT_ON, *_CONTENT)
     headers = {name: call.headers[name] for name in names if name in call.headers}
-    if headers.get("content-encoding", "").lower() in _UNPACKED_ON_ARRIVAL:
-        del headers["content-encoding"]
-        headers.pop("content-length", None)
     # Said aloud in any case: the answer goes to the caller as it comes.
     headers["accept-encoding"] = call.headers.get("accept-encoding", "identity")
     return headers

@@ -143,7 +143,8 @@ async def test_bodies_go_up_as_they_come(box: Box, alice: Member) -> None:
         data=gzip.compress(b'{"actor":"x"}'),
         headers=packed,
     )
-    assert box.appview.bodies[1] == b'{"actor":"x"}'
+    assert box.appview.requests[1].headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(box.appview.bodies[1]) == b'{"actor":"x"}'
 
 
 async def test_errors_of_the_appview_keep_their_names(box: Box, alice: Member) -> None:

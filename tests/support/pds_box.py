@@ -206,7 +206,7 @@ async def open_box(folder: Path, **changes: Any) -> AsyncIterator[Box]:
 async def _serve(
     stack: AsyncExitStack, app: web.Application, settings: Settings, role: str
 ) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.UnixSite(runner, settings.paths.socket(role)).start()

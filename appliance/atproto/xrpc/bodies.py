@@ -102,15 +102,15 @@ def _compression(request: web.Request) -> str:
 class _Body(StreamReader):
     """A body that may not pause for long; gzip and zlib are decompressed a bounded piece at a time.
 
-    What claims to be compressed and does not begin so is passed on as it is: aiohttp may have
-    decompressed it already.
+    The server that runs the application must leave bodies as they come (`auto_decompress=False`).
     """
 
     def __init__(self, request: web.Request) -> None:
         super().__init__(request.protocol, PIECE)
         self._source = request.content
-        self._inflate: zlib._Decompress | None = None
-        self._started = _compression(request) not in ("gzip", "deflate")
+        packed = _compression(request) in ("gzip", "deflate")
+        # Both wrappings are told apart by their first bytes.
+        self._inflate = zlib.decompressobj(wbits=47) if packed else None
         self._waiting = b""
         self._left = b""
 
@@ -122,8 +122,6 @@ class _Body(StreamReader):
         while True:
             chunk = self._waiting or await self._next_chunk()
             self._waiting = b""
-            if not self._started:
-                chunk = await self._begin(chunk)
             if self._inflate is None:
                 return chunk
             if not chunk:
@@ -149,15 +147,6 @@ class _Body(StreamReader):
         except TimeoutError as error:
             raise _too_slow() from error
 
-    async def _begin(self, chunk: bytes) -> bytes:
-        """Look at the first two bytes to know what this is."""
-        while len(chunk) < 2 and not self._source.at_eof():
-            chunk += await self._next_chunk()
-        self._started = True
-        if chunk[:2] == b"\x1f\x8b" or _is_zlib(chunk):
-            self._inflate = zlib.decompressobj(wbits=47)
-        return chunk
-
     def _next_piece(self, inflate: "zlib._Decompress", chunk: bytes) -> bytes:
         try:
             piece = inflate.decompress(chunk, PIECE)
@@ -167,7 +156,3 @@ class _Body(StreamReader):
             raise InvalidRequest("The request body goes on after its end")
         self._waiting = inflate.unconsumed_tail
         return piece
-
-
-def _is_zlib(chunk: bytes) -> bool:
-    return len(chunk) >= 2 and chunk[0] & 15 == 8 and int.from_bytes(chunk[:2], "big") % 31 == 0
