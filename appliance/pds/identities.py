@@ -105,12 +105,16 @@ class Identities:
         self._resolver.purge(account.did)
 
     async def document(self, did: Did) -> JsonObject | None:
-        """The DID document, or None while it cannot be had."""
+        """The DID document for a session, or None while it cannot be had or names another server.
+
+        Clients go where the document says, with tokens that only this server knows.
+        """
         try:
             async with asyncio.timeout(DOCUMENT_SECONDS):
-                return (await self._resolver.document(did)).raw
+                document = await self._resolver.document(did)
         except (LookupError, OSError):
             return None
+        return document.raw if document.pds == self._pds_url else None
 
     async def points_here(self, did: Did) -> bool:
         """Whether the account could be active here."""

@@ -39,6 +39,10 @@ class PreferenceStore:
         today = Datetime.from_us(self._clock.now_us())
         return kept + [_declared_age(one, today) for one in kept if one["$type"] == _PERSONAL]
 
+    def count(self, did: Did) -> int:
+        """How many preferences are stored."""
+        return len(self._stored(did))
+
     async def put(self, did: Did, items: list[Preference], *, personal: bool) -> None:
         """Replace the list. Raises InvalidPreference."""
         for one in items:

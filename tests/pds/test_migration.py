@@ -142,6 +142,14 @@ async def test_everything_moves(old: Box, new: Box) -> None:
     assert picture.body == PNG
 
 
+async def test_a_session_names_no_server_but_the_one_it_is_at(old: Box, new: Box) -> None:
+    before = await old.sign_up()
+    after = await arrive(old, new, before)
+    assert "didDoc" not in (await new.log_in(after.handle)).json
+    await point_to(old, new, before, after)
+    assert "didDoc" in (await new.log_in(after.handle)).json
+
+
 async def test_a_key_reserved_beforehand_becomes_the_accounts_key(old: Box, new: Box) -> None:
     before = await old.sign_up()
     reserved = await new.post("com.atproto.server.reserveSigningKey", did=before.did)

@@ -91,7 +91,7 @@ async def check_account_status(pds: Pds, caller: Caller) -> Json:
         "repoRev": head.rev,
         "repoBlocks": 1 + record_count + sum(1 for _ in repo.tree.walk()),
         "indexedRecords": record_count,
-        "privateStateValues": len(pds.preferences.get(caller.did, personal=True)),
+        "privateStateValues": pds.preferences.count(caller.did),
         "expectedBlobs": blob_counts.expected,
         "importedBlobs": blob_counts.present,
     }
