@@ -5,7 +5,7 @@ import asyncio
 import base64
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from appliance.atproto.xrpc.client import XrpcClient
@@ -16,9 +16,15 @@ from appliance.settings import Paths
 
 Say = Callable[[str], None]
 
+PAGE = 100
+
 
 class NotRunning(Exception):
     """No Hearth answers for this data folder."""
+
+
+class NoSuchAccount(LookupError):
+    """The network has no account of this name."""
 
 
 class Operator:
@@ -36,12 +42,33 @@ class Operator:
         """Have the PDS do something as the operator."""
         return await self._pds.procedure(nsid, fields, self._headers)
 
+    async def sign_up(self, fields: dict[str, str]) -> Any:
+        """Open an account as anybody would: this method takes no operator."""
+        return await self._pds.procedure("com.atproto.server.createAccount", fields)
+
+    async def accounts(self) -> AsyncIterator[tuple[str, str, str]]:
+        """Give handle, DID and state of every account, oldest first; those taken down as well."""
+        cursor = None
+        while True:
+            page = await self.query("com.atproto.sync.listRepos", limit=PAGE, cursor=cursor)
+            dids = [repo["did"] for repo in page["repos"]]
+            found = await self.query("com.atproto.admin.getAccountInfos", dids=dids)
+            handles = {info["did"]: info["handle"] for info in found["infos"]}
+            for repo in page["repos"]:
+                state = "active" if repo.get("active", True) else repo.get("status", "inactive")
+                yield handles.get(repo["did"], "?"), repo["did"], state
+            cursor = page.get("cursor")
+            if not cursor:
+                return
+
     async def did_of(self, who: str) -> str:
-        """Turn a handle into a DID; a DID stays."""
+        """Turn a handle into a DID; a DID stays. Raises NoSuchAccount."""
         if who.startswith("did:"):
             return who
-        found = await self._pds.query("com.atproto.identity.resolveHandle", {"handle": who})
-        return str(found["did"])
+        async for handle, did, _ in self.accounts():
+            if handle == who.lower():
+                return did
+        raise NoSuchAccount(f"nobody here is called {who}; see: hearth account list")
 
 
 async def create(operator: Operator, args: argparse.Namespace, say: Say) -> None:
@@ -53,7 +80,7 @@ async def create(operator: Operator, args: argparse.Namespace, say: Say) -> None
     if about.get("inviteCodeRequired"):
         made = await operator.call("com.atproto.server.createInviteCode", useCount=1)
         fields["inviteCode"] = made["code"]
-    account = await operator.call("com.atproto.server.createAccount", **fields)
+    account = await operator.sign_up(fields)
     say(f"{account['handle']}  {account['did']}")
     if not args.password:
         say(f"password: {password}")
@@ -61,20 +88,8 @@ async def create(operator: Operator, args: argparse.Namespace, say: Say) -> None
 
 async def show_all(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """List every account with its state."""
-    cursor = None
-    while True:
-        page = await operator.query("com.atproto.sync.listRepos", limit=500, cursor=cursor)
-        repos = page["repos"]
-        for start in range(0, len(repos), 50):
-            dids = [repo["did"] for repo in repos[start : start + 50]]
-            found = await operator.query("com.atproto.admin.getAccountInfos", dids=dids)
-            handles = {info["did"]: info["handle"] for info in found["infos"]}
-            for repo in repos[start : start + 50]:
-                state = "active" if repo.get("active", True) else repo.get("status", "inactive")
-                say(f"{handles.get(repo['did'], '?'):40} {repo['did']:34} {state}")
-        cursor = page.get("cursor")
-        if not cursor:
-            return
+    async for handle, did, state in operator.accounts():
+        say(f"{handle:40} {did:34} {state}")
 
 
 async def invite(operator: Operator, args: argparse.Namespace, say: Say) -> None:
@@ -116,7 +131,7 @@ def run(action: Action, args: argparse.Namespace, say: Say) -> int:
     """Do one thing at the network in `args.data`; return the exit status."""
     try:
         asyncio.run(_at_the_network(action, args, say))
-    except NotRunning as problem:
+    except (NotRunning, NoSuchAccount) as problem:
         sys.stderr.write(f"hearth: {problem}\n")
         return 1
     except XrpcError as refusal:

@@ -84,8 +84,9 @@ def check_databases(data: Path) -> Iterator[Finding]:
                 "stop Hearth, keep a copy of the data folder, and restore the last backup",
             )
         else:
-            size = path.stat().st_size // 1024
-            yield Finding(f"Database {path.name}", "good", f"whole, {size} kB")
+            files = (path, path.with_name(f"{path.name}-wal"))
+            size = sum(each.stat().st_size for each in files if each.exists())
+            yield Finding(f"Database {path.name}", "good", f"whole, {size // 1024} kB")
 
 
 def check_clock(now: float) -> Iterator[Finding]:
