@@ -1,0 +1,140 @@
+"""The panel's application: which page is where, and who may see it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+from aiohttp import web
+
+from appliance.admin.guard import FORM_TYPE, HEADERS, HostRule, comes_from_here, is_https
+from appliance.admin.pages import entrance, home
+from appliance.admin.panel import STATIC_PATH, Panel
+from appliance.admin.session import is_form_token, new_token
+from appliance.admin.visit import Visit, cookie_name
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.settings import Settings
+
+Page: TypeAlias = Callable[[Visit], Awaitable[web.Response]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ANYBODY: Final[Mapping[tuple[str, str], Page]] = {
+    ("GET", "/claim"): entrance.show_claim,
+    ("POST", "/claim"): entrance.claim,
+    ("GET", "/sign-in"): entrance.show_sign_in,
+    ("POST", "/sign-in"): entrance.sign_in,
+}
+OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
+    ("POST", "/sign-out"): entrance.sign_out,
+    ("GET", "/"): home.show,
+    ("GET", "/live"): home.live,
+}
+MOST_FORM_BYTES: Final = 64 * 1024
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+def build_app(panel: Panel, settings: Settings) -> web.Application:
+    """Make the application of the panel."""
+    desk = _Reception(panel, settings)
+    app = web.Application(client_max_size=MOST_FORM_BYTES, middlewares=[desk.admit])
+    app.on_response_prepare.append(_harden)
+    for (verb, path), page in ANYBODY.items():
+        app.router.add_route(verb, path, desk.serve(page, owner_only=False))
+    for (verb, path), page in OWNER_ONLY.items():
+        app.router.add_route(verb, path, desk.serve(page, owner_only=True))
+    app.router.add_get(STATIC_PATH + "/{name}", desk.static_file)
+    return app
+
+
+class _Reception:
+    """Between the application and the pages: hosts, sessions, forms, errors."""
+
+    def __init__(self, panel: Panel, settings: Settings) -> None:
+        self._panel = panel
+        self._settings = settings
+        self._hosts = HostRule(settings)
+
+    def serve(self, page: Page, *, owner_only: bool) -> Handler:
+        """Make a request handler of a page."""
+
+        async def handle(request: web.Request) -> web.Response:
+            visit = self._visit(request)
+            if request.method == "POST":
+                await self._read_form(visit)
+            if owner_only and not visit.is_owner:
+                return self._to_the_door(visit)
+            return await page(visit)
+
+        return handle
+
+    async def static_file(self, request: web.Request) -> web.Response:
+        found = self._panel.pages.static_files.get(request.match_info["name"])
+        if found is None:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": found.content_type, "Cache-Control": FOR_EVER}
+        return web.Response(body=found.body, headers=headers)
+
+    async def admit_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request, or say on a page why not."""
+        if not self._hosts.allows(request.headers.get("Host", "")):
+            return web.Response(status=421, text=self._panel.strings("errors.host"))
+        if request.method not in ("GET", "HEAD") and not comes_from_here(request):
+            return self._refuse(request, 403, "foreign")
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            kind = _PAGE_OF_STATUS.get(error.status)
+            if kind is None:
+                raise
+            return self._refuse(request, error.status, kind)
+        except XrpcError as error:
+            return self._refuse(request, 502, "role", detail=error.message or error.name)
+
+    @property
+    def admit(self) -> Any:
+        """The middleware of the application."""
+
+        @web.middleware
+        async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self.admit_request(request, handler)
+
+        return admit
+
+    def _visit(self, request: web.Request) -> Visit:
+        name = cookie_name(self._settings, secure=is_https(request, self._settings))
+        cookie = request.cookies.get(name, "")
+        is_owner = bool(cookie) and self._panel.sessions.is_live(cookie)
+        visit = Visit(request, self._panel, self._settings, cookie, is_owner)
+        if not cookie and request.method == "GET":
+            # Stands for no session: it only ties the form to this browser.
+            visit.become(new_token())
+        return visit
+
+    async def _read_form(self, visit: Visit) -> None:
+        """Read a form of ours; raises what becomes a page for any other."""
+        if visit.request.content_type != FORM_TYPE:
+            raise web.HTTPUnsupportedMediaType
+        given = await visit.request.post()
+        visit.form = {name: text for name, text in given.items() if isinstance(text, str)}
+        if not is_form_token(visit.form.get("form_token", ""), visit.cookie):
+            raise web.HTTPForbidden
+
+    def _to_the_door(self, visit: Visit) -> web.Response:
+        if not self._panel.owner.owner.is_claimed:
+            return visit.go("/claim")
+        if visit.request.path == "/live":
+            raise web.HTTPForbidden
+        wanted = visit.request.path_qs if visit.request.method == "GET" else "/"
+        return visit.go("/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}")
+
+    def _refuse(
+        self, request: web.Request, status: int, kind: str, detail: str = ""
+    ) -> web.Response:
+        return self._visit(request).page("refusal", status=status, kind=kind, detail=detail)
+
+
+_PAGE_OF_STATUS: Final = {403: "stale", 404: "missing", 405: "verb", 413: "large", 415: "form"}
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)

@@ -1,0 +1,72 @@
+"""The local roles, as the operator sees them: XRPC over their sockets, with the operator token."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from appliance.atproto.syntax import Json
+from appliance.atproto.xrpc.client import Params, XrpcClient
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.http import HttpClient
+from appliance.settings import Settings
+
+STATUS: Final = "internal.hearth.upkeep.getStatus"
+
+
+class RoleClient:
+    """One role, asked as the operator."""
+
+    def __init__(self, name: str, client: XrpcClient, headers: Mapping[str, str]) -> None:
+        self.name = name
+        self._client = client
+        self._headers = headers
+
+    async def query(self, nsid: str, **params: Any) -> Json:
+        """Raises XrpcError, UpstreamFailure."""
+        given: Params = params
+        return await self._client.query(nsid, given, self._headers)
+
+    async def call(self, nsid: str, **fields: Any) -> Json:
+        """Call a procedure; a field that is None is left out. Raises XrpcError."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return await self._client.procedure(nsid, given, self._headers)
+
+
+@dataclass(frozen=True)
+class RoleReport:
+    """What a role said of itself; None when it did not answer."""
+
+    name: str
+    status: dict[str, Any] | None
+
+
+class Roles:
+    """All roles that this process, or those beside it, should be running."""
+
+    def __init__(self, http: HttpClient, settings: Settings, operator_token: str) -> None:
+        basic = base64.b64encode(f"admin:{operator_token}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}"}
+        names = ["pds", "relay", "appview"]
+        if settings.directory.enabled:
+            names.append("directory")
+        self._clients = {
+            name: RoleClient(name, XrpcClient(http, settings.paths.address(name)), headers)
+            for name in names
+        }
+
+    @property
+    def pds(self) -> RoleClient:
+        return self._clients["pds"]
+
+    async def reports(self) -> list[RoleReport]:
+        """Ask every role how it is, all at once."""
+        return list(await asyncio.gather(*(_report(one) for one in self._clients.values())))
+
+
+async def _report(client: RoleClient) -> RoleReport:
+    try:
+        return RoleReport(client.name, await client.query(STATUS))
+    except XrpcError:
+        return RoleReport(client.name, None)

@@ -1,0 +1,126 @@
+"""How everything is doing: the roles, what they count, what the disk holds, what needs care."""
+
+import asyncio
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.admin.clients import RoleReport, Roles
+from appliance.base.clock import Clock
+from appliance.upkeep.checkup import Finding, check_clock, check_data_folder, check_role
+
+STORAGE_SECONDS: Final = 60.0
+# In the order in which a post travels.
+ORDER: Final = ("pds", "relay", "appview", "directory")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What the data folder holds and what is free beside it, in bytes."""
+
+    databases: int
+    blobs: int
+    free: int
+    total: int
+
+    @property
+    def used(self) -> int:
+        return self.databases + self.blobs
+
+
+@dataclass(frozen=True)
+class Part:
+    """A role on the home page."""
+
+    name: str
+    state: str
+    uptime: int
+    counts: Mapping[str, Any]
+    workers: tuple[Mapping[str, Any], ...]
+
+    @property
+    def last_error(self) -> str:
+        """What the last failure of its background work was."""
+        errors = (one.get("lastError") for one in self.workers if one["state"] == "waiting")
+        return next((str(error) for error in errors if error), "")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything the home page shows."""
+
+    parts: tuple[Part, ...]
+    people: int | None
+    posts: int | None
+    follows: int | None
+    storage: Storage
+    findings: tuple[Finding, ...]
+
+
+class Overview:
+    """Look at everything, fast enough for every view of the home page."""
+
+    def __init__(self, roles: Roles, data: Path, clock: Clock) -> None:
+        self._roles = roles
+        self._data = data
+        self._clock = clock
+        self._storage: Storage | None = None
+        self._measured_at = 0.0
+
+    async def look(self) -> Picture:
+        """Ask the roles, measure the disk (at most once a minute), judge both."""
+        reports = sorted(await self._roles.reports(), key=lambda one: ORDER.index(one.name))
+        counts = {one.name: (one.status or {}).get("counts", {}) for one in reports}
+        rows = counts["appview"]
+        return Picture(
+            parts=tuple(_part(one) for one in reports),
+            people=_number(counts["pds"], "accounts"),
+            posts=_number(rows, "posts", "post"),
+            follows=_number(rows, "follows", "follow"),
+            storage=await self._measure(),
+            findings=tuple(await asyncio.to_thread(self._findings, reports)),
+        )
+
+    async def _measure(self) -> Storage:
+        now = self._clock.now()
+        if self._storage is None or now - self._measured_at > STORAGE_SECONDS:
+            self._storage = await asyncio.to_thread(measure, self._data)
+            self._measured_at = now
+        return self._storage
+
+    def _findings(self, reports: Iterable[RoleReport]) -> list[Finding]:
+        found = [*check_data_folder(self._data), *check_clock(self._clock.now())]
+        for one in reports:
+            found.extend(check_role(one.name, one.status))
+        return [finding for finding in found if finding.level != "good"]
+
+
+def measure(data: Path) -> Storage:
+    """Add up what the data folder holds."""
+    disk = shutil.disk_usage(data)
+    databases = sum(_size(path) for path in data.glob("*.sqlite*"))
+    blobs = sum(_size(path) for path in (data / "blobs").rglob("*"))
+    return Storage(databases, blobs, disk.free, disk.total)
+
+
+def _size(path: Path) -> int:
+    """The size of a file; nothing for a folder, or for a file that has just gone."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _part(report: RoleReport) -> Part:
+    status = report.status
+    if status is None:
+        return Part(report.name, "silent", 0, {}, ())
+    workers = tuple(status["workers"])
+    state = "struggling" if any(one["state"] == "waiting" for one in workers) else "running"
+    return Part(report.name, state, status["uptime_s"], status["counts"], workers)
+
+
+def _number(counts: Mapping[str, Any], *names: str) -> int | None:
+    return next((counts[name] for name in names if isinstance(counts.get(name), int)), None)

@@ -1,0 +1,70 @@
+"""Panel: the owner's pages, and the parts they stand on."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from appliance.admin.claim import Claim
+from appliance.admin.clients import Roles
+from appliance.admin.overview import Overview
+from appliance.admin.owner import OwnerFile
+from appliance.admin.people import People
+from appliance.admin.session import Sessions
+from appliance.admin.settings_desk import SettingsDesk
+from appliance.admin.strings import Strings
+from appliance.admin.throttle import Throttle
+from appliance.base.clock import Clock
+from appliance.base.http import HttpClient
+from appliance.base.pages import Pages
+from appliance.base.secret_files import read_or_create
+from appliance.base.workers import Workers
+from appliance.settings import Settings
+
+STATIC_PATH = "/static"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The parts of the panel, built once."""
+
+    clock: Clock
+    desk: SettingsDesk
+    owner: OwnerFile
+    claim: Claim
+    sessions: Sessions
+    people: People
+    overview: Overview
+    pages: Pages
+    strings: Strings
+
+    def claim_url(self, base_url: str) -> str | None:
+        """The link with which an owner begins; None once the network has one."""
+        return self.claim.url(base_url)
+
+
+@asynccontextmanager
+async def open_admin(
+    settings: Settings, http: HttpClient, workers: Workers, clock: Clock
+) -> AsyncIterator[Panel]:
+    """Open the panel; it has no database and needs no workers.
+
+    Raises DamagedOwnerFile.
+    """
+    del workers
+    paths = settings.paths
+    token = read_or_create(paths.secret("operator-token"), lambda: secrets.token_urlsafe(24))
+    owner = OwnerFile(paths.data / "admin.json")
+    roles = Roles(http, settings, token)
+    throttle = Throttle(clock.now)
+    yield Panel(
+        clock=clock,
+        desk=SettingsDesk(settings),
+        owner=owner,
+        claim=Claim(owner, paths.secret("claim-code"), throttle, clock.now),
+        sessions=Sessions(owner, throttle, clock.now),
+        people=People(roles.pds),
+        overview=Overview(roles, paths.data, clock),
+        pages=Pages(STATIC_PATH),
+        strings=Strings.load(),
+    )

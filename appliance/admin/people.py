@@ -1,0 +1,225 @@
+"""The members, as the operator deals with them over the PDS."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from appliance.admin.clients import RoleClient
+from appliance.atproto.syntax import Did, Handle, InvalidSyntax
+from appliance.atproto.xrpc.errors import XrpcError
+
+State: TypeAlias = Literal["active", "takendown", "deactivated", "inactive"]
+
+PAGE_SIZE: Final = 50
+# How many accounts a search by name looks through.
+MOST_SEARCHED: Final = 5000
+REPO_REF: Final = "com.atproto.admin.defs#repoRef"
+_SYLLABLES: Final = [a + b for a in "bdfghjkmnprstvz" for b in "aeiou"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member."""
+
+    did: str
+    handle: str
+    email: str
+    joined: str
+    state: State
+    invite_code: str = ""
+    email_confirmed: bool = False
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """A new member, with the password that is shown once."""
+
+    did: str
+    handle: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the PDS says of itself before anybody joins."""
+
+    domains: Sequence[str]
+    invites_required: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of many, and where the next begin."""
+
+    items: Sequence[Any]
+    cursor: str | None
+
+
+class NoSuchPerson(LookupError):
+    """There is no such account here."""
+
+
+class People:
+    """Members, invites and mail: each a documented method of the PDS."""
+
+    def __init__(self, pds: RoleClient) -> None:
+        self._pds = pds
+
+    async def terms(self) -> Terms:
+        """Which handles there may be, and whether joining takes an invite."""
+        about = await self._pds.query("com.atproto.server.describeServer")
+        return Terms(about["availableUserDomains"], bool(about.get("inviteCodeRequired")))
+
+    async def page(self, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
+        """List members in the order in which they came."""
+        found = await self._pds.query("com.atproto.sync.listRepos", limit=limit, cursor=cursor)
+        states = {repo["did"]: _state(repo) for repo in found["repos"]}
+        return Page(await self._described(states), found.get("cursor"))
+
+    async def search(self, text: str) -> Page:
+        """Find members by a part of their handle or address, or by their DID."""
+        if text.startswith("did:"):
+            try:
+                return Page([await self.get(text)], None)
+            except NoSuchPerson:
+                return Page([], None)
+        wanted = text.lower().removeprefix("@")
+        found: list[Person] = []
+        cursor: str | None = None
+        for _ in range(MOST_SEARCHED // PAGE_SIZE):
+            page = await self.page(cursor)
+            found.extend(one for one in page.items if wanted in one.handle or wanted in one.email)
+            cursor = page.cursor
+            if cursor is None or len(found) >= PAGE_SIZE:
+                break
+        return Page(found, None)
+
+    async def get(self, did: str) -> Person:
+        """Raises NoSuchPerson."""
+        try:
+            Did(did)
+            info = await self._pds.query("com.atproto.admin.getAccountInfo", did=did)
+            status = await self._pds.query("com.atproto.admin.getSubjectStatus", did=did)
+        except InvalidSyntax as error:
+            raise NoSuchPerson(did) from error
+        except XrpcError as error:
+            if error.status == 400:
+                raise NoSuchPerson(did) from error
+            raise
+        if status.get("takedown", {}).get("applied"):
+            return _person(info, "takendown")
+        hidden = status.get("deactivated", {}).get("applied")
+        return _person(info, "deactivated" if hidden else "active")
+
+    async def handles(self, dids: Sequence[str]) -> Mapping[str, str]:
+        """Name those of some DIDs that live here."""
+        people = await self._described(dict.fromkeys(dids, "active"))
+        return {person.did: person.handle for person in people}
+
+    async def create(self, handle: str, email: str, password: str) -> Welcome:
+        """Open an account; without an address or a password, make one up.
+
+        Raises XrpcError.
+        """
+        fields = {
+            "handle": handle,
+            "email": email or made_up_address(handle),
+            "password": password or new_password(),
+        }
+        if (await self.terms()).invites_required:
+            fields["inviteCode"] = await self.invite(1)
+        made = await self._pds.call("com.atproto.server.createAccount", **fields)
+        return Welcome(made["did"], made["handle"], fields["password"])
+
+    async def reset_password(self, did: str) -> str:
+        """Give a member a new password, ending their sessions; return it."""
+        password = new_password()
+        await self._pds.call("com.atproto.admin.updateAccountPassword", did=did, password=password)
+        return password
+
+    async def set_takedown(self, did: str, *, applied: bool) -> None:
+        """Hide a member and all they wrote, or show them again."""
+        await self._pds.call(
+            "com.atproto.admin.updateSubjectStatus",
+            subject={"$type": REPO_REF, "did": did},
+            takedown={"applied": applied},
+        )
+
+    async def delete(self, did: str) -> None:
+        """Delete an account and all of it, for good."""
+        await self._pds.call("com.atproto.admin.deleteAccount", did=did)
+
+    async def invite(self, uses: int) -> str:
+        """Make an invite code that lets so many join."""
+        made = await self._pds.call("com.atproto.server.createInviteCode", useCount=uses)
+        return str(made["code"])
+
+    async def invites(self, cursor: str | None = None) -> Page:
+        """List invite codes, the newest first."""
+        found = await self._pds.query(
+            "com.atproto.admin.getInviteCodes", limit=PAGE_SIZE, cursor=cursor
+        )
+        return Page(found["codes"], found.get("cursor"))
+
+    async def disable_invite(self, code: str) -> None:
+        """Let nobody join with a code any more."""
+        await self._pds.call("com.atproto.admin.disableInviteCodes", codes=[code])
+
+    async def mail(self, cursor: str | None = None) -> Page:
+        """List the mail this network would send, or has sent, the newest first."""
+        found = await self._pds.query("internal.hearth.pds.listMail", limit=20, cursor=cursor)
+        return Page(found["mails"], found.get("cursor"))
+
+    async def _described(self, states: Mapping[str, State]) -> list[Person]:
+        if not states:
+            return []
+        dids = list(states)
+        found = await self._pds.query("com.atproto.admin.getAccountInfos", dids=dids)
+        return [_person(info, states[info["did"]]) for info in found["infos"]]
+
+
+def whole_handle(typed: str, domains: Sequence[str]) -> str:
+    """Make a handle of what was typed: "ann", "@Ann", or all of "ann.smith.home".
+
+    Raises InvalidSyntax.
+    """
+    name = typed.strip().removeprefix("@").lower()
+    if "." not in name and domains:
+        name += domains[0]
+    return Handle(name)
+
+
+def made_up_address(handle: str) -> str:
+    """An address that reaches nobody, for members without mail: their letters go to the panel."""
+    return f"{handle.partition('.')[0]}@{handle}"
+
+
+def new_password() -> str:
+    """Make a password that can be read out and typed on a phone: 62 bits in ten syllables."""
+    words = ["".join(secrets.choice(_SYLLABLES) for _ in range(2)) for _ in range(5)]
+    return "-".join(words)
+
+
+def is_email(text: str) -> bool:
+    return bool(re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", text))
+
+
+def _state(repo: Mapping[str, Any]) -> State:
+    if repo.get("active", True):
+        return "active"
+    status = repo.get("status")
+    return status if status in ("takendown", "deactivated") else "inactive"
+
+
+def _person(info: Mapping[str, Any], state: State) -> Person:
+    return Person(
+        did=info["did"],
+        handle=info["handle"],
+        email=info.get("email", ""),
+        joined=info["indexedAt"],
+        state=state,
+        invite_code=info.get("invitedBy", {}).get("code", ""),
+        email_confirmed="emailConfirmedAt" in info,
+    )

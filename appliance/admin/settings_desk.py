@@ -1,0 +1,28 @@
+"""The settings that the panel shows and changes."""
+
+import asyncio
+from collections.abc import Mapping
+
+from appliance.settings import Settings, load
+from appliance.settings_file import save
+
+
+class SettingsDesk:
+    """What this process runs with, and what it will run with after the next start."""
+
+    def __init__(self, running: Settings) -> None:
+        self.running = running
+        # A run may be told otherwise by its command line; the file is what lasts.
+        self.stored = load(running.paths.data, {})
+        self.name = running.network.name
+
+    async def change(self, values: Mapping[str, object]) -> None:
+        """Write some settings to the file. Raises InvalidSettings, with nothing written."""
+        changed = self.stored.with_values(values)
+        await asyncio.to_thread(save, changed)
+        self.stored = changed
+
+    async def rename(self, name: str) -> None:
+        """Give the network a name, at once for the pages of the panel."""
+        await self.change({"network.name": name})
+        self.name = name

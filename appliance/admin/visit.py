@@ -1,0 +1,124 @@
+"""One request to the panel, as pages see it: who asks, what was filled in, how to answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+from aiohttp import web
+from markupsafe import Markup
+
+from appliance.admin.guard import address_of, is_https
+from appliance.admin.panel import Panel
+from appliance.admin.session import LIFETIME_SECONDS, form_token
+from appliance.settings import Settings
+
+MOST_FIELD_LENGTH: Final = 2000
+
+
+@dataclass
+class Visit:
+    """A request, the panel it came to, and the cookie of the browser."""
+
+    request: web.Request
+    panel: Panel
+    settings: Settings
+    cookie: str
+    is_owner: bool
+    form: Mapping[str, str] = field(default_factory=dict)
+    new_cookie: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Who is asking, for counting tries."""
+        return address_of(self.request, self.settings)
+
+    def text(self, name: str) -> str:
+        """What was filled into a field, without blanks around it."""
+        return self.form.get(name, "").strip()[:MOST_FIELD_LENGTH]
+
+    def secret(self, name: str) -> str:
+        """What was filled into a field, to the letter."""
+        return self.form.get(name, "")
+
+    def query(self, name: str) -> str:
+        """What the address of the page says."""
+        return self.request.query.get(name, "").strip()[:MOST_FIELD_LENGTH]
+
+    def place(self, name: str) -> str:
+        """A part of the path."""
+        return self.request.match_info[name]
+
+    def words(self, name: str, /, **values: Any) -> str:
+        """A text of the catalogue."""
+        return self.panel.strings(name, **values)
+
+    def page(self, template: str, /, *, status: int = 200, **context: Any) -> web.Response:
+        """Answer with a page."""
+        html = self.panel.pages.render(f"admin/{template}.html", **self._context(), **context)
+        return self._finish(web.Response(text=html, content_type="text/html", status=status))
+
+    def go(self, path: str) -> web.Response:
+        """Answer by sending the browser to another page of ours."""
+        return self._finish(web.Response(status=303, headers={"Location": path}))
+
+    def not_found(self) -> NoReturn:
+        """Answer that there is no such page or person."""
+        raise web.HTTPNotFound
+
+    def become(self, token: str) -> None:
+        """Give the browser another cookie with the answer."""
+        self.cookie = self.new_cookie = token
+
+    def _context(self) -> dict[str, Any]:
+        return {
+            "t": self.panel.strings,
+            "network": self.panel.desk.name,
+            "form_token": form_token(self.cookie) if self.cookie else "",
+            "signed_in": self.is_owner,
+            "here": self.request.path,
+            "when": self._when,
+        }
+
+    def _when(self, moment: str | float) -> Markup:
+        """Write a time as people say it, with the exact one in the markup and on hover."""
+        if isinstance(moment, str):
+            exact = datetime.fromisoformat(moment).astimezone(UTC)
+        else:
+            exact = datetime.fromtimestamp(moment, UTC)
+        age = self.panel.clock.now() - exact.timestamp()
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            exact.isoformat(timespec="seconds"),
+            exact.strftime("%Y-%m-%d %H:%M UTC"),
+            self._said(age, exact),
+        )
+
+    def _said(self, age: float, exact: datetime) -> str:
+        if age < 60:
+            return self.words("time.now")
+        for limit, seconds, name in _AGES:
+            if age < limit:
+                return self.words(f"time.{name}", count=int(age // seconds))
+        month = self.words(f"time.month_{exact.month}")
+        return self.words("time.date", day=exact.day, month=month, year=exact.year)
+
+    def _finish(self, response: web.Response) -> web.Response:
+        if self.new_cookie is not None:
+            secure = is_https(self.request, self.settings)
+            response.set_cookie(
+                cookie_name(self.settings, secure=secure),
+                self.new_cookie,
+                max_age=LIFETIME_SECONDS,
+                httponly=True,
+                samesite="Strict",
+                secure=secure,
+            )
+        return response
+
+
+_AGES: Final = ((3600, 60, "minutes"), (86_400, 3600, "hours"), (7 * 86_400, 86_400, "days"))
+
+
+def cookie_name(settings: Settings, *, secure: bool) -> str:
+    """Name the cookie: bound to this host by the browser under TLS, told apart by port without."""
+    return "__Host-hearth_panel" if secure else f"hearth_panel_{settings.admin.port}"
