@@ -11,6 +11,10 @@ from appliance.base.database import Database
 # Values of actor.sync.
 UNKNOWN, SYNCED, PENDING = "unknown", "synced", "pending"
 
+# Values of actor.handle_due_us that are no times: the accounts of the stream are looked up before
+# those that a record merely names, of which anybody can write any number.
+DUE_FIRST, DUE_NEXT = 0, 1
+
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
@@ -99,7 +103,10 @@ def intern(conn: Connection, did: str, now_us: int) -> int:
     row = conn.execute("SELECT id FROM actor WHERE did = ?", (did,)).fetchone()
     if row is not None:
         return int(row[0])
-    conn.execute("INSERT INTO actor (did, indexed_us) VALUES (?, ?)", (did, now_us))
+    conn.execute(
+        "INSERT INTO actor (did, indexed_us, handle_due_us) VALUES (?, ?, ?)",
+        (did, now_us, DUE_NEXT),
+    )
     return conn.last_insert_rowid()
 
 
@@ -113,7 +120,9 @@ def sync_state(conn: Connection, did: str, now_us: int) -> SyncState:
     """Return how far an account is indexed, making its row if need be."""
     row = conn.execute("SELECT id, sync, rev, data FROM actor WHERE did = ?", (did,)).fetchone()
     if row is None:
-        return SyncState(intern(conn, did, now_us), UNKNOWN, None, None)
+        actor_id = intern(conn, did, now_us)
+        identity_is_due(conn, actor_id)
+        return SyncState(actor_id, UNKNOWN, None, None)
     return SyncState(row[0], row[1], row[2], None if row[3] is None else Cid(row[3]))
 
 
@@ -168,12 +177,13 @@ def set_takedown(conn: Connection, did: str, takedown: bool) -> None:
 
 def identity_is_due(conn: Connection, actor_id: int) -> None:
     """Ask for an account's identity to be looked up again now."""
-    conn.execute("UPDATE actor SET handle_due_us = 0 WHERE id = ?", (actor_id,))
+    conn.execute("UPDATE actor SET handle_due_us = ? WHERE id = ?", (DUE_FIRST, actor_id))
 
 
 def any_identity_is_due(conn: Connection) -> bool:
     """Tell whether an account was never looked up, or has to be again at once."""
-    return conn.value("SELECT 1 FROM actor WHERE handle_due_us = 0 LIMIT 1") is not None
+    found = conn.value("SELECT 1 FROM actor WHERE handle_due_us <= ? LIMIT 1", DUE_NEXT)
+    return found is not None
 
 
 def set_identity(

@@ -14,7 +14,7 @@ from appliance.appview.indexer import Indexer, ref_of
 from appliance.atproto.car import InvalidCar, read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import Commit, InvalidCommitObject, parse_commit
-from appliance.atproto.syntax import Did
+from appliance.atproto.syntax import Datetime, Did, InvalidSyntax
 from appliance.base.connection import Connection
 from appliance.firehose.events import (
     AccountEvent,
@@ -30,6 +30,7 @@ from appliance.firehose.events import (
 log = logging.getLogger(__name__)
 
 MOST_HELD_EVENTS = 2000
+LATE_US = 300 * 1_000_000
 
 
 class EventIndexer:
@@ -106,12 +107,13 @@ class EventIndexer:
         except (InvalidCar, InvalidCommitObject, KeyError) as error:
             self._desynchronized(conn, event.did, state, f"unusable commit: {error}", now_us)
             return
+        arrived_us = _arrival(event.time, now_us)
         for op in event.ops:
             ref = ref_of(event.did, state.actor_id, op.path)
             if op.cid is None:
                 self.indexer.remove(conn, ref)
             else:
-                self.indexer.put(conn, ref, op.cid, changed[op.cid], now_us, is_live=True)
+                self.indexer.put(conn, ref, op.cid, changed[op.cid], arrived_us, is_live=True)
         self._set_synced(conn, event.did, state.actor_id, event.rev, commit.data)
 
     def _sync(self, conn: Connection, event: SyncEvent, state: SyncState, now_us: int) -> None:
@@ -173,6 +175,18 @@ def parse_events(frames: list[bytes]) -> tuple[list[RepoEvent], list[str], int]:
         else:
             events.append(event)
     return events, infos, unusable
+
+
+def _arrival(time: str, now_us: int) -> int:
+    """Say when a commit came: now, unless it is an old one that is read again or late.
+
+    So a new index has everything in its old place, and nobody is told old things as news.
+    """
+    try:
+        told_us = Datetime(time).to_us()
+    except InvalidSyntax:
+        return now_us
+    return now_us if told_us > now_us - LATE_US else max(0, told_us)
 
 
 def _follows(event: CommitEvent, state: SyncState) -> bool:

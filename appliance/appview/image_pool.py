@@ -61,6 +61,11 @@ class ImagePool:
         finally:
             self._free.put_nowait(decoder)
 
+    async def rest(self) -> None:
+        """End the processes that had nothing to do since the last call."""
+        for decoder in self._decoders:
+            await decoder.rest()
+
 
 class _Decoder:
     """One process at a time."""
@@ -68,8 +73,23 @@ class _Decoder:
     def __init__(self) -> None:
         self._process: Process | None = None
         self._jobs = 0
+        self._at_work = False
+        self._rested = False
 
     async def render(self, data: bytes, job: dict[str, Any]) -> Picture:
+        self._at_work, self._rested = True, False
+        try:
+            return await self._render(data, job)
+        finally:
+            self._at_work = False
+
+    async def rest(self) -> None:
+        """End the process if it has had no job since the last call."""
+        if self._rested and not self._at_work:
+            await self.stop()
+        self._rested = True
+
+    async def _render(self, data: bytes, job: dict[str, Any]) -> Picture:
         finished = False
         try:
             async with asyncio.timeout(LONGEST_JOB_SECONDS):

@@ -25,7 +25,8 @@ MOST_SOURCE_BYTES = 10_000_000
 LONGEST_FETCH_SECONDS = 30.0
 CACHE_BYTES = 1_000_000_000
 TRIM_TO = 0.9
-TRIM_EVERY_SECONDS = 600.0
+REST_EVERY_SECONDS = 60.0
+RESTS_PER_TRIM = 10
 
 # The types a picture can have, by the suffix of its file in the cache.
 _TYPES: Final = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
@@ -133,10 +134,12 @@ class Images:
                 self._making.pop(stem, None)
 
     async def trim(self) -> None:
-        """Keep the cache below its cap, for ever. One worker runs it."""
+        """Keep the cache below its cap, and idle decoders away, for ever. One worker runs it."""
         while True:
             await asyncio.to_thread(trim_folder, self._folder, CACHE_BYTES)
-            await asyncio.sleep(TRIM_EVERY_SECONDS)
+            for _ in range(RESTS_PER_TRIM):
+                await asyncio.sleep(REST_EVERY_SECONDS)
+                await self._pool.rest()
 
     async def _source(self, did: Did, cid: Cid) -> bytes:
         """Fetch a blob and check its hash."""

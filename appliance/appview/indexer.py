@@ -17,6 +17,7 @@ from appliance.atproto.cbor import InvalidCbor, decode
 from appliance.atproto.cid import Cid
 from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.lexicon.validate import Validator
+from appliance.atproto.syntax import InvalidSyntax, RecordKey
 from appliance.base.connection import Connection
 from appliance.base.workers import attempt
 
@@ -166,9 +167,10 @@ class Indexer:
             self.counts["wrong_key"] += 1
             return None
         try:
+            RecordKey(ref.rkey)
             value = decode(block)
             self._validator.record(ref.collection, value)
-        except (InvalidCbor, InvalidRecord):
+        except (InvalidCbor, InvalidRecord, InvalidSyntax):
             self.counts["invalid"] += 1
             return None
         return IndexedRecord(

@@ -1,13 +1,15 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from appliance.appview.event_indexer import EventIndexer, parse_events
 from appliance.atproto.car import write_car
+from appliance.atproto.syntax import Datetime
 from appliance.firehose.events import CommitEvent, RepoEvent
-from tests.support.index_lab import IndexLab, open_lab
-from tests.support.repo_author import TIME, RepoAuthor
+from tests.support.index_lab import START_US, IndexLab, open_lab
+from tests.support.repo_author import RepoAuthor
 
 
 class Stream:
@@ -177,6 +179,21 @@ def test_a_record_no_index_can_take_does_not_stop_the_others(
     assert "record not indexed" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("2026-01-01T00:00:00.000Z", Datetime("2026-01-01T00:00:00.000Z").to_us()),
+        (str(Datetime.from_us(START_US - 10_000_000)), START_US),
+        ("2099-01-01T00:00:00.000Z", START_US),
+        ("some time ago", START_US),
+    ],
+)
+def test_an_old_commit_read_again_keeps_its_time(stream: Stream, told: str, expected: int) -> None:
+    alice = RepoAuthor("alice")
+    stream.feed(replace(alice.create("app.bsky.feed.post", text="x"), time=told))
+    assert stream.lab.conn.value("SELECT indexed_us FROM post") == expected
+
+
 def test_frames_that_are_no_events_are_counted_and_passed_over() -> None:
     alice = RepoAuthor("alice")
     good = alice.post().frame()
@@ -185,13 +202,4 @@ def test_frames_that_are_no_events_are_counted_and_passed_over() -> None:
 
 
 def _with_blocks(event: CommitEvent, blocks: bytes) -> CommitEvent:
-    return CommitEvent(
-        event.did,
-        event.rev,
-        event.since,
-        event.commit,
-        event.prev_data,
-        event.ops,
-        blocks,
-        TIME,
-    )
+    return replace(event, blocks=blocks)

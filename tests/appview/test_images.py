@@ -123,6 +123,17 @@ async def test_a_killed_decoder_is_replaced(pool: ImagePool) -> None:
     assert (await pool.render(drawing((10, 10)), JOB)).mime_type == "image/jpeg"
 
 
+async def test_an_idle_decoder_goes_and_comes_back(pool: ImagePool) -> None:
+    await pool.render(drawing((10, 10)), JOB)
+    process = pool._decoders[0]._process
+    assert process is not None
+    await pool.rest()
+    assert pool._decoders[0]._process is process
+    await pool.rest()
+    assert pool._decoders[0]._process is not process
+    assert (await pool.render(drawing((10, 10)), JOB)).mime_type == "image/jpeg"
+
+
 def test_paths_name_preset_account_blob_and_format() -> None:
     wanted = parse_path(f"/img/avatar_thumbnail/plain/{DID}/{CID}@jpg")
     assert (wanted.preset, wanted.did, str(wanted.cid), wanted.format) == (

@@ -43,7 +43,7 @@ def test_a_follow_of_an_unknown_account_makes_it_known(lab: IndexLab) -> None:
     alice = lab.account("alice")
     lab.follow(alice, "did:web:far.example.com")
     far = lab.actor("did:web:far.example.com")
-    assert (far["followers_count"], far["handle"], far["handle_due_us"]) == (1, None, 0)
+    assert (far["followers_count"], far["handle"], far["handle_due_us"]) == (1, None, 1)
 
 
 def test_of_two_blocks_one_is_listed(lab: IndexLab) -> None:

@@ -115,6 +115,9 @@ def test_invalid_records_are_left_out_and_counted(lab: IndexLab) -> None:
     assert lab.indexer.counts["invalid"] == 1
     lab.put(alice, "app.bsky.actor.profile", {"displayName": "not self"}, "other")
     assert lab.indexer.counts["wrong_key"] == 1
+    for rkey in ("a/b", "", "..", "a b"):
+        lab.put(alice, "app.bsky.feed.post", {"text": "odd key"}, rkey or " ")
+    assert lab.conn.value("SELECT count(*) FROM record") == 0
 
 
 def test_an_update_that_makes_a_post_invalid_takes_it_away(lab: IndexLab) -> None:

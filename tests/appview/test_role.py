@@ -96,9 +96,14 @@ async def test_a_fetched_repo_takes_away_what_it_no_longer_has(
     await until(lambda: posts(appview) == 2)
     alice.delete("app.bsky.feed.post/3a")
     await network.tell(alice.sync())
-    await until(lambda: posts(appview) == 1)
-    row = appview.index.read_one("SELECT sync FROM actor WHERE did = ?", alice.did)
-    assert row == ("synced",)
+    await until(lambda: network.served)
+
+    def is_synced() -> bool:
+        row = appview.index.read_one("SELECT sync FROM actor WHERE did = ?", alice.did)
+        return row == ("synced",)
+
+    await until(is_synced)
+    assert posts(appview) == 1
 
 
 async def test_a_repo_signed_by_another_key_is_not_believed(

@@ -32,7 +32,7 @@ CREATE TABLE actor (
     id INTEGER PRIMARY KEY,
     did TEXT NOT NULL UNIQUE,
     handle TEXT,                     -- verified both ways, lower case; NULL = handle.invalid
-    handle_due_us INTEGER NOT NULL DEFAULT 0,  -- when to look its identity up again; 0 = now
+    handle_due_us INTEGER NOT NULL DEFAULT 0,  -- when to look its identity up again; 0 = now, 1 = after those
     pds TEXT,                        -- endpoint in the DID document, as last seen
     status TEXT,                     -- NULL = active; else the word of #account, e.g. 'deactivated'
     status_us INTEGER,               -- since when; 'deleted' rows are purged a day later
