@@ -64,11 +64,6 @@ async def owner(pds: Pds, request: Request) -> Caller:
     return _session(pds, request, {"full", "takendown"})
 
 
-async def optional(pds: Pds, request: Request) -> Caller | None:
-    """A member, or nobody in particular."""
-    return await account(pds, request) if "Authorization" in request.headers else None
-
-
 async def reader(pds: Pds, request: Request) -> Caller | None:
     """Whoever reads what is public; owner and operator also see what is closed."""
     if "Authorization" not in request.headers:
