@@ -78,7 +78,9 @@ class Process:
             self.popen.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"still there after {SECONDS_TO_STOP} s: {self.stderr()}") from None
+            raise AssertionError(
+                f"still there after {SECONDS_TO_STOP} s: {self.stderr()}"
+            ) from None
         self._close()
         return time.monotonic() - asked
 
@@ -133,4 +135,3 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 5.0) -
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         time.sleep(0.02)
-

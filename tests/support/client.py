@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import orjson
 
-from appliance.atproto.lexicon.catalog import load_catalog
+from appliance.atproto.lexicon.catalog import Catalog, load_catalog
 from appliance.atproto.lexicon.validate import Validator
 
 PASSWORD = "correct horse battery"
@@ -79,7 +79,7 @@ class Client:
         return checked(nsid, await self.raw("GET", f"/xrpc/{nsid}", params=params))
 
     async def post(self, nsid: str, **fields: Any) -> Any:
-        return checked(nsid, await self.raw("POST", f"/xrpc/{nsid}", *_json(fields)))
+        return checked(nsid, await self.raw("POST", f"/xrpc/{nsid}", *_json(nsid, fields)))
 
     async def upload(self, data: bytes, mime_type: str) -> dict[str, Any]:
         """Upload a blob; return the reference to put into a record."""
@@ -190,7 +190,15 @@ class Member(Client):
 
     async def timeline(self) -> list[str]:
         """Give the URIs of the newest posts."""
-        return uris(await self.get("app.bsky.feed.getTimeline", limit=100))
+        return uris(await self.get("app.bsky.feed.getTimeline", limit=30))
+
+    async def sees(self, post: Ref, seconds: float = 5.0) -> None:
+        """Wait until a post is among the newest of the timeline."""
+        await soon(self.timeline, lambda seen: post.uri in seen, seconds)
+
+    async def misses(self, post: Ref, seconds: float = 5.0) -> None:
+        """Wait until a post is not in the timeline."""
+        await soon(self.timeline, lambda seen: post.uri not in seen, seconds)
 
     async def author_feed(self, actor: "Member | None" = None) -> list[str]:
         return uris(await self.get("app.bsky.feed.getAuthorFeed", actor=(actor or self).did))
@@ -210,9 +218,7 @@ def uris(feed: Mapping[str, Any]) -> list[str]:
     return [item["post"]["uri"] for item in feed["feed"]]
 
 
-async def join(
-    http: aiohttp.ClientSession, base: str, name: str = "user", **more: Any
-) -> Member:
+async def join(http: aiohttp.ClientSession, base: str, name: str = "user", **more: Any) -> Member:
     """Open an account with a handle that nobody has."""
     handle = f"{name}{next(_numbers)}.test"
     fields = {"handle": handle, "email": f"{handle}@mail.test", "password": PASSWORD, **more}
@@ -261,12 +267,17 @@ def checked(nsid: str, answer: Answer) -> Any:
 
 
 @cache
+def _catalog() -> Catalog:
+    return load_catalog()
+
+
+@cache
 def _validator() -> Validator:
-    return Validator(load_catalog())
+    return Validator(_catalog())
 
 
-def _json(fields: Mapping[str, Any]) -> tuple[bytes | None, dict[str, str]]:
-    if not fields:
+def _json(nsid: str, fields: Mapping[str, Any]) -> tuple[bytes | None, dict[str, str]]:
+    if "input" not in _catalog().definition(nsid):
         return None, {}
     return orjson.dumps(fields), {"Content-Type": "application/json"}
 
