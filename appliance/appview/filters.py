@@ -28,9 +28,11 @@ PREFERENCE_OF: Final[Mapping[str, str]] = {
 def in_feed(h: Hydration, item: FeedItem) -> bool:
     """Whether an item may stand in a feed made by a program or a list: no blocks, no mutes."""
     author = h.owner(item.post_id)
-    return author is not None and not any(
-        h.is_blocked(actor) or h.is_muted(actor) for actor in (author, item.actor_id)
-    )
+    repost = None if item.repost_id is None else h.reposts.get(item.repost_id)
+    reposter = author if repost is None else repost.actor_id
+    if author is None or reposter is None:
+        return False
+    return not any(h.is_blocked(actor) or h.is_muted(actor) for actor in (author, reposter))
 
 
 def in_timeline(h: Hydration, item: FeedItem) -> bool:

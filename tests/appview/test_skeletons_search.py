@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.appview.skeletons import search
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import IndexLab
 
@@ -132,3 +133,36 @@ async def test_blocked_authors_are_not_found(house: AppViewHouse) -> None:
     ann = await house.write(scene)
     page = await house.get(ann, SEARCH, q="apples")
     assert [post["record"]["text"] for post in page["posts"]] == ["red apples"]
+
+
+async def test_a_search_that_takes_too_long_says_so(
+    house: AppViewHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scene(lab: IndexLab) -> None:
+        ann = lab.account("ann")
+        for number in range(300):
+            lab.post(ann, f"post {number}")
+
+    await house.write(scene)
+    monkeypatch.setattr(search, "DEADLINE", -1.0)
+    assert await house.refused(None, SEARCH, q="lang:xx") == (503, "ServiceUnavailable")
+
+
+async def test_a_post_found_by_what_it_embeds_or_answers(house: AppViewHouse) -> None:
+    def scene(lab: IndexLab) -> str:
+        ann = lab.account("ann")
+        root = lab.post(ann, "root")
+        lab.quote(ann, root, "quote")
+        lab.reply(ann, root, text="reply")
+        return root["uri"]
+
+    uri = await house.write(scene)
+    for name, wanted in (
+        ("embeddedAtUris", ["quote"]),
+        ("replyParentUri", ["reply"]),
+        ("threadRootUri", ["reply"]),
+        ("excludeEmbeddedAtUris", ["reply", "root"]),
+    ):
+        value = [uri] if name.endswith("s") else uri
+        page = await house.get(None, V2, **{name: value})
+        assert [post["record"]["text"] for post in page["posts"]] == wanted, name

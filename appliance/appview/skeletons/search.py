@@ -1,13 +1,14 @@
 """Find posts and accounts by words and conditions. Runs in the scan pool, under a deadline."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from appliance.appview.hydrate.ids import json_list
 from appliance.appview.skeletons.queries import PostQuery, prefix_match
 from appliance.appview.skeletons.slices import NEWEST, Entry, Position, Slice, entries
-from appliance.base.database import Connection, Database
+from appliance.base.database import Connection, Database, DeadlineExceeded
 
 DEADLINE: Final = 3.0
 # Of a very common word only the newest posts are looked at.
@@ -39,6 +40,12 @@ class _Conditions:
         self.values.extend(values)
 
 
+class SearchTooSlow(Exception):
+    """A search took longer than a page may."""
+
+    xrpc_name = "ServiceUnavailable"
+
+
 async def search_posts(
     db: Database,
     query: PostQuery,
@@ -49,11 +56,20 @@ async def search_posts(
     """Give the posts a query finds; place is (position, limit).
 
     latest: newest first. top: most liked, reposted and answered first; its position is an offset.
-    Raises DeadlineExceeded.
+    Raises SearchTooSlow.
     """
     where = _conditions(query, actors)
     run = _top if sort == "top" else _latest
-    return await db.scan(run, query.match, where, *place, deadline=DEADLINE)
+    with _in_time():
+        return await db.scan(run, query.match, where, *place, deadline=DEADLINE)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except DeadlineExceeded as error:
+        raise SearchTooSlow("This search takes too long; try other words") from error
 
 
 def _latest(
@@ -86,6 +102,7 @@ def _top(
 
 
 def _source(match: str | None) -> tuple[str, tuple[Any, ...]]:
+    """Say where posts come from: the newest that match, or all."""
     if match is None:
         return "post p", ()
     return (
@@ -95,45 +112,46 @@ def _source(match: str | None) -> tuple[str, tuple[Any, ...]]:
     )
 
 
-# Field of PostQuery, and how a post that has one of its values is found.
-_TAG = (
-    "SELECT 1 FROM post_tag x WHERE x.post_id = p.id AND x.tag IN (SELECT value FROM json_each(?))"
+# Posts by what they have; bound: a JSON array of values.
+_TAG: Final = "SELECT post_id FROM post_tag WHERE tag IN (SELECT value FROM json_each(?))"
+_DOMAIN: Final = "SELECT post_id FROM post_link WHERE domain IN (SELECT value FROM json_each(?))"
+_URL: Final = "SELECT post_id FROM post_link WHERE uri IN (SELECT value FROM json_each(?))"
+_MENTION: Final = (
+    "SELECT post_id FROM post_mention WHERE target_id IN (SELECT value FROM json_each(?))"
 )
-_DOMAIN = (
-    "SELECT 1 FROM post_link x WHERE x.post_id = p.id"
-    " AND x.domain IN (SELECT value FROM json_each(?))"
+_EMBEDDED: Final = (
+    "SELECT q.id FROM json_each(?) j CROSS JOIN subject s ON s.uri = j.value"
+    " CROSS JOIN post q ON q.quote_id = s.id"
 )
-_URL = (
-    "SELECT 1 FROM post_link x WHERE x.post_id = p.id AND x.uri IN (SELECT value FROM json_each(?))"
-)
-_EMBEDDED = (
-    "SELECT 1 FROM subject x WHERE x.id = p.quote_id AND x.uri IN (SELECT value FROM json_each(?))"
-)
-_LANG = "SELECT 1 FROM json_each(?) l WHERE instr(lower(p.langs), ' ' || l.value || ' ') > 0"
-_MENTION = (
-    "SELECT 1 FROM post_mention x WHERE x.post_id = p.id"
-    " AND x.target_id IN (SELECT value FROM json_each(?))"
-)
+# A post `p` in one of these languages; no index helps here.
+_LANG: Final = "SELECT 1 FROM json_each(?) l WHERE instr(lower(p.langs), ' ' || l.value || ' ') > 0"
 
 
 def _conditions(query: PostQuery, actors: Actors) -> _Conditions:
     where = _Conditions(["p.takedown = 0"], [])
     for tag in query.tags:
-        where.add(f"EXISTS ({_TAG})", json_list([tag.casefold()]))
-    for positive, negative, test, key in (
-        ([], query.without_tags, _TAG, str.casefold),
-        (query.domains, query.without_domains, _DOMAIN, _domain),
-        (query.urls, query.without_urls, _URL, str),
-        (query.embedded, query.without_embedded, _EMBEDDED, str),
-        (query.langs, query.without_langs, _LANG, str.lower),
-    ):
-        if positive:
-            where.add(f"EXISTS ({test})", json_list(key(value) for value in positive))
-        if negative:
-            where.add(f"NOT EXISTS ({test})", json_list(key(value) for value in negative))
+        where.add(f"p.id IN ({_TAG})", json_list([tag.casefold()]))
+    if query.without_tags:
+        tags = [tag.casefold() for tag in query.without_tags]
+        where.add(f"p.id NOT IN ({_TAG})", json_list(tags))
+    _add_any(where, _DOMAIN, map(_domain, query.domains), map(_domain, query.without_domains))
+    _add_any(where, _URL, query.urls, query.without_urls)
+    _add_any(where, _EMBEDDED, query.embedded, query.without_embedded)
+    for langs, word in ((query.langs, ""), (query.without_langs, "NOT ")):
+        if langs:
+            where.add(f"{word}EXISTS ({_LANG})", json_list(lang.lower() for lang in langs))
     _add_actors(where, query, actors)
     _add_shape(where, query)
     return where
+
+
+def _add_any(
+    where: _Conditions, having: str, wanted: Iterable[str], unwanted: Iterable[str]
+) -> None:
+    """Ask for posts that have any of some values, and none of others."""
+    for values, word in ((list(wanted), ""), (list(unwanted), "NOT ")):
+        if values:
+            where.add(f"p.id {word}IN ({having})", json_list(values))
 
 
 def _domain(text: str) -> str:
@@ -147,9 +165,9 @@ def _add_actors(where: _Conditions, query: PostQuery, actors: Actors) -> None:
         ids = actors.ids(query.without_authors)
         where.add("p.actor_id NOT IN (SELECT value FROM json_each(?))", ids)
     if query.mentions:
-        where.add(f"EXISTS ({_MENTION})", actors.ids(query.mentions))
+        where.add(f"p.id IN ({_MENTION})", actors.ids(query.mentions))
     if query.without_mentions:
-        where.add(f"NOT EXISTS ({_MENTION})", actors.ids(query.without_mentions))
+        where.add(f"p.id NOT IN ({_MENTION})", actors.ids(query.without_mentions))
     if query.is_followed:
         where.add(
             "EXISTS (SELECT 1 FROM follow w WHERE w.actor_id = ? AND w.target_id = p.actor_id"
@@ -177,11 +195,15 @@ def _add_shape(where: _Conditions, query: PostQuery) -> None:
 async def search_actors(
     db: Database, text: str, viewer: int | None, before: Position, limit: int
 ) -> Slice[Entry]:
-    """Give accounts by handle, name and description; a position is an offset."""
+    """Give accounts by handle, name and description; a position is an offset.
+
+    Raises SearchTooSlow.
+    """
     match = prefix_match(text, ALL_COLUMNS)
     if match is None:
         return Slice([], None)
-    return await db.scan(_ranked, match, text, viewer, before, limit, deadline=DEADLINE)
+    with _in_time():
+        return await db.scan(_ranked, match, text, viewer, before, limit, deadline=DEADLINE)
 
 
 async def typeahead(db: Database, text: str, viewer: int | None, limit: int) -> list[int]:
@@ -189,7 +211,8 @@ async def typeahead(db: Database, text: str, viewer: int | None, limit: int) -> 
     match = prefix_match(text, NAME_COLUMNS)
     if match is None:
         return []
-    found = await db.scan(_ranked, match, text, viewer, NEWEST, limit, deadline=DEADLINE)
+    with _in_time():
+        found = await db.scan(_ranked, match, text, viewer, NEWEST, limit, deadline=DEADLINE)
     return [entry.id for entry in found.rows]
 
 
