@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.appview.hydrate.rows import FeedItem
+from appliance.atproto.http_port import HttpPort
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import AtUri, Did, InvalidSyntax, Json, JsonObject
 from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import InvalidRequest, UpstreamFailure
-from appliance.atproto.xrpc.http_port import HttpPort
 
 SERVICE: Final = "#bsky_fg"
 REPOST: Final = "app.bsky.feed.defs#skeletonReasonRepost"

@@ -7,5 +7,5 @@
 - `resolver`: DID or handle to identity, cached
 - `names`: handles to DIDs, by DNS, HTTPS, or our own hosts
 - `memory`: remember answers for a time, look each thing up once at a time
-- `http_port`, `errors`: what is needed of an HTTP client; what can go wrong
+- `errors`: what can go wrong
 """

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 from appliance.atproto.data import InvalidData, loads
+from appliance.atproto.http_port import Requester
 from appliance.atproto.identity.errors import HandleNotFound, IdentityUnreachable
-from appliance.atproto.identity.http_port import HttpPort
 from appliance.atproto.syntax import Did, Handle
 
 LookupTxt: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
@@ -37,7 +37,7 @@ class HandleNames:
 
     def __init__(
         self,
-        http: HttpPort,
+        http: Requester,
         home_domains: Sequence[str] = (),
         home_pds_urls: Sequence[str] = (),
         lookup_txt: LookupTxt | None = None,

@@ -4,8 +4,8 @@ https://web.plc.directory/api/redoc
 """
 
 from appliance.atproto.data import InvalidData, dumps, loads
+from appliance.atproto.http_port import Requester
 from appliance.atproto.identity.errors import DidNotFound, IdentityUnreachable, OperationRefused
-from appliance.atproto.identity.http_port import HttpPort
 from appliance.atproto.identity.plc import is_plc_did
 from appliance.atproto.syntax import Did, Json, JsonObject
 
@@ -16,7 +16,7 @@ class PlcClient:
     Answers are not verified; `plc_log.validate_log` does that for an audit log.
     """
 
-    def __init__(self, http: HttpPort, url: str) -> None:
+    def __init__(self, http: Requester, url: str) -> None:
         self._http = http
         self._url = url
 

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from appliance.atproto.data import InvalidData, loads
+from appliance.atproto.http_port import Requester
 from appliance.atproto.identity.did_doc import DidDocument, InvalidDidDocument
 from appliance.atproto.identity.errors import (
     DidNotFound,
@@ -17,7 +18,6 @@ from appliance.atproto.identity.errors import (
     IdentityNotFound,
     IdentityUnreachable,
 )
-from appliance.atproto.identity.http_port import HttpPort
 from appliance.atproto.identity.memory import Memory, SingleFlight
 from appliance.atproto.identity.names import HandleNames
 from appliance.atproto.identity.plc_client import PlcClient
@@ -75,7 +75,7 @@ class IdentityResolver:
 
     def __init__(
         self,
-        http: HttpPort,
+        http: Requester,
         plc_url: str,
         now: Callable[[], float],
         home_domains: Sequence[str] = (),

@@ -7,9 +7,9 @@ from typing import Any, Final, Self, TypeAlias
 import aiohttp
 
 from appliance.atproto.data import InvalidData, dumps, loads
+from appliance.atproto.http_port import HttpPort, Response
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
-from appliance.atproto.xrpc.http_port import HttpPort, Response
 
 Scalar: TypeAlias = str | int | bool
 Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
