@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from appliance.base.database import Database
 
-MOST_REPLIES = 1000
+MOST_REPLIES = 500
 
 
 class Reply(NamedTuple):

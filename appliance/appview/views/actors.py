@@ -165,11 +165,11 @@ def _status(h: Hydration, row: ActorRow) -> JsonObject | None:
         "status": record["status"],
         "record": fragment(declared.record),
     }
-    external = record.get("embed", {}).get("external")
-    if isinstance(external, dict):
+    embed = record.get("embed", {})
+    if embed.get("$type") == "app.bsky.embed.external":
         view["embed"] = {
             "$type": "app.bsky.embed.external#view",
-            "external": external_view(h, row.did, external),
+            "external": external_view(h, row.did, embed["external"]),
         }
     minutes = record.get("durationMinutes")
     if isinstance(minutes, int):

@@ -67,7 +67,8 @@ def _gallery(h: Hydration, did: str, value: JsonObject) -> JsonObject:
                 **_image(h, did, item, "thumbnail"),
             }
             for item in value["items"]
-            if blob_cid(item.get("image")) is not None
+            if item.get("$type") == "app.bsky.embed.gallery#image"
+            and blob_cid(item["image"]) is not None
         ],
     }
 

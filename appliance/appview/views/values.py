@@ -8,6 +8,7 @@ from appliance.atproto.syntax import Datetime, Json, JsonObject
 
 # What clients do with times before this (records may claim any year) is not worth finding out.
 EARLIEST_US = 0
+SELF_LABELS = "com.atproto.label.defs#selfLabels"
 
 
 def iso(us: int) -> str:
@@ -34,11 +35,12 @@ def self_labels(did: str, uri: str, cid: str, record: str, at_us: int) -> list[J
     if '"labels"' not in record:
         return []
     labels = orjson.loads(record).get("labels")
-    values = labels.get("values") if isinstance(labels, dict) else None
+    # The field may hold other types too, whose content nobody has checked.
+    if not isinstance(labels, dict) or labels.get("$type") != SELF_LABELS:
+        return []
     return [
         {"src": did, "uri": uri, "cid": cid, "val": label["val"], "cts": iso(at_us)}
-        for label in (values if isinstance(values, list) else [])
-        if isinstance(label, dict) and isinstance(label.get("val"), str)
+        for label in labels["values"]
     ]
 
 
