@@ -1,24 +1,10 @@
 """What the PDS serves beside XRPC, and which host gets what."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.pds_box import Box, Member, open_box
+from tests.support.pds_box import Box, Member
 
 DOCUMENT = "/.well-known/atproto-did"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 @pytest.mark.parametrize("host", ["alice.test", "ALICE.test", "alice.test:8080"])

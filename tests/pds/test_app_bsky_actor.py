@@ -1,29 +1,16 @@
 """Preferences over HTTP."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.pds_box import Answer, Box, Member, open_box
+from tests.support.pds_box import Answer, Box, Member
 
 ADULT = {"$type": "app.bsky.actor.defs#adultContentPref", "enabled": True}
 BORN = {
     "$type": "app.bsky.actor.defs#personalDetailsPref",
     "birthDate": "2010-10-01T00:00:00.000Z",
 }
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 async def put(box: Box, token: str, *items: Any) -> Answer:

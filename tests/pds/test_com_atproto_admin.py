@@ -1,14 +1,12 @@
 """What the operator does, over HTTP."""
 
 import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.firehose.events import AccountEvent
-from tests.support.pds_box import Box, Member, open_box
+from tests.support.pds_box import Box, Member
 
 INFO = "com.atproto.admin.getAccountInfo"
 STATUS = "com.atproto.admin.getSubjectStatus"
@@ -17,17 +15,6 @@ NOBODY = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 REPO = "com.atproto.admin.defs#repoRef"
 RECORD = "com.atproto.repo.strongRef"
 BLOB = "com.atproto.admin.defs#repoBlobRef"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 async def write(box: Box, member: Member, **record: Any) -> Any:

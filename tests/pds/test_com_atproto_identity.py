@@ -1,29 +1,16 @@
 """Handles and DIDs over HTTP."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.atproto.crypto import PrivateKey
 from appliance.firehose.events import IdentityEvent
-from tests.support.pds_box import Box, Member, open_box
+from tests.support.pds_box import Box, Member
 
 UPDATE = "com.atproto.identity.updateHandle"
 SIGN = "com.atproto.identity.signPlcOperation"
 SUBMIT = "com.atproto.identity.submitPlcOperation"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 async def test_a_handle_resolves_in_any_case(box: Box, alice: Member) -> None:

@@ -1,7 +1,6 @@
 """Opening and closing accounts over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,6 @@ from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, 
 from tests.support.pds_box import PASSWORD, Box, open_box
 
 CREATE = "com.atproto.server.createAccount"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
 
 
 def wish(**changes: Any) -> dict[str, Any]:

@@ -1,26 +1,12 @@
 """Addresses and passwords over HTTP."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.pds_box import Box, Member, open_box
+from tests.support.pds_box import Box, Member
 
 UPDATE = "com.atproto.server.updateEmail"
 CONFIRM = "com.atproto.server.confirmEmail"
 RESET = "com.atproto.server.resetPassword"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 async def confirmed(box: Box, member: Member) -> None:

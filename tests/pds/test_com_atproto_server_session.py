@@ -2,30 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from appliance.atproto import jwt
-from tests.support.pds_box import PASSWORD, Box, Member, open_box
+from tests.support.pds_box import PASSWORD, Box, Member
 
 REFRESH = "com.atproto.server.refreshSession"
 GET = "com.atproto.server.getSession"
 DELETE = "com.atproto.server.deleteSession"
 SERVICE_AUTH = "com.atproto.server.getServiceAuth"
 CREATE_APP_PASSWORD = "com.atproto.server.createAppPassword"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 @pytest.mark.parametrize("name", ["alice.test", "ALICE.test", "Alice@Example.com"])

@@ -1,19 +1,10 @@
 """What a sign-up form asks."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.pds_box import Box, open_box
+from tests.support.pds_box import Box
 
 AVAILABILITY = "com.atproto.temp.checkHandleAvailability"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
 
 
 async def test_nobody_waits_in_a_queue(box: Box) -> None:

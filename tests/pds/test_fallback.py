@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,22 +14,11 @@ from appliance.atproto import jwt
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.identity import plc
 from appliance.atproto.syntax import Did
-from tests.support.pds_box import APPVIEW_DID, Answer, AppViewStub, Box, Member, open_box
+from tests.support.pds_box import APPVIEW_DID, Answer, AppViewStub, Box, Member
 
 TIMELINE = "app.bsky.feed.getTimeline"
 PROFILE = "app.bsky.actor.getProfile"
 CHAT = "chat.bsky.convo.getLog"
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with open_box(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def alice(box: Box) -> Member:
-    return await box.sign_up()
 
 
 @pytest.fixture
