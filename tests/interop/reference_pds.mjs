@@ -1,5 +1,5 @@
 // Run the reference PDS (npm @atproto/pds) on loopback as a neighbour; print one JSON line when it answers.
-//   node22 reference_pds.mjs --plc URL --port N --data DIR [--crawler URL]...
+//   node22 reference_pds.mjs --plc URL --port N --data DIR [--crawler URL]... [--set NAME=VALUE]...
 // The process ends when its standard input closes or on SIGTERM.
 import { mkdirSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     data: { type: 'string' },
     crawler: { type: 'string', multiple: true, default: [] },
     'handle-domain': { type: 'string', default: '.test' },
+    set: { type: 'string', multiple: true, default: [] }, // settings of its own, before ours
   },
 })
 mkdirSync(`${values.data}/blobs`, { recursive: true })
@@ -34,12 +35,16 @@ Object.assign(process.env, {
   PDS_CRAWLERS: values.crawler.join(','),
   LOG_ENABLED: process.env.LOG_ENABLED ?? 'false',
 })
+for (const each of values.set) {
+  const at = each.indexOf('=')
+  process.env[each.slice(0, at)] = each.slice(at + 1)
+}
 const env = readEnv()
 const cfg = envToCfg(env)
 const pds = await PDS.create(cfg, envToSecrets(env))
 await pds.start()
 process.stdout.write(
-  JSON.stringify({ url: `http://localhost:${values.port}`, adminPassword, pid: process.pid }) + '\n',
+  JSON.stringify({ url: `http://localhost:${values.port}`, adminPassword: process.env.PDS_ADMIN_PASSWORD, pid: process.pid }) + '\n',
 )
 const stop = () => pds.destroy().finally(() => process.exit(0))
 process.on('SIGTERM', stop)
