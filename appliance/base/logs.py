@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 
 LINES_KEPT: Final = 1000
 LONGEST_LINE: Final = 8192
@@ -94,7 +95,13 @@ def setup_logging(
     root.setLevel(level)
     # A line for each request says little and costs much.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_of_ours)
     return recent
+
+
+def _is_of_ours(record: logging.LogRecord) -> bool:
+    """Leave out what is said of bytes that are no HTTP: whoever sends them could fill the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from appliance.base.logs import redact, setup_logging
 
@@ -89,3 +90,13 @@ def test_the_last_lines_are_kept_for_the_panel() -> None:
     assert len(recent.lines()) == 1000
     assert [line.rpartition(" ")[2] for line in recent.lines(2)] == ["1198", "1199"]
     assert recent.lines(0) == []
+
+
+def test_bytes_that_are_no_http_fill_no_log() -> None:
+    out = io.StringIO()
+    setup_logging(stream=out)
+    server = logging.getLogger("aiohttp.server")
+    server.error("Error handling request", exc_info=BadHttpMessage("garbage"))
+    assert out.getvalue() == ""
+    server.error("Error handling request", exc_info=ValueError("a fault of ours"))
+    assert "a fault of ours" in out.getvalue()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from io import BytesIO
 from typing import Any, Self, TypeVar
 
 import aiohttp
@@ -70,8 +71,9 @@ class Client:
         """Send exactly this; any answer is given back."""
         fields = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         query = None if params is None else [*_pairs(params)]
+        data = None if body is None else BytesIO(body)
         async with self.http.request(
-            verb, self.base + path, data=body, params=query, headers={**fields, **(headers or {})}
+            verb, self.base + path, data=data, params=query, headers={**fields, **(headers or {})}
         ) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 

@@ -104,7 +104,7 @@ class UnsupportedEncoding(XrpcError):
     """The body is compressed in a way this server does not read."""
 
     def __init__(self, encoding: str) -> None:
-        super().__init__(415, "InvalidRequest", f"Unsupported content encoding: {encoding}")
+        super().__init__(415, "UnsupportedMediaType", f"Unsupported content encoding: {encoding}")
 
 
 class RateLimitExceeded(XrpcError):
