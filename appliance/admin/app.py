@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from appliance.admin.guard import FORM_TYPE, HEADERS, HostRule, comes_from_here, is_https
-from appliance.admin.pages import entrance, home
+from appliance.admin.pages import entrance, home, invites, mail, people, person, setup
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.session import is_form_token, new_token
 from appliance.admin.visit import Visit, cookie_name
@@ -27,6 +27,26 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/sign-out"): entrance.sign_out,
     ("GET", "/"): home.show,
     ("GET", "/live"): home.live,
+    ("GET", "/setup/name"): setup.show_name,
+    ("POST", "/setup/name"): setup.save_name,
+    ("GET", "/setup/reach"): setup.show_reach,
+    ("POST", "/setup/reach"): setup.save_reach,
+    ("GET", "/setup/people"): setup.show_people,
+    ("POST", "/setup/people"): setup.add_person,
+    ("GET", "/setup/done"): setup.show_done,
+    ("POST", "/setup/done"): setup.finish,
+    ("GET", "/people"): people.show,
+    ("GET", "/people/new"): people.show_new,
+    ("POST", "/people/new"): people.create,
+    ("GET", "/people/{did}"): person.show,
+    ("POST", "/people/{did}/password"): person.reset_password,
+    ("POST", "/people/{did}/takedown"): person.take_down,
+    ("POST", "/people/{did}/restore"): person.restore,
+    ("POST", "/people/{did}/delete"): person.delete,
+    ("GET", "/invites"): invites.show,
+    ("POST", "/invites"): invites.create,
+    ("POST", "/invites/disable"): invites.disable,
+    ("GET", "/mail"): mail.show,
 }
 MOST_FORM_BYTES: Final = 64 * 1024
 FOR_EVER: Final = "public, max-age=31536000, immutable"

@@ -33,6 +33,10 @@ class RoleClient:
         given = {name: value for name, value in fields.items() if value is not None}
         return await self._client.procedure(nsid, given, self._headers)
 
+    async def call_as_anybody(self, nsid: str, **fields: Any) -> Json:
+        """Call a procedure that takes no operator. Raises XrpcError, UpstreamFailure."""
+        return await self._client.procedure(nsid, fields)
+
 
 @dataclass(frozen=True)
 class RoleReport:

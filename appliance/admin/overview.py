@@ -73,12 +73,12 @@ class Overview:
         """Ask the roles, measure the disk (at most once a minute), judge both."""
         reports = sorted(await self._roles.reports(), key=lambda one: ORDER.index(one.name))
         counts = {one.name: (one.status or {}).get("counts", {}) for one in reports}
-        rows = counts["appview"]
+        records = counts["appview"].get("records")
         return Picture(
             parts=tuple(_part(one) for one in reports),
-            people=_number(counts["pds"], "accounts"),
-            posts=_number(rows, "posts", "post"),
-            follows=_number(rows, "follows", "follow"),
+            people=counts["pds"].get("accounts"),
+            posts=_kind(records, "app.bsky.feed.post"),
+            follows=_kind(records, "app.bsky.graph.follow"),
             storage=await self._measure(),
             findings=tuple(await asyncio.to_thread(self._findings, reports)),
         )
@@ -122,5 +122,6 @@ def _part(report: RoleReport) -> Part:
     return Part(report.name, state, status["uptime_s"], status["counts"], workers)
 
 
-def _number(counts: Mapping[str, Any], *names: str) -> int | None:
-    return next((counts[name] for name in names if isinstance(counts.get(name), int)), None)
+def _kind(records: Mapping[str, int] | None, nsid: str) -> int | None:
+    """How many records of a kind there are; None when nobody could say."""
+    return None if records is None else records.get(nsid, 0)

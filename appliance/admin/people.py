@@ -130,7 +130,7 @@ class People:
         }
         if (await self.terms()).invites_required:
             fields["inviteCode"] = await self.invite(1)
-        made = await self._pds.call("com.atproto.server.createAccount", **fields)
+        made = await self._pds.call_as_anybody("com.atproto.server.createAccount", **fields)
         return Welcome(made["did"], made["handle"], fields["password"])
 
     async def reset_password(self, did: str) -> str:

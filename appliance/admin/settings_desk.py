@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from appliance.settings import Settings, load
+from appliance.settings import Settings, declarations, defaults, load
 from appliance.settings_file import save
 
 
@@ -18,7 +18,7 @@ class SettingsDesk:
 
     async def change(self, values: Mapping[str, object]) -> None:
         """Write some settings to the file. Raises InvalidSettings, with nothing written."""
-        changed = self.stored.with_values(values)
+        changed = _rebased(self.stored, values)
         await asyncio.to_thread(save, changed)
         self.stored = changed
 
@@ -26,3 +26,23 @@ class SettingsDesk:
         """Give the network a name, at once for the pages of the panel."""
         await self.change({"network.name": name})
         self.name = name
+
+
+def _rebased(stored: Settings, values: Mapping[str, object]) -> Settings:
+    """Change settings; what nobody has set follows the mode. Raises InvalidSettings."""
+    mode = stored.with_values(
+        {"network.mode": values.get("network.mode", stored.network.mode)}
+    ).network.mode
+    unset = defaults(stored.network.mode, stored.paths.data)
+    own = {
+        each.name: value
+        for each in declarations()
+        if (value := _value(stored, each.name)) != _value(unset, each.name)
+    }
+    return defaults(mode, stored.paths.data).with_values({**own, "network.mode": mode, **values})
+
+
+def _value(settings: Settings, name: str) -> object:
+    group, _, key = name.partition(".")
+    value: object = getattr(getattr(settings, group), key)
+    return value

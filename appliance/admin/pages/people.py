@@ -1,0 +1,98 @@
+"""The list of members, and a new one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+from appliance.admin.people import Terms, Welcome, is_email, whole_handle
+from appliance.admin.visit import Visit
+from appliance.atproto.syntax import InvalidSyntax
+from appliance.atproto.xrpc.errors import XrpcError
+
+SHORTEST_PASSWORD: Final = 8
+# Which field an error of the PDS belongs under.
+_FIELD_OF_ERROR: Final[Mapping[str, str]] = {
+    "InvalidHandle": "handle",
+    "HandleNotAvailable": "handle",
+    "UnsupportedDomain": "handle",
+    "InvalidPassword": "password",
+    "InvalidEmail": "email",
+}
+
+
+@dataclass
+class Enrolment:
+    """A filled-in form for a new member: what was typed, what was wrong, what came of it."""
+
+    terms: Terms
+    values: Mapping[str, str]
+    errors: dict[str, str] = field(default_factory=dict)
+    welcome: Welcome | None = None
+
+
+async def show(visit: Visit) -> web.Response:
+    """List the members, or those that a search finds."""
+    wanted = visit.query("q")
+    people = visit.panel.people
+    page = await (people.search(wanted) if wanted else people.page(visit.query("cursor") or None))
+    gone = visit.query("done") == "deleted"
+    return visit.page("people", page=page, wanted=wanted, gone=gone)
+
+
+async def show_new(visit: Visit) -> web.Response:
+    return _new_page(visit, Enrolment(await visit.panel.people.terms(), {}))
+
+
+async def create(visit: Visit) -> web.Response:
+    return _new_page(visit, await enrol(visit))
+
+
+async def enrol(visit: Visit) -> Enrolment:
+    """Open the account that a form asks for, or say what keeps it from being opened."""
+    terms = await visit.panel.people.terms()
+    values = {name: visit.text(name) for name in ("handle", "email")}
+    filled = Enrolment(terms, values)
+    password = visit.secret("password")
+    handle = _checked(visit, filled, password)
+    if filled.errors:
+        return filled
+    try:
+        filled.welcome = await visit.panel.people.create(handle, values["email"], password)
+    except XrpcError as error:
+        if error.status >= 500:
+            raise
+        name, words = _explained(visit, error)
+        filled.errors[name] = words
+    return filled
+
+
+def _checked(visit: Visit, filled: Enrolment, password: str) -> str:
+    """Look a form over; note what is wrong, and return the whole handle."""
+    handle = ""
+    try:
+        handle = whole_handle(filled.values["handle"], filled.terms.domains)
+    except InvalidSyntax:
+        filled.errors["handle"] = visit.words("person_errors.InvalidHandle")
+    if filled.values["email"] and not is_email(filled.values["email"]):
+        filled.errors["email"] = visit.words("person_errors.InvalidEmail")
+    if password and len(password) < SHORTEST_PASSWORD:
+        words = visit.words("person_errors.short_password", least=SHORTEST_PASSWORD)
+        filled.errors["password"] = words
+    return handle
+
+
+def _explained(visit: Visit, error: XrpcError) -> tuple[str, str]:
+    """Say under which field an error of the PDS belongs, and in what words."""
+    for kind in ("handle", "email"):
+        if error.message.lower().startswith(f"{kind} already taken"):
+            return kind, visit.words(f"person_errors.{kind}_taken")
+    name = f"person_errors.{error.name}"
+    words = visit.words(name) if visit.panel.strings.has(name) else error.message or error.name
+    return _FIELD_OF_ERROR.get(error.name, "form"), words
+
+
+def _new_page(visit: Visit, filled: Enrolment) -> web.Response:
+    status = 422 if filled.errors else 200
+    return visit.page("person_new", status=status, filled=filled, pds_url=visit.settings.pds.url)

@@ -1,0 +1,59 @@
+"""One member, and what can be done for or against them."""
+
+from urllib.parse import quote
+
+from aiohttp import web
+
+from appliance.admin.people import NoSuchPerson, Person
+from appliance.admin.visit import Visit
+
+
+async def show(visit: Visit) -> web.Response:
+    return _page(visit, await _person(visit))
+
+
+async def reset_password(visit: Visit) -> web.Response:
+    """Make a new password and show it, this once."""
+    person = await _person(visit)
+    return _page(visit, person, password=await visit.panel.people.reset_password(person.did))
+
+
+async def take_down(visit: Visit) -> web.Response:
+    return await _set_takedown(visit, applied=True)
+
+
+async def restore(visit: Visit) -> web.Response:
+    return await _set_takedown(visit, applied=False)
+
+
+async def delete(visit: Visit) -> web.Response:
+    """Delete the account, if its handle was typed."""
+    person = await _person(visit)
+    typed = visit.text("confirm").removeprefix("@").lower()
+    if typed != person.handle:
+        error = visit.words("person.delete_mismatch", handle=person.handle)
+        return _page(visit, person, error=error, typed=visit.text("confirm"))
+    await visit.panel.people.delete(person.did)
+    return visit.go("/people?done=deleted")
+
+
+async def _set_takedown(visit: Visit, *, applied: bool) -> web.Response:
+    person = await _person(visit)
+    await visit.panel.people.set_takedown(person.did, applied=applied)
+    return visit.go(f"/people/{quote(person.did, safe='')}")
+
+
+async def _person(visit: Visit) -> Person:
+    try:
+        return await visit.panel.people.get(visit.place("did"))
+    except NoSuchPerson:
+        visit.not_found()
+
+
+def _page(
+    visit: Visit, person: Person, *, password: str = "", error: str = "", typed: str = ""
+) -> web.Response:
+    status = 422 if error else 200
+    return visit.page(
+        "person", status=status, person=person, password=password, error=error, typed=typed
+    )
