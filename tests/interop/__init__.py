@@ -1,0 +1,5 @@
+"""Strangers at work with ours: published clients, and a reference PDS asked the same questions.
+
+- `differential`: ask both servers the same and compare; `sides` starts them; `outcomes` compares
+- `corpus`: what they are asked
+"""

@@ -1,0 +1,91 @@
+"""Programs of others that run on Node: published clients, and a PDS to be neighbours with."""
+
+import socket
+import subprocess
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.support.appliance import ROOT, Process
+
+FOLDER = ROOT / "tests" / "interop"
+MINUTES_TO_INSTALL = 15
+
+
+@cache
+def node() -> str:
+    """Give the path of Node, after whatever is needed has been installed."""
+    subprocess.run(  # noqa: S603
+        ["/bin/sh", str(FOLDER / "setup.sh")], check=True, timeout=60 * MINUTES_TO_INSTALL
+    )
+    return str(FOLDER / "node_modules" / ".bin" / "node22")
+
+
+def run_script(name: str, *args: str, seconds: float = 120) -> Any:
+    """Run a script to its end; give the JSON it printed."""
+    done = subprocess.run(  # noqa: S603
+        [node(), str(FOLDER / name), *args],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return orjson.loads(done.stdout.splitlines()[-1])
+
+
+class Consumer(Process):
+    """An independent reader of a stream; it verifies what it reads."""
+
+    def __init__(self, base: str, plc: str, cursor: int | None = None) -> None:
+        service = base.replace("http", "ws", 1)
+        command = [node(), str(FOLDER / "firehose.mjs"), "--service", service, "--plc", plc]
+        if cursor is not None:
+            command += ["--cursor", str(cursor)]
+        super().__init__(command)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Give all it said so far."""
+        complete, _, _ = self.stdout().rpartition("\n")
+        return [orjson.loads(line) for line in complete.splitlines()[1:]]
+
+    def events(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if "event" in line]
+
+    def complaints(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if "complaint" in line]
+
+    def uris(self) -> list[str]:
+        """Give the records it was told of, in order."""
+        return [event["uri"] for event in self.events() if event["event"] == "create"]
+
+
+class ReferencePds(Process):
+    """The reference implementation of a PDS, as a neighbour."""
+
+    def __init__(self, plc: str, data: Path, *crawlers: str, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.data = data
+        self._plc = plc
+        self._crawlers = crawlers
+        command = [node(), str(FOLDER / "reference_pds.mjs"), "--plc", plc]
+        command += ["--port", str(self.port), "--data", str(data)]
+        for crawler in crawlers:
+            command += ["--crawler", crawler]
+        super().__init__(command)
+        self.pds: str = self.report["url"]
+
+    def again(self) -> "ReferencePds":
+        """Start it anew, where it was and with all it had."""
+        return ReferencePds(self._plc, self.data, *self._crawlers, port=self.port)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
