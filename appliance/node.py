@@ -5,7 +5,6 @@ import contextlib
 import gc
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -27,7 +26,6 @@ from appliance.base.clock import Clock
 from appliance.base.database import DatabaseInUse
 from appliance.base.http import HttpClient
 from appliance.base.migrations import DatabaseTooNew
-from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
@@ -149,8 +147,6 @@ async def _serve(settings: Settings, listeners: Listeners, ready: Callable[[Node
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    token = settings.paths.secret("operator-token")
-    read_or_create(token, lambda: secrets.token_urlsafe(24))
     async with open_node(settings, listeners) as node:
         ready(node)
         await stop.wait()

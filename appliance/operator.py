@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import base64
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +12,7 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
 from appliance.settings import Paths
+from appliance.upkeep.operator_access import OperatorAccess
 
 Say = Callable[[str], None]
 
@@ -178,7 +178,4 @@ async def ask_roles(paths: Paths) -> dict[str, dict[str, Any] | None]:
 def _operator_headers(paths: Paths) -> dict[str, str]:
     """Give the operator's credentials; none where no network was ever started."""
     token = paths.secret("operator-token")
-    if not token.exists():
-        return {}
-    basic = base64.b64encode(f"admin:{token.read_text().strip()}".encode()).decode()
-    return {"Authorization": f"Basic {basic}"}
+    return {"Authorization": OperatorAccess(token).header} if token.exists() else {}

@@ -17,6 +17,7 @@ from appliance.base.secret_files import replace_secret
 from appliance.listeners import PortTaken, bind_named
 from appliance.node import Node, serve
 from appliance.settings import Paths, Settings, load
+from appliance.upkeep.operator_access import OperatorAccess
 
 LOOPBACK: Final = ["127.0.0.1", "::1"]
 # The ports after it are the relay's, the AppView's, the directory's and the panel's.
@@ -110,7 +111,7 @@ def describe(settings: Settings, node: Node) -> dict[str, Any]:
         "plc_url": settings.pds.plc_url or f"http://localhost:{settings.directory.port}",
         "panel_url": panel,
         "claim_url": node.roles["admin"].claim_url(panel),
-        "admin_password": settings.paths.secret("operator-token").read_text().strip(),
+        "admin_password": OperatorAccess(settings.paths.secret("operator-token")).token,
         "handle_domain": settings.network.handle_domains[0],
         "data": str(settings.paths.data),
         "pid": os.getpid(),

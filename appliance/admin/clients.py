@@ -1,7 +1,6 @@
 """The local roles, as the operator sees them: XRPC over their sockets, with the operator token."""
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +10,7 @@ from appliance.atproto.xrpc.client import Params, XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.http import HttpClient
 from appliance.settings import Settings
+from appliance.upkeep.operator_access import OperatorAccess
 
 STATUS: Final = "internal.hearth.upkeep.getStatus"
 
@@ -49,9 +49,8 @@ class RoleReport:
 class Roles:
     """All roles that this process, or those beside it, should be running."""
 
-    def __init__(self, http: HttpClient, settings: Settings, operator_token: str) -> None:
-        basic = base64.b64encode(f"admin:{operator_token}".encode()).decode()
-        headers = {"Authorization": f"Basic {basic}"}
+    def __init__(self, http: HttpClient, settings: Settings, access: OperatorAccess) -> None:
+        headers = {"Authorization": access.header}
         names = ["pds", "relay", "appview"]
         if settings.directory.enabled:
             names.append("directory")

@@ -1,6 +1,5 @@
 """Panel: the owner's pages, and the parts they stand on."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from appliance.admin.throttle import Throttle
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient
 from appliance.base.pages import Pages
-from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.settings import Settings
+from appliance.upkeep.operator_access import OperatorAccess
 
 STATIC_PATH = "/static"
 
@@ -53,9 +52,8 @@ async def open_admin(
     """
     del workers
     paths = settings.paths
-    token = read_or_create(paths.secret("operator-token"), lambda: secrets.token_urlsafe(24))
     owner = OwnerFile(paths.data / "admin.json")
-    roles = Roles(http, settings, token)
+    roles = Roles(http, settings, OperatorAccess(paths.secret("operator-token")))
     throttle = Throttle(clock.now)
     yield Panel(
         clock=clock,

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from appliance.appview import notifications
@@ -71,11 +70,3 @@ def count_rows(conn: Connection) -> dict[str, Any]:
         "notifications": conn.value("SELECT count(*) FROM notification"),
         "records": dict(records),
     }
-
-
-def read_token(path: Path) -> str | None:
-    """Read the operator's token; None while there is none."""
-    try:
-        return path.read_text(encoding="ascii").strip() or None
-    except FileNotFoundError:
-        return None

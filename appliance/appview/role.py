@@ -18,7 +18,7 @@ from appliance.appview.images import BlobGate, Images
 from appliance.appview.indexed_revs import IndexedRevs
 from appliance.appview.indexer import Indexer
 from appliance.appview.ingest import Ingest
-from appliance.appview.maintenance import Maintenance, count_rows, read_token
+from appliance.appview.maintenance import Maintenance, count_rows
 from appliance.appview.media import MediaUrls
 from appliance.appview.pipeline import Pipeline
 from appliance.appview.reconcile import Reconciler
@@ -34,6 +34,7 @@ from appliance.base.database import Database
 from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
 from appliance.settings import Settings
+from appliance.upkeep.operator_access import OperatorAccess
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class AppView:
     workers: Workers
     validator: Validator
     resolver: IdentityResolver
-    operator_token: Callable[[], str | None]
+    access: OperatorAccess
     index: Database
     viewers: ViewerState
     actors: ActorStore
@@ -127,7 +128,7 @@ async def open_appview(
             workers=workers,
             validator=validator,
             resolver=resolver,
-            operator_token=lambda: read_token(paths.secret("operator-token")),
+            access=OperatorAccess(paths.secret("operator-token")),
             index=index,
             viewers=viewers,
             actors=actors,

@@ -17,7 +17,7 @@ from appliance.directory.operations import MAX_EXPORTED, NotRegistered, Tombston
 from appliance.directory.role import Directory
 from appliance.directory.xrpc import internal_hearth_upkeep
 from appliance.settings import Settings
-from appliance.upkeep.status import VERSION
+from appliance.version import VERSION
 
 MAX_BODY_BYTES: Final = 100_000
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 
 from appliance.atproto.lexicon.validate import Validator
 from appliance.base.clock import Clock
@@ -13,6 +12,7 @@ from appliance.base.http import HttpClient
 from appliance.base.workers import Workers, WorkerStatus
 from appliance.directory.operations import OperationStore
 from appliance.settings import Settings
+from appliance.upkeep.operator_access import OperatorAccess
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Directory:
     operations: OperationStore
     validator: Validator
     workers: Callable[[], Sequence[WorkerStatus]]
-    operator_token: Callable[[], str | None]
+    access: OperatorAccess
 
 
 @asynccontextmanager
@@ -33,13 +33,5 @@ async def open_directory(
     schema = files("appliance.directory") / "schema"
     async with await Database.open(settings.paths.database("directory"), schema) as db:
         operations = OperationStore(db, clock.now_us)
-        token_file = settings.paths.secret("operator-token")
-        yield Directory(operations, validator, workers.status, lambda: read_token(token_file))
-
-
-def read_token(path: Path) -> str | None:
-    """Read the operator's token; None while there is none."""
-    try:
-        return path.read_text(encoding="ascii").strip() or None
-    except FileNotFoundError:
-        return None
+        access = OperatorAccess(settings.paths.secret("operator-token"))
+        yield Directory(operations, validator, workers.status, access)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
-from secrets import token_hex, token_urlsafe
+from secrets import token_hex
 
 from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.identity.resolver import IdentityResolver
@@ -44,6 +44,7 @@ from appliance.pds.takedowns import Takedowns
 from appliance.pds.transfer import RepoImporter
 from appliance.pds.writes import WritePreparer
 from appliance.settings import Settings
+from appliance.upkeep.operator_access import OperatorAccess
 
 PUBLIC_DIRECTORY = "https://plc.directory"
 EVENTS_KEPT_US = 3 * 86_400 * 1_000_000
@@ -69,7 +70,7 @@ class Pds:
 
     settings: Settings
     site: Site
-    operator_token: bytes = field(repr=False)
+    access: OperatorAccess = field(repr=False)
     clock: Clock
     workers: Workers
     validator: Validator
@@ -165,7 +166,6 @@ def _build(
     resolver = IdentityResolver(http, site.plc_url, clock.now, home_domains, settings.relay.crawl)
     rotation_key = load_rotation_key(paths.secret("plc-rotation-key"))
     jwt_secret = read_or_create(paths.secret("jwt-secret"), lambda: token_hex(32))
-    operator_token = read_or_create(paths.secret("operator-token"), lambda: token_urlsafe(32))
     keys = SigningKeys(db, clock)
     accounts = AccountStore(db)
     app_passwords = AppPasswordStore(db, clock)
@@ -181,7 +181,7 @@ def _build(
     return Pds(
         settings=settings,
         site=site,
-        operator_token=operator_token.encode(),
+        access=OperatorAccess(paths.secret("operator-token")),
         clock=clock,
         workers=workers,
         validator=validator,

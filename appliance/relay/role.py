@@ -23,6 +23,7 @@ from appliance.relay.hosts import HostStore
 from appliance.relay.ingest import Ingest
 from appliance.relay.policy import Policy
 from appliance.settings import Settings
+from appliance.upkeep.operator_access import OperatorAccess
 
 KEPT_US = 72 * 3600 * 1_000_000
 KEPT_BYTES = 1 << 30
@@ -42,6 +43,7 @@ class Relay:
     workers: Workers
     clock: Clock
     validator: Validator
+    access: OperatorAccess
 
     async def counts(self) -> Mapping[str, Any]:
         """Count what an operator would like to know."""
@@ -102,6 +104,7 @@ async def open_relay(
                 workers=workers,
                 clock=clock,
                 validator=validator,
+                access=OperatorAccess(settings.paths.secret("operator-token")),
             )
         finally:
             log.close()

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from appliance.base.workers import WorkerStatus
+from appliance.version import VERSION
 
-VERSION = "0.1.0"
 _STARTED = time.monotonic()
 
 

@@ -294,12 +294,11 @@ async def test_the_did_document_names_both_services(client: Client) -> None:
 
 async def test_status_is_for_the_operator_alone(client: Client, settings: Settings) -> None:
     path = "/xrpc/internal.hearth.upkeep.getStatus"
-    settings.paths.secrets.mkdir(exist_ok=True)
-    settings.paths.secret("operator-token").write_text("right\n")
+    token = settings.paths.secret("operator-token").read_text().strip()
     for header in ("", "Bearer right", "Basic ???", encode_basic_auth("admin", "wrong")):
         async with client.get(path, headers={"Authorization": header}) as response:
             assert response.status == 401
-    right = {"Authorization": encode_basic_auth("admin", "right")}
+    right = {"Authorization": encode_basic_auth("admin", token)}
     async with client.get(path, headers=right) as response:
         found = await response.json()
     assert found["counts"]["records"] == {"app.bsky.feed.post": 2}

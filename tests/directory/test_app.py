@@ -222,12 +222,6 @@ async def test_only_the_operator_sees_the_status(lab: Lab) -> None:
         assert (await lab.web.get(path, headers=headers)).status == 401
 
 
-async def test_without_a_token_nobody_is_the_operator(lab: Lab, tmp_path: Path) -> None:
-    defaults("dev", tmp_path).paths.secret("operator-token").unlink()
-    path = "/xrpc/internal.hearth.upkeep.getStatus"
-    assert (await lab.web.get(path, headers=basic("admin", ""))).status == 401
-
-
 async def test_operations_outlive_a_restart(tmp_path: Path) -> None:
     settings = defaults("dev", tmp_path)
     first = genesis()

@@ -238,7 +238,11 @@ async def test_the_status_tells_of_workers_and_counts(lab: Lab) -> None:
     async with lab.relay() as running, running.stream() as stream:
         await lab.home.tell_commit(alice.commit())
         await stream.frame()
-        status, answer = await running.get("internal.hearth.upkeep.getStatus")
+        assert (await running.get("internal.hearth.upkeep.getStatus"))[0] == 401
+        url = running.server.make_url("/xrpc/internal.hearth.upkeep.getStatus")
+        headers = {"Authorization": running.role.access.header}
+        async with running.session.get(url, headers=headers) as response:
+            status, answer = response.status, await response.json()
         assert (status, answer["name"]) == (200, "relay")
         assert answer["counts"] == {
             "hosts": 1,

@@ -1,7 +1,6 @@
 """A whole PDS with its directory on UNIX sockets, and an AppView that notes what it is asked."""
 
 import asyncio
-import base64
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -114,7 +113,7 @@ class Box:
 
     async def operate(self, verb: str, nsid: str, **given: Any) -> Answer:
         """Call a method as the operator."""
-        secret = base64.b64encode(b"admin:" + self.pds.operator_token).decode()
+        secret = self.pds.access.header.partition(" ")[2]
         body: dict[str, Any] = {"params": given} if verb == "GET" else {"json": given}
         headers = {"Authorization": f"Basic {secret}"}
         return await self.ask(verb, f"/xrpc/{nsid}", headers=headers, **body)

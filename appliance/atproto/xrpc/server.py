@@ -7,7 +7,6 @@ the client learns nothing but InternalServerError. https://atproto.com/specs/xrp
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -24,6 +23,7 @@ from appliance.atproto.xrpc.errors import (
 )
 from appliance.atproto.xrpc.limits import Limits
 from appliance.atproto.xrpc.methods import Method, MethodTable, Reply, Stream, arguments
+from appliance.version import VERSION
 
 Fallback: TypeAlias = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
@@ -84,7 +84,7 @@ class _Server:
         self._limits = limits
         self._methods: dict[str, Method] = {}
         self._parametric: set[str] = set()
-        self._health = answers.encode({"version": _version()})
+        self._health = answers.encode({"version": VERSION})
 
     def add(self, table: MethodTable[Any]) -> None:
         for nsid, method in table.methods.items():
@@ -225,10 +225,3 @@ async def _preflight(
 async def _allow_every_origin(_request: web.Request, response: web.StreamResponse) -> None:
     for name, text in answers.CORS.items():
         response.headers.setdefault(name, text)
-
-
-def _version() -> str:
-    try:
-        return version("hearth")
-    except PackageNotFoundError:
-        return "source"

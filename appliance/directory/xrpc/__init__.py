@@ -1,5 +1,4 @@
 """What the operator may ask a directory.
 
-- `auth`: the operator's token
 - `internal_hearth_upkeep`: status
 """

@@ -3,7 +3,7 @@
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.directory.role import Directory
-from appliance.directory.xrpc.auth import operator
+from appliance.upkeep.operator_access import operator
 from appliance.upkeep.status import report
 
 methods: MethodTable[Directory] = MethodTable()

@@ -1,8 +1,5 @@
 """Who is calling: from an Authorization header to a `Caller`, one function per kind of method."""
 
-import base64
-import binascii
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +13,7 @@ from appliance.atproto.xrpc.errors import AuthRequired, Forbidden, InvalidToken
 from appliance.pds.accounts import Account, AccountNotFound, AccountTakedown
 from appliance.pds.role import Pds
 from appliance.pds.sessions import ACCESS_TYP, REFRESH_TYP, RefreshClaims, SessionKind
+from appliance.upkeep import operator_access
 
 CallerKind = Literal["full", "app_pass", "app_pass_privileged", "takendown", "service", "operator"]
 
@@ -74,9 +72,7 @@ async def reader(pds: Pds, request: Request) -> Caller | None:
 
 async def operator(pds: Pds, request: Request) -> Caller:
     """The operator, by the token of this server."""
-    scheme, given = _authorization(request)
-    if scheme != "basic" or not _is_operator(pds, given):
-        raise AuthRequired("Operator credentials required", "AuthenticationRequired")
+    await operator_access.operator(pds, request)
     return Caller(pds.did, "operator")
 
 
@@ -164,14 +160,6 @@ def _is_service_token(token: str) -> bool:
     except jwt.InvalidToken:
         return False
     return typ not in (ACCESS_TYP, REFRESH_TYP)
-
-
-def _is_operator(pds: Pds, given: str) -> bool:
-    try:
-        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return False
-    return name == "admin" and secrets.compare_digest(password.encode(), pds.operator_token)
 
 
 def _bearer(request: Request) -> str:

@@ -3,11 +3,12 @@
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.relay.role import Relay
+from appliance.upkeep.operator_access import operator
 from appliance.upkeep.status import report
 
 methods: MethodTable[Relay] = MethodTable()
 
 
-@methods.query("internal.hearth.upkeep.getStatus")
-async def get_status(relay: Relay) -> Json:
+@methods.query("internal.hearth.upkeep.getStatus", auth=operator)
+async def get_status(relay: Relay, caller: None) -> Json:
     return report("relay", relay.workers.status(), await relay.counts())

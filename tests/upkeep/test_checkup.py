@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import apsw
+
+from appliance.upkeep.checkup import check_clock, check_data_folder, check_databases, check_role
+
+
+def database(path: Path) -> Path:
+    conn = apsw.Connection(str(path))
+    for sql in ("PRAGMA journal_mode = WAL", "CREATE TABLE x (a TEXT)", "CREATE INDEX y ON x (a)"):
+        conn.execute(sql).fetchall()
+    conn.executemany("INSERT INTO x VALUES (?)", [(f"row {n}" * 20,) for n in range(500)])
+    conn.close()
+    return path
+
+
+def test_a_whole_database_is_well(tmp_path: Path) -> None:
+    database(tmp_path / "pds.sqlite")
+    (finding,) = check_databases(tmp_path)
+    assert finding.level == "good"
+    assert "pds.sqlite" in finding.subject
+
+
+def test_a_damaged_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = database(tmp_path / "pds.sqlite")
+    damaged = bytearray(path.read_bytes())
+    damaged[4096 * 3 : 4096 * 5] = b"\xff" * 4096 * 2
+    path.write_bytes(damaged)
+    (finding,) = check_databases(tmp_path)
+    assert finding.level == "bad"
+    assert finding.remedy
+
+
+def test_keys_that_others_can_read_are_found(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "jwt-secret").write_text("x")
+    (secrets / "jwt-secret").chmod(0o644)
+    found = {finding.subject: finding.level for finding in check_data_folder(tmp_path)}
+    assert found["Keys"] == "bad"
+    (secrets / "jwt-secret").chmod(0o600)
+    assert "Keys" not in {finding.subject for finding in check_data_folder(tmp_path)}
+
+
+def test_a_clock_that_was_never_set_is_found() -> None:
+    assert [finding.level for finding in check_clock(0.0)] == ["bad"]
+    assert [finding.level for finding in check_clock(1_800_000_000.0)] == ["good"]
+
+
+def test_a_role_is_judged_by_its_workers() -> None:
+    well = {"workers": [{"name": "a", "state": "running", "failures": 0}]}
+    ill = {"workers": [{"name": "a", "state": "waiting", "failures": 3, "lastError": "no"}]}
+    assert [finding.level for finding in check_role("pds", well)] == ["good"]
+    (finding,) = check_role("pds", ill)
+    assert finding.level == "warn"
+    assert "no" in finding.seen
+    assert [finding.level for finding in check_role("pds", None)] == ["bad"]
