@@ -133,7 +133,10 @@ class _Reception:
         """Read a form of ours; raises what becomes a page for any other."""
         if visit.request.content_type != FORM_TYPE:
             raise web.HTTPUnsupportedMediaType
-        given = await visit.request.post()
+        try:
+            given = await visit.request.post()
+        except (LookupError, ValueError) as error:  # in a strange alphabet, or damaged
+            raise web.HTTPUnsupportedMediaType from error
         visit.form = {name: text for name, text in given.items() if isinstance(text, str)}
         if not is_form_token(visit.form.get("form_token", ""), visit.cookie):
             raise web.HTTPForbidden
