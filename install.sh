@@ -2,7 +2,7 @@
 # Set Hearth up from this checkout: makes a virtual environment from a pinned, hashed lock, then runs.
 set -eu
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 venv=$here/.venv
 locks=$here/tools/locks
 
@@ -33,61 +33,108 @@ find_python() {
             return
         fi
     done
-    fail "no Python 3.11 or newer was found" "on Debian or Ubuntu: apt install python3 python3-venv"
+    fail "no Python 3.11 or newer was found" \
+        "on Debian 12, 13 or Ubuntu 24.04: sudo apt install python3 python3-venv"
 }
 
-# Debian keeps venv in a package of its own: fetch it when we may, else say so.
-need_venv() {
-    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        say "hearth: installing the Debian package python3-venv"
-        apt-get update -qq >&2 && apt-get install -y -qq python3-venv >&2 && return
+# Fetch Debian packages when we may, else say which are wanted.
+need_debian() { # need_debian WHAT-WAS-SEEN PACKAGE...
+    seen=$1
+    shift
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        fail "$seen" "on Debian or Ubuntu: sudo apt install $*    then run this again"
     fi
-    fail "this Python cannot make virtual environments" "run: sudo apt install python3-venv"
+    say "hearth: installing Debian packages: $*"
+    # An unreachable source of something else must not stop us; if it is ours, the next step fails.
+    apt-get update -qq >/dev/null || true
+    DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+        fail "apt could not install: $* (see above)" "mend that, then run this again"
+}
+
+need_commands() { # need_commands COMMAND=PACKAGE...
+    for pair; do
+        shift
+        command -v "${pair%%=*}" >/dev/null || set -- "$@" "${pair#*=}"
+    done
+    [ $# = 0 ] || need_debian "the tests need more Debian packages" "$@"
+}
+
+# Say whether .venv is whole: finished, of a Python that is still there, and made for this place.
+venv_is_whole() {
+    [ ! -e "$venv/.unfinished" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null &&
+        grep -qF -- " $venv" "$venv/pyvenv.cfg"
+}
+
+# Leave a mark until the end, so that a run cut off in the middle is not taken for whole.
+begin_change() {
+    { mkdir -p "$venv" && touch "$venv/.unfinished"; } 2>/dev/null ||
+        fail "$venv cannot be written" "clone Hearth into a folder of your own, or become its owner"
+}
+
+make_venv() {
+    python=$(find_python)
+    # Debian keeps venv in a package of its own.
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        need_debian "$python cannot make virtual environments" "${python##*/}-venv"
+    say "hearth: making a virtual environment in .venv (once; a minute or two)"
+    begin_change
+    find "$venv/" -mindepth 1 ! -name .unfinished -delete
+    "$python" -m venv "$venv" >&2 ||
+        fail "$python could not make a virtual environment (see above)" "mend that, then run this again"
 }
 
 # Install exactly what a lock says: these versions, these hashes.
 install_locked() { # install_locked LOCK [PIP ARGS]
-    lock=$1
+    lock=$locks/$1.txt
     shift
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
         --require-hashes "$@" -r "$lock" >&2
 }
 
-# Bring .venv to what LOCK says; does nothing when it is so already.
-need_packages() { # need_packages LOCK
-    stamp=$venv/.ready-$(cat "$1" "$locks/native.txt" "$0" | sha256sum | cut -c1-16)
-    [ -f "$stamp" ] && return
-    if [ ! -x "$venv/bin/python" ]; then
-        python=$(find_python)
-        need_venv "$python"
-        say "hearth: making a virtual environment in .venv (once; a minute or two)"
-        "$python" -m venv "$venv"
-    fi
+install_packages() { # install_packages LOCK
+    venv_is_whole || make_venv
+    begin_change
+    find "$venv/" -maxdepth 1 -name '.ready-*' ! -name ".ready-$id-*" -delete
     install_locked "$1" --only-binary :all: ||
-        fail "packages could not be installed (see above)" "check the network, then run this again"
+        fail "packages for $("$venv/bin/python" -V) on $(uname -m) could not be installed (see above)" \
+            "check the network, then run this again (made for Python 3.11 to 3.13, x86_64, aarch64)"
     # One accelerator comes as source. It has a fallback, so a missing compiler stops nobody.
     if command -v cc >/dev/null; then
-        install_locked "$locks/native.txt" --no-build-isolation 2>/dev/null ||
-            say "hearth: the C accelerator did not build; going on with the plain Python codec"
+        { install_locked build --only-binary :all: && install_locked native --no-build-isolation; } \
+            2>"$venv/native.log" ||
+            say "hearth: the C accelerator did not build (why: .venv/native.log); going on without it"
     fi
-    : >"$stamp"
+    rm "$venv/.unfinished"
+    touch "$venv/.ready-$id-$1"
+}
+
+# Bring .venv to what tools/locks/LOCK.txt says; does nothing when it is so already.
+need_packages() { # need_packages LOCK
+    id=$({ cat "$here/install.sh" "$locks"/*.txt; command -v cc || true; } | sha256sum | cut -c1-16)
+    [ -f "$venv/.ready-$id-$1" ] && venv_is_whole && return
+    (
+        flock -n 9 || { say "hearth: waiting for another install.sh at work here" && flock 9; }
+        { [ -f "$venv/.ready-$id-$1" ] && venv_is_whole; } || install_packages "$1"
+    ) 9<"$here"
 }
 
 command=${1:-help}
 [ $# -gt 0 ] && shift
-case $command in
-try)
-    need_packages "$locks/base.txt"
+case $command:${1:-} in
+try:*)
+    need_packages base
     PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
     export PYTHONPATH
     exec "$venv/bin/python" -m appliance try "$@"
     ;;
-test)
-    need_packages "$locks/test.txt"
+test: | test:fast)
+    [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
+        c++=build-essential c++=python3-dev
+    need_packages test
     exec sh "$here/tools/test.sh" "$@"
     ;;
-help | -h | --help) usage ;;
+help:* | -h:* | --help:*) usage ;;
 *)
     usage >&2
     exit 2

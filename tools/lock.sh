@@ -10,5 +10,6 @@ pin() {  # pin OUTPUT ARGS...: resolve for every platform, hashes included
         --no-emit-index-url --no-emit-find-links --no-annotate --output-file "$out" "$@"
 }
 pin base.txt pyproject.toml --extra fast
+pin build.txt tools/locks/build.in
 pin native.txt tools/locks/native.in
 pin test.txt pyproject.toml tools/locks/test.in --extra fast --constraint tools/locks/base.txt

@@ -7,7 +7,13 @@ stamp=$(sha256sum package-lock.json setup.sh | sha256sum | cut -c1-16)
 command -v npm >/dev/null || { echo "npm is needed for the interoperability tests" >&2; exit 1; }
 echo "installing published clients (npm, about two minutes)" >&2
 npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
-runtime=$(ls -d node_modules/node-linux-* | head -n 1)
+for runtime in node_modules/node-linux-*; do
+    [ -f "$runtime/bin/node" ] && break
+done
+[ -f "$runtime/bin/node" ] || {
+    echo "npm brought no Node for this processor ($(uname -m)); x86_64 and aarch64 have one" >&2
+    exit 1
+}
 chmod +x "$runtime/bin/node"
 # The one native part is compiled here, against the headers of that same Node.
 # npm brings node-gyp along; Debian's npm keeps it in a folder of its own.
