@@ -30,6 +30,8 @@ FIRST_PAUSE_AT_HOME = 0.05
 LONGEST_PAUSE_AT_HOME = 2.0
 
 BATCH_FRAMES = 256
+# A batch costs a transaction: on a busy stream, let some frames come together for the next one.
+GATHER_SECONDS = 0.005
 WAITING_BYTES = 8_000_000
 
 # {"op": -1}: how an error frame begins.
@@ -85,6 +87,7 @@ class Follower:
         try:
             while frames := await inbox.take():
                 await self._give(frames)
+                await inbox.gather()
         finally:
             await reader.stop()
             self.connected_since = None
@@ -152,6 +155,11 @@ class _Inbox:
     def end(self) -> None:
         self._ended = True
         self._filled.set()
+
+    async def gather(self) -> None:
+        """Wait a moment for frames, unless there are enough for a batch or no more to come."""
+        if len(self._frames) < BATCH_FRAMES and not self._ended:
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def take(self) -> list[bytes]:
         """Give what waits, in order; nothing more comes after an empty list."""

@@ -108,6 +108,24 @@ async def test_frames_that_wait_come_together(tmp_path: Path) -> None:
     assert max(consumer.batches) <= follow.BATCH_FRAMES
 
 
+async def test_frames_that_come_one_by_one_are_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "GATHER_SECONDS", 0.5)
+    socket = tmp_path / "host.sock"
+    consumer = Consumer()
+    async with (
+        fake_host(tmp_path / "host.sqlite", socket) as host,
+        following(f"unix:{socket}", consumer),
+    ):
+        await tell(host, 1)
+        await consumer.until(lambda: consumer.seqs == [1])
+        for _ in range(5):
+            await tell(host, 1)
+        await consumer.until(lambda: len(consumer.seqs) == 6)
+    assert consumer.batches == [1, 5]
+
+
 async def test_after_a_lost_connection_it_resumes_where_it_was(
     tmp_path: Path, log: EventLog
 ) -> None:
