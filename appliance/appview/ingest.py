@@ -6,7 +6,7 @@ from collections.abc import Callable
 from appliance.appview.event_indexer import EventIndexer, parse_events
 from appliance.appview.notifications import tell_subscribers
 from appliance.appview.records import RecordRef
-from appliance.appview.viewer_state import ViewerState
+from appliance.appview.viewer_state import Subscription, ViewerState
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -46,10 +46,13 @@ class Ingest:
 
     async def take(self, frames: list[bytes]) -> None:
         """Index a batch of frames and store the cursor behind them; tell subscribers."""
+        known: dict[str, list[Subscription]] = {}
         for post in await self._db.write(self._apply, frames):
-            subscribers = self._viewers.subscribers(post.did)
-            if subscribers:
-                await self._db.write(tell_subscribers, post, subscribers, self._now_us())
+            # A batch may bring thousands of posts, of few accounts.
+            if post.did not in known:
+                known[post.did] = self._viewers.subscribers(post.did)
+            if known[post.did]:
+                await self._db.write(tell_subscribers, post, known[post.did], self._now_us())
 
     async def refused(self, name: str) -> None:
         """Start over where the relay knows less than we do: it lost its log."""
