@@ -108,6 +108,8 @@ class CarReader:
 
 
 def _varint(number: int) -> bytes:
+    if 128 <= number < 16_384:  # nearly every block
+        return bytes((number & 127 | 128, number >> 7))
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)

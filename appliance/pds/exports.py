@@ -18,6 +18,7 @@ from appliance.pds import records, repos
 from appliance.pds.repos import Head, RepoStore
 
 _IN_MEMORY: Final = 1_000_000  # bytes; larger archives wait for slow clients in a file
+_WRITTEN_TOGETHER: Final = 64_000  # bytes of blocks
 _DEADLINE_S: Final = 300.0
 
 
@@ -61,16 +62,11 @@ class RepoExporter:
         file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._folder)))  # noqa: SIM115
         file.write(car_header(head.commit_cid))
         if since is None or since < head.rev:
-            file.write(car_block(head.commit_cid, head.commit_block))
             tree = self._store.tree_at(conn, head)
             nodes = tree.walk() if since is None else _changed_nodes(conn, head, tree, since)
-            for cid, block in nodes:
-                file.write(car_block(cid, block))
-            written: set[Cid] = set()
-            for _, cid, block in records.blocks(conn, head.id, since):
-                if cid not in written:
-                    written.add(cid)
-                    file.write(car_block(cid, block))
+            _write_blocks(file, [(head.commit_cid, head.commit_block)])
+            _write_blocks(file, nodes)
+            _write_blocks(file, _each_once(records.blocks(conn, head.id, since)))
         file.seek(0)
         return file
 
@@ -99,6 +95,28 @@ class RepoExporter:
     def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
         yield head.commit_cid, head.commit_block
         yield from self._store.tree_at(conn, head).walk()
+
+
+def _write_blocks(file: BinaryIO, blocks: Iterable[tuple[Cid, bytes]]) -> None:
+    """Write blocks, small ones together."""
+    pieces: list[bytes] = []
+    size = 0
+    for cid, block in blocks:
+        pieces.append(car_block(cid, block))
+        size += len(block)
+        if size > _WRITTEN_TOGETHER:
+            file.write(b"".join(pieces))
+            pieces, size = [], 0
+    file.write(b"".join(pieces))
+
+
+def _each_once(rows: Iterable[tuple[str, Cid, bytes]]) -> Iterator[tuple[Cid, bytes]]:
+    """Give (CID, block) of records; those with the same content once."""
+    seen: set[Cid] = set()
+    for _, cid, block in rows:
+        if cid not in seen:
+            seen.add(cid)
+            yield cid, block
 
 
 def _changed_nodes(
