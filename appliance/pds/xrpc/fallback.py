@@ -1,14 +1,18 @@
 """What is not served here: pass it to the AppView, or to the service the caller names."""
 
+from typing import Final
+
 from aiohttp import web
 
 from appliance.atproto.syntax import Nsid
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest, InvalidToken
+from appliance.atproto.xrpc.server import PRIVATE
 from appliance.base.http import OutboundFailed
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account
 
+LARGEST_WHOLE: Final = 256 * 1024
 # What anybody may ask of our AppView through us, as the official client does when signed out.
 _OPEN_TO_ALL = ("app.bsky.", "com.atproto.repo.getRecord")
 
@@ -48,17 +52,20 @@ async def _send(
         async with pds.proxy.send(target, call, did, rev) as answer:
             return await _stream(request, answer, private=caller is not None)
     except OutboundFailed as failed:
-        # Part of the answer is out: to cut the connection is the only way left to say so.
+        # Part of the answer may be out: to cut the connection is the only way left to say so.
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError("the service stopped in the middle of its answer") from failed
 
 
 async def _stream(request: web.Request, answer: Answer, *, private: bool) -> web.StreamResponse:
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    if private:
-        response.headers["Cache-Control"] = "private"
-        response.headers["Vary"] = "Authorization"
+    headers = {**answer.headers, **PRIVATE} if private else answer.headers
+    size = answer.headers.get("content-length", "")
+    if request.method != "HEAD" and size.isdecimal() and int(size) <= LARGEST_WHOLE:
+        # A page goes out in one piece: head and body apart cost the client two awakenings.
+        body = b"".join([chunk async for chunk in answer.chunks])
+        return web.Response(status=answer.status, headers=headers, body=body)
+    response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)
     async for chunk in answer.chunks:
         await response.write(chunk)
