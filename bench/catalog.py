@@ -11,7 +11,7 @@ from bench import cases, pages, streams
 from bench.cases import Case
 from bench.load import Figures
 
-HEAD = "| case | rate | CPU ms | p50 / p95 / p99 ms | others |\n|---|---|---|---|---|"
+HEAD = "| case | rate | CPU ms | disk kB | p50 / p95 / p99 ms | others |\n|---|---|---|---|---|---|"
 
 
 class NoSuchCase(ValueError):
@@ -49,6 +49,7 @@ def middle(runs: Sequence[Figures]) -> Figures:
         of("rate"),
         runs[0].unit,
         of("cpu_ms"),
+        of("disk_kb"),
         of("p50_ms"),
         of("p95_ms"),
         of("p99_ms"),
@@ -62,6 +63,7 @@ def row(name: str, found: Figures) -> str:
     more = "".join(f", {number(value)} {unit}" for unit, value in found.more.items())
     return (
         f"| {name} | {number(found.rate)} {found.unit}{more} | {found.cpu_ms:.3f} |"
+        f" {number(found.disk_kb)} |"
         f" {number(found.p50_ms)} / {number(found.p95_ms)} / {number(found.p99_ms)} |"
         f" {found.others:.1f} |"
     )

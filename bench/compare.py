@@ -29,8 +29,8 @@ from bench.servers import OURS, REFERENCE, Server, started
 from bench.target import Target
 
 HEAD = """\
-| case | ours | peer | ratio | CPU ms ours | CPU ms peer | ratio | p50 / p99 ms | peer | others |
-|---|---|---|---|---|---|---|---|---|---|"""
+| case | ours | peer | ratio | CPU ms | peer | ratio | kB | peer | p50 / p99 ms | peer | others |
+|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 async def compare(args: argparse.Namespace) -> None:
@@ -83,20 +83,23 @@ async def _measure(
 
 
 def _row(name: str, ours: Figures, peer: Figures | None) -> str:
-    rate, cpu = f"{number(ours.rate)} {ours.unit}", f"{ours.cpu_ms:.3f}"
-    took = f"{number(ours.p50_ms)} / {number(ours.p99_ms)}"
-    if peer is None:
-        return f"| {name} | {rate} | | | {cpu} | | | {took} | | {ours.others:.1f} |"
-    return (
-        f"| {name} | {rate} | {number(peer.rate)} | **{ours.rate / peer.rate:.1f}** |"
-        f" {cpu} | {peer.cpu_ms:.3f} | **{_ratio(peer.cpu_ms, ours.cpu_ms)}** |"
-        f" {took} | {number(peer.p50_ms)} / {number(peer.p99_ms)} |"
-        f" {max(ours.others, peer.others):.1f} |"
-    )
+    cells = [f"{number(ours.rate)} {ours.unit}", *_pair(ours.rate, peer and peer.rate, less=False)]
+    cells += [f"{ours.cpu_ms:.3f}", *_pair(ours.cpu_ms, peer and peer.cpu_ms, less=True)]
+    cells += [number(ours.disk_kb), number(peer.disk_kb) if peer else ""]
+    cells += [_latency(ours), _latency(peer) if peer else ""]
+    cells.append(f"{max(ours.others, peer.others if peer else 0):.1f}")
+    return f"| {name} | {' | '.join(cells)} |"
 
 
-def _ratio(peer: float, ours: float) -> str:
-    return f"{peer / ours:.1f}" if ours > 0 else ""
+def _latency(found: Figures) -> str:
+    return f"{number(found.p50_ms)} / {number(found.p99_ms)}"
+
+
+def _pair(ours: float, peer: float | None, *, less: bool) -> tuple[str, str]:
+    """Write the peer's figure and the ratio."""
+    if not peer or not ours:
+        return "", ""
+    return number(peer), f"**{peer / ours if less else ours / peer:.1f}**"
 
 
 def main() -> None:

@@ -14,13 +14,15 @@ WARM_UP_SECONDS = 0.3
 class Figures:
     """One measurement.
 
-    `cpu_ms` is the server's CPU time for one operation, with the work that the operations left
-    behind; `others` is how many cores strangers used meanwhile: the noise of the machine.
+    `cpu_ms` is the server's CPU time for one operation, `disk_kb` what it wrote for it, both with
+    the work that the operations left behind; `others` is how many cores strangers used meanwhile:
+    the noise of the machine.
     """
 
     rate: float
     unit: str
     cpu_ms: float
+    disk_kb: float
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -33,8 +35,9 @@ def figures(
 ) -> Figures:
     """Sum up: `took` holds latencies in seconds."""
     cpu_ms = 1000 * meter.server_seconds() / max(count, 1)
+    disk_kb = meter.disk_kb() / max(count, 1)
     p50, p95, p99 = (1000 * percentile(took, share) for share in (0.50, 0.95, 0.99))
-    return Figures(count / seconds, unit, cpu_ms, p50, p95, p99, others / seconds)
+    return Figures(count / seconds, unit, cpu_ms, disk_kb, p50, p95, p99, others / seconds)
 
 
 def percentile(values: list[float], share: float) -> float:

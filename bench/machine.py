@@ -38,6 +38,11 @@ def resident_mb(pid: int) -> float:
     return pages * PAGE / 1e6
 
 
+def written_kb(pid: int) -> float:
+    """Give what a process and its descendants have had written to the disk."""
+    return sum(_written_by(each) for each in family(pid)) / 1e3
+
+
 def busy_seconds() -> float:
     """Give the CPU time that the whole machine has used."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
@@ -52,6 +57,14 @@ def _cpu_of(pid: int) -> float:
         return 0.0
     fields = text.rpartition(")")[2].split()
     return sum(int(field) for field in fields[11:15]) / TICKS
+
+
+def _written_by(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
 
 
 async def settle(pid: int) -> None:
@@ -73,14 +86,19 @@ class Meter:
     server: float
     machine: float
     own: float
+    written: float
 
     @classmethod
     def begin(cls, pid: int) -> "Meter":
-        return cls(pid, cpu_seconds(pid), busy_seconds(), _own())
+        return cls(pid, cpu_seconds(pid), busy_seconds(), _own(), written_kb(pid))
 
     def server_seconds(self) -> float:
         """Give the server's CPU time since the beginning."""
         return cpu_seconds(self.pid) - self.server
+
+    def disk_kb(self) -> float:
+        """Give what the server has written since the beginning."""
+        return written_kb(self.pid) - self.written
 
     def others_seconds(self) -> float:
         """Give the CPU time that neither the server nor the load generator used."""
