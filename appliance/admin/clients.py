@@ -70,6 +70,9 @@ class Roles:
 
 async def _report(client: RoleClient) -> RoleReport:
     try:
-        return RoleReport(client.name, await client.query(STATUS))
+        status = await client.query(STATUS)
     except XrpcError:
-        return RoleReport(client.name, None)
+        status = None
+    # Whatever else listens on that socket is not the role.
+    is_report = isinstance(status, dict) and status.get("name") == client.name
+    return RoleReport(client.name, status if is_report else None)

@@ -1,0 +1,67 @@
+"""The list of members, and a new one."""
+
+import pytest
+
+from tests.support.panel_house import House
+
+
+async def test_an_empty_list_says_what_to_do(house: House) -> None:
+    owner = await house.claim()
+    assert "Nobody is here yet" in (await owner.get("/people")).words
+
+
+async def test_members_are_listed_and_found(house: House) -> None:
+    owner = await house.claim()
+    for name in ("ann", "bob"):
+        await house.box.sign_up(name)
+    seen = await owner.get("/people")
+    assert "@ann.test joined just now Active" in seen.words
+    assert "@bob.test" in seen.words
+    found = await owner.get("/people?q=BOB")
+    assert ("@bob.test" in found.words, "@ann.test" in found.words) == (True, False)
+    assert "contains “zoe”" in (await owner.get("/people?q=zoe")).words
+    assert (await owner.get("/people?cursor=1")).status == 200
+
+
+async def test_a_new_member_is_shown_once_with_the_password(house: House) -> None:
+    owner = await house.claim()
+    seen = await owner.post("/people/new", handle="Ann", email="", password="")
+    assert seen.copyable("new-handle") == "ann.test"
+    password = seen.copyable("new-password")
+    assert (await house.box.log_in("ann.test", password)).status == 200
+    assert password not in (await owner.get("/people/new")).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"handle": "ab"}, "This cannot be a name."),
+        ({"handle": "-ann"}, "This cannot be a name."),
+        ({"handle": "x" * 19}, "This cannot be a name."),
+        ({"handle": "ann.b.test"}, "This cannot be a name."),
+        ({"handle": ""}, "This cannot be a name."),
+        ({"handle": "admin"}, "This name is kept"),
+        ({"handle": "ann.example.com"}, "Names here end otherwise."),
+        ({"handle": "taken"}, "Somebody here has this name already."),
+        ({"email": "taken@example.com"}, "Somebody here has this address already."),
+        ({"email": "nonsense"}, "This is not an e-mail address."),
+        ({"email": "a@b.c\r\nBcc: x@y.z"}, "This is not an e-mail address."),
+        ({"password": "short"}, "A password has at least 8 characters."),
+        ({"password": "x" * 1000}, "This password cannot be used."),
+    ],
+)
+async def test_mistakes_are_said_under_their_fields(
+    fields: dict[str, str], error: str, house: House
+) -> None:
+    owner = await house.claim()
+    await house.box.sign_up("taken")
+    given = {"handle": "ann", "email": "ann@example.com", "password": "", **fields}
+    seen = await owner.post("/people/new", **given)
+    assert seen.status == 422
+    assert [one.startswith(error) for one in seen.errors] == [True], seen.errors
+    [name] = fields
+    assert f'id="{name}-error"' in seen.text
+    assert 'aria-invalid="true"' in seen.text
+    if name != "handle":
+        assert 'value="ann"' in seen.text
+    assert (await house.panel.people.search("ann")).items == []

@@ -1,0 +1,47 @@
+"""One member, and what can be done for or against them."""
+
+from tests.support.panel_house import House
+
+
+async def test_a_person_is_shown_with_what_there_is_to_know(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    seen = await owner.get(f"/people/{member.did}")
+    assert "@ann.test" in seen.words
+    assert "ann@example.com (not confirmed)" in seen.words
+    assert seen.copyable("did") == member.did
+
+
+async def test_a_new_password_is_shown_once(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    seen = await owner.post(f"/people/{member.did}/password")
+    password = seen.copyable("new-password")
+    assert (await house.box.log_in("ann.test", password)).status == 200
+    assert password not in (await owner.get(f"/people/{member.did}")).text
+
+
+async def test_who_is_taken_down_can_be_restored(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    page = f"/people/{member.did}"
+    assert (await owner.post(f"{page}/takedown")).location == page.replace(":", "%3A")
+    seen = await owner.get(page)
+    assert "Taken down" in seen.words
+    assert "Restore this account" in seen.words
+    await owner.post(f"{page}/restore")
+    assert "Take this account down" in (await owner.get(page)).words
+
+
+async def test_deleting_takes_the_name_typed_by_hand(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    page = f"/people/{member.did}"
+    for typed in ("", "ann", "bob.test"):
+        seen = await owner.post(f"{page}/delete", confirm=typed)
+        assert (seen.status, seen.errors) == (422, ["This is not ann.test. Nothing was deleted."])
+    assert (await owner.post(f"{page}/delete", confirm=" @Ann.test ")).location == (
+        "/people?done=deleted"
+    )
+    assert "is deleted" in (await owner.get("/people?done=deleted")).words
+    assert (await owner.get(page)).status == 404

@@ -1,0 +1,72 @@
+"""The catalogue holds what pages say, all of it and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from appliance.admin.strings import NoSuchString, Strings
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = sorted((ROOT / "web" / "templates").rglob("*.html"))
+SOURCES = sorted((ROOT / "appliance" / "admin").rglob("*.py"))
+# A name may be put together: "roles." ~ part.name, f"person_errors.{error.name}".
+_USED = re.compile(r"""(?:\bt|words|strings|has)\(\s*f?["']([a-z_]+\.[^"']*)["'](\s*~)?""")
+_BUILT = re.compile(r"""name = f["']([a-z_]+\.[^"']*)["']""")
+
+
+def used_names() -> tuple[set[str], set[str]]:
+    """Give the names asked for whole, and the beginnings of those put together."""
+    whole, begun = set(), set()
+    for path in (*TEMPLATES, *SOURCES):
+        text = path.read_text(encoding="utf-8")
+        for name, glued in _USED.findall(text) + [(name, "") for name in _BUILT.findall(text)]:
+            start, brace, _ = name.partition("{")
+            (begun if glued or brace else whole).add(start)
+    return whole, begun
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    strings = Strings.load()
+    whole, begun = used_names()
+    assert len(whole) > 120
+    assert [
+        name for name in whole if not strings.has(name) and f"{name}.other" not in strings.texts
+    ] == []
+    for start in begun:
+        assert any(name.startswith(start) for name in strings.texts), start
+
+
+def test_every_text_is_asked_for() -> None:
+    whole, begun = used_names()
+    unused = [
+        name
+        for name in Strings.load().texts
+        if re.sub(r"\.(one|other)$", "", name) not in whole
+        and not any(name.startswith(start) for start in begun)
+    ]
+    assert unused == []
+
+
+def test_templates_say_nothing_by_themselves() -> None:
+    for path in TEMPLATES:
+        text = re.sub(r"block width %\}\w+\{%", "%}{%", path.read_text())
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", text, flags=re.DOTALL)
+        text = re.sub(r"<svg.*?</svg>|<[^>]*>", "", text, flags=re.DOTALL)
+        assert re.findall(r"[A-Za-z]{3,}", text.replace("&nbsp;", "")) == [], path.name
+
+
+def test_numbers_choose_the_form() -> None:
+    strings = Strings({"a.one": "one day", "a.other": "{count} days", "b": "{x} {{"})
+    assert strings("a", count=1) == "one day"
+    assert strings("a", count=0) == "0 days"
+    assert strings("a", count=2) == "2 days"
+    assert strings("b") == "{x} {{"
+    assert strings("b", x="<") == "< {"
+
+
+def test_a_missing_text_is_an_error() -> None:
+    with pytest.raises(NoSuchString):
+        Strings({})("home.title")
+    with pytest.raises(NoSuchString):
+        Strings({})("home.people", count=1)
