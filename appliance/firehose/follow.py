@@ -31,7 +31,7 @@ LONGEST_PAUSE_AT_HOME = 2.0
 
 BATCH_FRAMES = 256
 # A batch costs a transaction: on a busy stream, let some frames come together for the next one.
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.01
 WAITING_BYTES = 8_000_000
 
 # {"op": -1}: how an error frame begins.
