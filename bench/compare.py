@@ -83,8 +83,11 @@ async def _measure(
 
 
 def _row(name: str, ours: Figures, peer: Figures | None) -> str:
-    cells = [f"{number(ours.rate)} {ours.unit}", *_pair(ours.rate, peer and peer.rate, less=False)]
-    cells += [f"{ours.cpu_ms:.3f}", *_pair(ours.cpu_ms, peer and peer.cpu_ms, less=True)]
+    cells = [
+        f"{number(ours.rate)} {ours.unit}",
+        *_pair(ours.rate, peer.rate if peer else 0, less=False),
+    ]
+    cells += [f"{ours.cpu_ms:.3f}", *_pair(ours.cpu_ms, peer.cpu_ms if peer else 0, less=True)]
     cells += [number(ours.disk_kb), number(peer.disk_kb) if peer else ""]
     cells += [_latency(ours), _latency(peer) if peer else ""]
     cells.append(f"{max(ours.others, peer.others if peer else 0):.1f}")
@@ -95,7 +98,7 @@ def _latency(found: Figures) -> str:
     return f"{number(found.p50_ms)} / {number(found.p99_ms)}"
 
 
-def _pair(ours: float, peer: float | None, *, less: bool) -> tuple[str, str]:
+def _pair(ours: float, peer: float, *, less: bool) -> tuple[str, str]:
     """Write the peer's figure and the ratio."""
     if not peer or not ours:
         return "", ""

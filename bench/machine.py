@@ -64,7 +64,9 @@ def _written_by(pid: int) -> int:
         lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     except OSError:
         return 0
-    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
+    found = {name: int(count) for name, _, count in (line.partition(": ") for line in lines)}
+    # What was deleted before the kernel wrote it down never reached the disk.
+    return found["write_bytes"] - found["cancelled_write_bytes"]
 
 
 async def settle(pid: int) -> None:
