@@ -9,12 +9,6 @@ from appliance.atproto import cbor_python
 from appliance.atproto.cbor_python import MAX_DEPTH, InvalidCbor, Value
 from appliance.atproto.cid import Cid
 
-_codec: Any
-try:
-    from cbrrr import _cbrrr as _codec
-except ImportError:
-    _codec = None
-
 __all__ = [
     "IMPLEMENTATION",
     "MAX_DEPTH",
@@ -25,6 +19,18 @@ __all__ = [
     "decode_prefix",
     "encode",
 ]
+
+
+def _installed_codec() -> Any:
+    """Return the C codec's module, or None where it is not installed."""
+    try:
+        from cbrrr import _cbrrr
+    except ImportError:
+        return None
+    return _cbrrr
+
+
+_codec: Final = _installed_codec()
 
 # Every list or map begins with such a byte: few of them means no deep nesting.
 _CONTAINER_HEADS: Final = bytes(range(0x80, 0xC0))

@@ -52,7 +52,7 @@ async def test_the_pause_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Workers() as workers:
         workers.start("x", run)
         await asyncio.wait_for(done.wait(), 5)
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+        assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 async def test_a_worker_that_is_done_leaves_the_list() -> None:
