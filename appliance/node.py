@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from aiohttp import web
 
 from appliance.admin.app import build_app as build_admin
+from appliance.admin.owner import DamagedOwnerFile
 from appliance.admin.panel import open_admin
 from appliance.appview.app import build_app as build_appview
 from appliance.appview.role import open_appview
@@ -164,7 +165,7 @@ def serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             runner.run(_serve(settings, listeners, ready))
-    except (DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
+    except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")
         return 1
     return 0

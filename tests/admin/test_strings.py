@@ -17,7 +17,8 @@ _BUILT = re.compile(r"""name = f["']([a-z_]+\.[^"']*)["']""")
 
 def used_names() -> tuple[set[str], set[str]]:
     """Give the names asked for whole, and the beginnings of those put together."""
-    whole, begun = set(), set()
+    whole: set[str] = set()
+    begun: set[str] = set()
     for path in (*TEMPLATES, *SOURCES):
         text = path.read_text(encoding="utf-8")
         for name, glued in _USED.findall(text) + [(name, "") for name in _BUILT.findall(text)]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, DummyCookieJar
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from appliance.admin.app import build_app
 from appliance.admin.panel import Panel, open_admin
@@ -61,7 +61,7 @@ class Seen:
 class Visitor:
     """A browser: keeps its cookies, sends forms with the token of the page it last saw."""
 
-    def __init__(self, session: ClientSession, server: TestServer) -> None:
+    def __init__(self, session: ClientSession, server: BaseTestServer) -> None:
         self._session = session
         self._server = server
         self.cookies: dict[str, str] = {}
@@ -110,7 +110,7 @@ class House:
     clock: FakeClock
     settings: Settings
     session: ClientSession
-    server: TestServer
+    server: BaseTestServer
 
     def visitor(self) -> Visitor:
         return Visitor(self.session, self.server)
