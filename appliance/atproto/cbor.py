@@ -34,24 +34,28 @@ _codec: Final = _installed_codec()
 
 # Every list or map begins with such a byte: few of them means no deep nesting.
 _CONTAINER_HEADS: Final = bytes(range(0x80, 0xC0))
+# What is smaller is walked through sooner than its bytes are looked at.
+_LARGE: Final = 16_384
 _CONTAINERS: Final = frozenset((list, dict))
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
 
 def _too_deep(value: Value, encoded: bytes) -> bool:
     """Tell whether a value nests deeper than the cap, without recursion."""
-    if len(encoded) - len(encoded.translate(None, _CONTAINER_HEADS)) <= MAX_DEPTH:
-        return False
+    if len(encoded) > _LARGE:
+        heads = len(encoded) - len(encoded.translate(None, _CONTAINER_HEADS))
+        if heads <= MAX_DEPTH:
+            return False
     level = [value] if type(value) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
-        below = []
-        for holder in level:
-            for item in holder.values() if type(holder) is dict else holder:
-                if type(item) in _CONTAINERS:
-                    below.append(item)
-        if not below:
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if type(holder) is dict else holder)
+            if type(item) in _CONTAINERS
+        ]
+        if not level:
             return False
-        level = below
     return True
 
 

@@ -77,6 +77,11 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     """
     if (request.content_length or 0) > limit:
         raise PayloadTooLarge(limit)
+    if request.content.is_eof() and not _compression(request):
+        whole = request.content.read_nowait()  # it came together with the headers
+        if len(whole) > limit:
+            raise PayloadTooLarge(limit)
+        return whole
     chunks: list[bytes] = []
     size = 0
     try:
