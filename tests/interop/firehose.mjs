@@ -2,7 +2,7 @@
 //   node22 firehose.mjs --service ws://... --plc URL [--cursor N]
 // Prints {"ready":true}, then a JSON line for each event and for each complaint, until SIGTERM.
 import { parseArgs } from 'node:util'
-import { IdResolver } from '@atproto/identity'
+import { IdResolver, MemoryCache } from '@atproto/identity'
 import { Firehose, MemoryRunner } from '@atproto/sync'
 
 const { values } = parseArgs({
@@ -12,7 +12,11 @@ const say = (value) => process.stdout.write(JSON.stringify(value) + '\n')
 const firehose = new Firehose({
   service: values.service,
   // The resolver's own fetch refuses loopback, where all of this runs.
-  idResolver: new IdResolver({ plcUrl: values.plc, fetch: globalThis.fetch }),
+  idResolver: new IdResolver({
+    plcUrl: values.plc,
+    fetch: globalThis.fetch,
+    didCache: new MemoryCache(), // the directory may be away for a while
+  }),
   runner: new MemoryRunner({
     startCursor: values.cursor === undefined ? undefined : Number(values.cursor),
   }),

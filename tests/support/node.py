@@ -2,9 +2,11 @@
 
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import orjson
@@ -13,6 +15,11 @@ from tests.support.appliance import ROOT, Process
 
 FOLDER = ROOT / "tests" / "interop"
 MINUTES_TO_INSTALL = 15
+SECRETS = (
+    "PDS_JWT_SECRET",
+    "PDS_DPOP_SECRET",
+    "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX",
+)
 
 
 @cache
@@ -65,23 +72,30 @@ class Consumer(Process):
 
 
 class ReferencePds(Process):
-    """The reference implementation of a PDS, as a neighbour."""
+    """The reference implementation of a PDS, as a neighbour.
 
-    def __init__(self, plc: str, data: Path, *crawlers: str, port: int | None = None) -> None:
+    In its own dev mode it tells crawlers no port, so a test asks the relay on its behalf.
+    """
+
+    def __init__(
+        self, plc: str, data: Path, port: int | None = None, secrets: Sequence[str] | None = None
+    ) -> None:
         self.port = port or free_port()
-        self.data = data
         self._plc = plc
-        self._crawlers = crawlers
+        self._data = data
+        self._secrets = [f"{name}={token_hex(32)}" for name in SECRETS]
+        if secrets is not None:
+            self._secrets = [*secrets]
         command = [node(), str(FOLDER / "reference_pds.mjs"), "--plc", plc]
         command += ["--port", str(self.port), "--data", str(data)]
-        for crawler in crawlers:
-            command += ["--crawler", crawler]
+        for secret in self._secrets:
+            command += ["--set", secret]
         super().__init__(command)
         self.pds: str = self.report["url"]
 
     def again(self) -> "ReferencePds":
         """Start it anew, where it was and with all it had."""
-        return ReferencePds(self._plc, self.data, *self._crawlers, port=self.port)
+        return ReferencePds(self._plc, self._data, self.port, self._secrets)
 
 
 def free_port() -> int:
