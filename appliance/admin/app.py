@@ -10,7 +10,7 @@ from appliance.admin.guard import FORM_TYPE, HEADERS, HostRule, comes_from_here,
 from appliance.admin.pages import entrance, home, invites, mail, people, person, setup
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.session import is_form_token, new_token
-from appliance.admin.visit import Visit, cookie_name
+from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import Settings
 
@@ -120,13 +120,15 @@ class _Reception:
         return admit
 
     def _visit(self, request: web.Request) -> Visit:
-        name = cookie_name(self._settings, secure=is_https(request, self._settings))
-        cookie = request.cookies.get(name, "")
-        is_owner = bool(cookie) and self._panel.sessions.is_live(cookie)
-        visit = Visit(request, self._panel, self._settings, cookie, is_owner)
-        if not cookie and request.method == "GET":
-            # Stands for no session: it only ties the form to this browser.
-            visit.become(new_token())
+        secure = is_https(request, self._settings)
+        session, form_cookie = (
+            request.cookies.get(cookie_name(kind, self._settings, secure=secure), "")
+            for kind in (SESSION_COOKIE, FORM_COOKIE)
+        )
+        is_owner = bool(session) and self._panel.sessions.is_live(session)
+        visit = Visit(request, self._panel, self._settings, session, form_cookie, is_owner)
+        if not visit.form_key and request.method == "GET":
+            visit.tie_forms(new_token())
         return visit
 
     async def _read_form(self, visit: Visit) -> None:
@@ -138,7 +140,7 @@ class _Reception:
         except (LookupError, ValueError) as error:  # in a strange alphabet, or damaged
             raise web.HTTPUnsupportedMediaType from error
         visit.form = {name: text for name, text in given.items() if isinstance(text, str)}
-        if not is_form_token(visit.form.get("form_token", ""), visit.cookie):
+        if not is_form_token(visit.form.get("form_token", ""), visit.form_key):
             raise web.HTTPForbidden
 
     def _to_the_door(self, visit: Visit) -> web.Response:

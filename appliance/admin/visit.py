@@ -14,19 +14,26 @@ from appliance.admin.session import LIFETIME_SECONDS, form_token
 from appliance.settings import Settings
 
 MOST_FIELD_LENGTH: Final = 2000
+SESSION_COOKIE: Final = "hearth_panel"
+FORM_COOKIE: Final = "hearth_form"
 
 
 @dataclass
 class Visit:
-    """A request, the panel it came to, and the cookie of the browser."""
+    """A request, the panel it came to, and the cookies of the browser.
+
+    One cookie holds the session. The other only ties forms to the browser of somebody who has
+    none: a link from another site comes without cookies, and must not cost the owner the session.
+    """
 
     request: web.Request
     panel: Panel
     settings: Settings
-    cookie: str
+    session: str
+    form_cookie: str
     is_owner: bool
     form: Mapping[str, str] = field(default_factory=dict)
-    new_cookie: str | None = None
+    new_cookies: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -66,15 +73,28 @@ class Visit:
         """Answer that there is no such page or person."""
         raise web.HTTPNotFound
 
-    def become(self, token: str) -> None:
-        """Give the browser another cookie with the answer."""
-        self.cookie = self.new_cookie = token
+    @property
+    def form_key(self) -> str:
+        """What the forms of this browser are tied to."""
+        return self.session if self.is_owner else self.form_cookie
+
+    def become_owner(self, session: str) -> None:
+        """Give the browser a session with the answer."""
+        self.new_cookies[SESSION_COOKIE] = session
+
+    def leave(self) -> None:
+        """Take the session from the browser."""
+        self.new_cookies[SESSION_COOKIE] = ""
+
+    def tie_forms(self, token: str) -> None:
+        """Give a browser without a session something to tie its forms to."""
+        self.form_cookie = self.new_cookies[FORM_COOKIE] = token
 
     def _context(self) -> dict[str, Any]:
         return {
             "t": self.panel.strings,
             "network": self.panel.desk.name,
-            "form_token": form_token(self.cookie) if self.cookie else "",
+            "form_token": form_token(self.form_key) if self.form_key else "",
             "signed_in": self.is_owner,
             "here": self.request.path,
             "when": self._when,
@@ -103,12 +123,12 @@ class Visit:
         return self.words("time.date", day=exact.day, month=month, year=exact.year)
 
     def _finish(self, response: web.Response) -> web.Response:
-        if self.new_cookie is not None:
-            secure = is_https(self.request, self.settings)
+        secure = is_https(self.request, self.settings)
+        for kind, value in self.new_cookies.items():
             response.set_cookie(
-                cookie_name(self.settings, secure=secure),
-                self.new_cookie,
-                max_age=LIFETIME_SECONDS,
+                cookie_name(kind, self.settings, secure=secure),
+                value,
+                max_age=LIFETIME_SECONDS if value else 0,
                 httponly=True,
                 samesite="Strict",
                 secure=secure,
@@ -119,6 +139,6 @@ class Visit:
 _AGES: Final = ((3600, 60, "minutes"), (86_400, 3600, "hours"), (7 * 86_400, 86_400, "days"))
 
 
-def cookie_name(settings: Settings, *, secure: bool) -> str:
-    """Name the cookie: bound to this host by the browser under TLS, told apart by port without."""
-    return "__Host-hearth_panel" if secure else f"hearth_panel_{settings.admin.port}"
+def cookie_name(kind: str, settings: Settings, *, secure: bool) -> str:
+    """Name a cookie: bound to this host by the browser under TLS, told apart by port without."""
+    return f"__Host-{kind}" if secure else f"{kind}_{settings.admin.port}"

@@ -84,6 +84,8 @@ class Visitor:
             for line in answer.headers.getall("Set-Cookie", ()):
                 for name, morsel in SimpleCookie(line).items():
                     self.cookies[name] = morsel.value
+                    if morsel["max-age"] == "0":
+                        del self.cookies[name]
             seen = Seen(answer.status, answer.headers.copy(), await answer.text())
         found = _FORM_TOKEN.search(seen.text)
         if found is not None:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from appliance.admin.claim import SHORTEST_PASSWORD, AlreadyClaimed, UnfitPassword, WrongCode
 from appliance.admin.guard import safe_path
-from appliance.admin.session import WrongPassword, new_token
+from appliance.admin.session import WrongPassword
 from appliance.admin.throttle import TooManyTries
 from appliance.admin.visit import Visit
 
@@ -31,7 +31,7 @@ async def claim(visit: Visit) -> web.Response:
     except UnfitPassword:
         words = visit.words("claim.unfit", least=SHORTEST_PASSWORD)
         return _claim_page(visit, code, {"password": words})
-    visit.become(await visit.panel.sessions.begin())
+    visit.become_owner(await visit.panel.sessions.begin())
     return visit.go("/setup/name")
 
 
@@ -50,13 +50,13 @@ async def sign_in(visit: Visit) -> web.Response:
         return _sign_in_page(visit, following, visit.words("errors.tries", count=stop.wait))
     except WrongPassword:
         return _sign_in_page(visit, following, visit.words("sign_in.wrong"))
-    visit.become(token)
+    visit.become_owner(token)
     return visit.go(following)
 
 
 async def sign_out(visit: Visit) -> web.Response:
-    await visit.panel.sessions.end(visit.cookie)
-    visit.become(new_token())
+    await visit.panel.sessions.end(visit.session)
+    visit.leave()
     return visit.go("/sign-in")
 
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.support.panel_house import House, open_house
 
 
@@ -36,9 +34,9 @@ async def test_who_came_with_a_code_is_named(tmp_path: Path) -> None:
         assert "Used up" in seen.words
 
 
-@pytest.mark.parametrize("uses", ["0", "-1", "1001", "x", "1.5", "²", "9" * 30])
-async def test_a_number_that_cannot_be_is_explained(uses: str, house: House) -> None:
+async def test_a_number_that_cannot_be_is_explained(house: House) -> None:
     owner = await house.claim()
-    seen = await owner.post("/invites", uses=uses)
-    assert (seen.status, seen.errors) == (422, ["Type a number from 1 to 1000."])
+    for uses in ("0", "-1", "1001", "x", "1.5", "²", "9" * 30):
+        seen = await owner.post("/invites", uses=uses)
+        assert (seen.status, seen.errors) == (422, ["Type a number from 1 to 1000."])
     assert (await house.panel.people.invites()).items == []

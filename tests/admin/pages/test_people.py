@@ -1,7 +1,5 @@
 """The list of members, and a new one."""
 
-import pytest
-
 from tests.support.panel_house import House
 
 
@@ -32,36 +30,33 @@ async def test_a_new_member_is_shown_once_with_the_password(house: House) -> Non
     assert password not in (await owner.get("/people/new")).text
 
 
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"handle": "ab"}, "This cannot be a name."),
-        ({"handle": "-ann"}, "This cannot be a name."),
-        ({"handle": "x" * 19}, "This cannot be a name."),
-        ({"handle": "ann.b.test"}, "This cannot be a name."),
-        ({"handle": ""}, "This cannot be a name."),
-        ({"handle": "admin"}, "This name is kept"),
-        ({"handle": "ann.example.com"}, "Names here end otherwise."),
-        ({"handle": "taken"}, "Somebody here has this name already."),
-        ({"email": "taken@example.com"}, "Somebody here has this address already."),
-        ({"email": "nonsense"}, "This is not an e-mail address."),
-        ({"email": "a@b.c\r\nBcc: x@y.z"}, "This is not an e-mail address."),
-        ({"password": "short"}, "A password has at least 8 characters."),
-        ({"password": "x" * 1000}, "This password cannot be used."),
-    ],
-)
-async def test_mistakes_are_said_under_their_fields(
-    fields: dict[str, str], error: str, house: House
-) -> None:
+MISTAKES = [
+    ({"handle": "ab"}, "This cannot be a name."),
+    ({"handle": "-ann"}, "This cannot be a name."),
+    ({"handle": "x" * 19}, "This cannot be a name."),
+    ({"handle": "ann.b.test"}, "This cannot be a name."),
+    ({"handle": ""}, "This cannot be a name."),
+    ({"handle": "admin"}, "This name is kept"),
+    ({"handle": "ann.example.com"}, "Names here end otherwise."),
+    ({"handle": "taken"}, "Somebody here has this name already."),
+    ({"email": "taken@example.com"}, "Somebody here has this address already."),
+    ({"email": "nonsense"}, "This is not an e-mail address."),
+    ({"email": "a@b.c\r\nBcc: x@y.z"}, "This is not an e-mail address."),
+    ({"password": "short"}, "A password has at least 8 characters."),
+    ({"password": "x" * 1000}, "This password cannot be used."),
+]
+
+
+async def test_mistakes_are_said_under_their_fields(house: House) -> None:
     owner = await house.claim()
     await house.box.sign_up("taken")
-    given = {"handle": "ann", "email": "ann@example.com", "password": "", **fields}
-    seen = await owner.post("/people/new", **given)
-    assert seen.status == 422
-    assert [one.startswith(error) for one in seen.errors] == [True], seen.errors
-    [name] = fields
-    assert f'id="{name}-error"' in seen.text
-    assert 'aria-invalid="true"' in seen.text
-    if name != "handle":
-        assert 'value="ann"' in seen.text
+    for fields, error in MISTAKES:
+        given = {"handle": "ann", "email": "ann@example.com", "password": "", **fields}
+        seen = await owner.post("/people/new", **given)
+        assert seen.status == 422
+        assert [one.startswith(error) for one in seen.errors] == [True], (fields, seen.errors)
+        [name] = fields
+        assert f'id="{name}-error"' in seen.text
+        assert seen.text.count('aria-invalid="true"') == 1
+        assert name == "handle" or 'value="ann"' in seen.text
     assert (await house.panel.people.search("ann")).items == []
