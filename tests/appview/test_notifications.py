@@ -6,6 +6,7 @@ import pytest
 from appliance.appview import labels, notifications
 from appliance.appview.notifications import LIFETIME_US
 from appliance.appview.role import AppView
+from appliance.appview.viewer_state import Subscription
 from appliance.settings import Settings
 from tests.support.appview_network import (
     FakeNetwork,
@@ -90,6 +91,22 @@ async def test_subscribers_hear_of_the_kinds_of_posts_they_asked_for(
 
     await until(lambda: len(told()) == 3)
     assert told() == [(bob, "3new"), (carol, "3new"), (carol, "3reply")]
+
+
+async def test_for_many_posts_of_an_account_its_subscribers_are_looked_up_once(
+    appview: AppView, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    asked: list[str] = []
+
+    def find(did: str) -> list[Subscription]:
+        asked.append(did)
+        return []
+
+    monkeypatch.setattr(appview.viewers, "subscribers", find)
+    await appview.ingest.take([alice.post(f"number {number}").frame() for number in range(20)])
+    assert appview.indexer.counts["indexed"] == 20
+    assert asked == [alice.did]
 
 
 def test_of_a_label_the_latest_word_stands(lab: IndexLab) -> None:
