@@ -15,16 +15,13 @@ done
     exit 1
 }
 chmod +x "$runtime/bin/node"
-# The one native part is compiled here, against the headers of that same Node.
-# npm brings node-gyp along; Debian's npm keeps it in a folder of its own.
-for gyp in "$(npm root -g 2>/dev/null)/npm/node_modules/node-gyp/bin/node-gyp.js" \
-    /usr/share/nodejs/node-gyp/bin/node-gyp.js; do
-    [ -f "$gyp" ] && break
-done
+# The one native part is compiled here, against the headers of that same Node and by a node-gyp of
+# our own: Debian's links every module to Debian's Node.
 here=$PWD
 (cd node_modules/better-sqlite3 &&
     PATH="$here/$runtime/bin:$PATH" npm_config_nodedir="$here/$runtime" \
-        node "$gyp" rebuild --release --nodedir="$here/$runtime" >"$here/node_modules/.gyp.log" 2>&1) || {
+        node "$here/node_modules/node-gyp/bin/node-gyp.js" rebuild --release --nodedir="$here/$runtime" \
+        >"$here/node_modules/.gyp.log" 2>&1) || {
     tail -n 20 node_modules/.gyp.log >&2
     exit 1
 }
