@@ -180,6 +180,8 @@ class HttpClient:
                         allow_redirects=False,
                         timeout=limits,
                         auto_decompress=decompress,
+                        # What has no type is passed on without one.
+                        skip_auto_headers=("Content-Type",),
                     )
                 )
                 if not _is_redirect(method, response) or redirects == 0:

@@ -30,8 +30,8 @@ TOO_SLOW = error_frame("ConsumerTooSlow", "Stream consumer too slow")
 async def serve_subscribe_repos(request: web.Request, log: EventLog) -> web.WebSocketResponse:
     """Answer a subscription: replay after the cursor, then live, until one side ends it.
 
-    Cursor: none is live from now on; 0 is everything kept; one older than what is kept begins with
-    an #info OutdatedCursor; one ahead of the log is answered FutureCursor and closed.
+    Cursor: none is live from now on; 0 or less is everything kept; one older than what is kept
+    begins with an #info OutdatedCursor; one ahead of the log is answered FutureCursor and closed.
 
     Raises XrpcError for a malformed cursor, or a request that is no WebSocket.
     """
@@ -84,9 +84,10 @@ def _cursor(request: web.Request) -> int | None:
     text = request.query.get("cursor")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16) or int(text) > MAX_SEQ:
-        raise InvalidRequest("cursor must be an integer from 0 to 2^53 - 1")
-    return int(text)
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 16) or int(text) > MAX_SEQ:
+        raise InvalidRequest("cursor must be an integer of at most 2^53 - 1")
+    return max(int(text), 0)
 
 
 async def _serve(

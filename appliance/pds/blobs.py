@@ -17,7 +17,7 @@ from appliance.atproto.tid import Tid
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database, Row
 from appliance.pds.blob_files import BlobFiles, BlobTooLarge, ReceivedBlob
-from appliance.pds.writes import BlobClaim, InvalidMimeType
+from appliance.pds.writes import BlobClaim, InvalidMimeType, InvalidSize
 
 TEMPORARY_US = 6 * 3_600_000_000  # an upload nobody refers to is kept this long
 _COLLECT_EVERY_S = 1800.0
@@ -179,7 +179,7 @@ class BlobStore:
 def claim(conn: Connection, repo: int, path: str, claims: Sequence[BlobClaim]) -> None:
     """Note that a record refers to blobs, each of which must be here and be what it says.
 
-    Raises BlobNotFound, InvalidMimeType, BlobTooLarge.
+    Raises BlobNotFound, InvalidMimeType, InvalidSize, BlobTooLarge.
     """
     for each in claims:
         cid = each.blob.cid
@@ -190,6 +190,8 @@ def claim(conn: Connection, repo: int, path: str, claims: Sequence[BlobClaim]) -
             raise BlobNotFound(cid)
         if row[0] != each.blob.mime_type:
             raise InvalidMimeType(cid, row[0], [each.blob.mime_type])
+        if row[1] != each.blob.size:
+            raise InvalidSize(cid, each.blob.size, row[1])
         if each.max_size is not None and row[1] > each.max_size:
             raise BlobTooLarge(each.max_size)
     expect(conn, repo, path, [each.blob for each in claims])

@@ -35,7 +35,7 @@ class InvalidHandle(ValueError):
 
 
 class HandleNotAvailable(ValueError):
-    """A handle that is kept for the operator."""
+    """A handle that is kept for the operator, or that another account has."""
 
     xrpc_name = "HandleNotAvailable"
 
@@ -44,6 +44,15 @@ class UnsupportedDomain(ValueError):
     """A handle under a domain that is not ours to give."""
 
     xrpc_name = "UnsupportedDomain"
+
+
+class UnprovenHandle(ValueError):
+    """A handle under a foreign domain, which does not say that it is this account's."""
+
+    xrpc_name = "InvalidRequest"
+
+    def __init__(self) -> None:
+        super().__init__("External handle did not resolve to DID")
 
 
 class HandleResolver(Protocol):
@@ -68,7 +77,7 @@ class HandlePolicy:
         """Check that the account `did`, or a new one, may have this handle.
 
         Does not check: whether another account here has it.
-        Raises InvalidHandle, HandleNotAvailable or UnsupportedDomain.
+        Raises InvalidHandle, HandleNotAvailable, UnsupportedDomain or UnprovenHandle.
         """
         domain = self.domain_of(handle)
         if domain is not None:
@@ -83,9 +92,9 @@ class HandlePolicy:
         try:
             found = await self._resolver.did_for(handle)
         except (LookupError, OSError) as unknown:
-            raise InvalidHandle("External handle did not resolve to DID") from unknown
+            raise UnprovenHandle from unknown
         if found != did:
-            raise InvalidHandle("External handle did not resolve to DID")
+            raise UnprovenHandle
 
 
 def check_front(front: str, *, by_operator: bool = False) -> None:

@@ -167,7 +167,7 @@ def _page(
         limit,
     )
     codes = [_invite(conn, row[:6]) for row in rows]
-    return codes, f"{rows[-1][6]}::{rows[-1][0]}" if len(rows) == limit else None
+    return codes, f"{rows[-1][6]}::{rows[-1][0]}" if rows else None
 
 
 def _parse_cursor(cursor: str | None) -> tuple[int, str] | None:

@@ -154,9 +154,8 @@ class Proxy:
 
     def is_appview(self, did: Did, service: str) -> bool:
         """Whether a name means the AppView that this server uses."""
-        if did == self._routes.appview_did:
-            return True
-        return self._routes.intercept and did == BLUESKY and service in _APPVIEW_SERVICES
+        known = did == self._routes.appview_did or (self._routes.intercept and did == BLUESKY)
+        return known and service in _APPVIEW_SERVICES
 
     def names_us(self, header: str) -> bool:
         """Whether a header names this server or its AppView. Raises NoService."""

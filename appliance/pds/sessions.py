@@ -146,8 +146,10 @@ class TokenMint:
             raise BadSessionToken from bad
         if (
             claims.get("aud") != self._service_did
-            or not isinstance(claims.get("sub"), str)
+            or not str(claims.get("sub")).startswith("did:")
             or not isinstance(claims.get("exp"), int)
+            # Bound to a key: good only with a proof, which a bearer does not give.
+            or "cnf" in claims
         ):
             raise BadSessionToken
         return claims

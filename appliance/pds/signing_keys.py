@@ -11,6 +11,7 @@ from appliance.base.secret_files import read_or_create
 
 _CACHED_KEYS = 1024
 _OF_ACCOUNT = "SELECT curve, private FROM signing_key WHERE did = ? AND in_use = 1"
+_OF_DID = "SELECT curve, private FROM signing_key WHERE did = ?"
 _RESERVED_FOR = "SELECT curve, private FROM signing_key WHERE did = ? AND in_use = 0"
 
 
@@ -45,7 +46,7 @@ class SigningKeys:
         return _private(self._db.read_one(_RESERVED_FOR, did))
 
     async def reserve(self, did: Did | None) -> PrivateKey:
-        """Put a key aside, always the same one for the same DID."""
+        """Put a key aside, always the same one for the same DID; a member has one already."""
         return await self._db.write(reserve, did, PrivateKey.generate(), self._clock.now_us())
 
     def forget(self, did: Did) -> None:
@@ -61,7 +62,7 @@ def load(conn: Connection, did: Did) -> PrivateKey:
 
 
 def reserve(conn: Connection, did: Did | None, fresh: PrivateKey, now_us: int) -> PrivateKey:
-    kept = _private(conn.row(_RESERVED_FOR, did)) if did else None
+    kept = _private(conn.row(_OF_DID, did)) if did else None
     if kept is not None:
         return kept
     _insert(conn, did, fresh, now_us, in_use=False)

@@ -36,6 +36,15 @@ class InvalidMimeType(ValueError):
         super().__init__(f"Blob {cid} is {found}, expected {' or '.join(expected)}")
 
 
+class InvalidSize(ValueError):
+    """A record names a blob with another size than it has."""
+
+    xrpc_name = "InvalidSize"
+
+    def __init__(self, cid: Cid, said: int, found: int) -> None:
+        super().__init__(f"Blob {cid} has {found} bytes, not {said}")
+
+
 class UnknownRecordType(ValueError):
     """Validation is asked for, and nobody here knows the lexicon."""
 
@@ -175,6 +184,8 @@ class WritePreparer:
         block = cbor.encode(value)
         if len(block) > MAX_RECORD_BYTES:
             raise InvalidWrite(f"Record is larger than {MAX_RECORD_BYTES} bytes")
+        if b"mimeType" in block and _has_old_blob(value):
+            raise InvalidWrite("Blob references of the old form are not accepted any more")
         uri, path = AtUri.make(did, collection, rkey), f"{collection}/{rkey}"
         row = records.row_of(path, block, value)
         claims = self._claims(collection, value, status)
@@ -210,12 +221,21 @@ def _with_type(record: Json, collection: Nsid) -> JsonObject:
     """Fill in a record's missing $type; another one than the collection's is refused."""
     if not isinstance(record, dict):
         raise InvalidWrite("Record must be an object")
-    kind = record.get("$type")
-    if kind is None:
+    kind = record.get("$type", collection)
+    if "$type" not in record:
         return {**record, "$type": str(collection)}
     if kind != collection:
         raise InvalidWrite(f"Invalid $type: expected {collection}, got {kind}")
     return record
+
+
+def _has_old_blob(value: Value) -> bool:
+    """Tell whether there is a blob reference as it was before blobs had a $type."""
+    if isinstance(value, dict):
+        if value.keys() == {"cid", "mimeType"} and isinstance(value["cid"], str):
+            return True
+        value = list(value.values())
+    return isinstance(value, list) and any(map(_has_old_blob, value))
 
 
 def _check_key(rule: str, rkey: RecordKey) -> None:

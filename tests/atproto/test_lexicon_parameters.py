@@ -62,7 +62,8 @@ def test_booleans_are_true_or_false_and_nothing_else() -> None:
     assert ask([("on", "true")], on=schema) == {"on": True}
     assert ask([("on", "false")], on=schema) == {"on": False}
     assert ask([], on=schema) == {"on": True}
-    for text in ("1", "True", "", "yes"):
+    assert ask([("on", "")], on=schema) == {"on": True}
+    for text in ("1", "True", " ", "yes"):
         with pytest.raises(InvalidValue, match="parameters/on must be true or false"):
             ask([("on", text)], on=schema)
 
@@ -74,7 +75,6 @@ def test_integers_are_read_and_bounded() -> None:
     for text, reason in [
         ("101", "at most 100"),
         ("-6", "at least -5"),
-        ("", "an integer"),
         ("1.0", "an integer"),
         ("1e2", "an integer"),
         ("+1", "an integer"),
@@ -102,7 +102,13 @@ def test_a_single_value_is_given_once() -> None:
 def test_a_required_parameter_must_be_there() -> None:
     with pytest.raises(InvalidValue, match="parameters must have the property 'q'"):
         ask([], "q", q={"type": "string"})
-    assert ask([("q", "")], "q", q={"type": "string"}) == {"q": ""}
+    with pytest.raises(InvalidValue, match="parameters must have the property 'q'"):
+        ask([("q", "")], "q", q={"type": "string"})
+
+
+def test_an_empty_parameter_is_an_absent_one() -> None:
+    assert ask([("n", "")], n={"type": "integer", "default": 50}) == {"n": 50}
+    assert ask([("cursor", "")], cursor={"type": "string"}) == {}
 
 
 def test_strings_are_limited() -> None:

@@ -60,7 +60,7 @@ async def slowly(data: bytes) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("nsid", "limit"), [("t.a.write", 153_600), ("com.atproto.repo.createRecord", 1_048_576)]
+    ("nsid", "limit"), [("t.a.write", 153_600), ("com.atproto.repo.createRecord", 1_000_000)]
 )
 async def test_a_body_over_the_limit_is_too_large_however_it_is_sent(
     client: Client, nsid: str, limit: int
@@ -96,6 +96,13 @@ async def test_compressed_bodies_are_read_or_refused(
 ) -> None:
     headers = {**JSON, **SIGNED, "Content-Encoding": encoding}
     assert (await client.post("t.a.write", data=data, headers=headers))[0] == status
+
+
+async def test_an_empty_stream_is_a_body_where_its_sender_says_so(client: Client) -> None:
+    headers = {"Content-Type": "image/png", "Content-Length": "0"}
+    assert (await client.post("t.a.upload", data=b"", headers=headers))[1] == {"size": 0}
+    headers = {**JSON, **SIGNED, "Content-Length": "0"}
+    assert (await client.post("t.a.write", data=b"", headers=headers))[0] == 400
 
 
 async def test_a_stream_comes_decompressed(client: Client) -> None:

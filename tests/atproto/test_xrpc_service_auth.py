@@ -94,6 +94,9 @@ async def test_tokens_of_other_kinds_are_refused(key: PrivateKey, typ: str) -> N
     with pytest.raises(AuthRequired) as caught:
         await check(jwt.encode_es(key, claims, typ), Resolver(key.public, None))
     assert caught.value.name == "BadJwtType"
+    with pytest.raises(AuthRequired) as caught:
+        await check(jwt.encode_hs256(b"x" * 32, typ, {"sub": ALICE}), Resolver(key.public, None))
+    assert caught.value.name == "BadJwtType"
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "x" * 100_000, "..", "é.é.é"])

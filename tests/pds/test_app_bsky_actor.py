@@ -1,10 +1,11 @@
 """Preferences over HTTP."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.support.pds_box import Answer, Box, Member
+from tests.support.pds_box import APPVIEW_DID, Answer, Box, Member
 
 ADULT = {"$type": "app.bsky.actor.defs#adultContentPref", "enabled": True}
 BORN = {
@@ -29,6 +30,17 @@ async def test_preferences_come_back_as_they_were_put(box: Box, alice: Member) -
     assert await kept(box, alice.access) == [ADULT]
     await put(box, alice.access)
     assert await kept(box, alice.access) == []
+
+
+async def test_another_service_is_asked_for_the_preferences_it_keeps(
+    box: Box, alice: Member
+) -> None:
+    await put(box, alice.access, ADULT)
+    ask = partial(box.ask, "GET", "/xrpc/app.bsky.actor.getPreferences", token=alice.access)
+    for ours in ("did:web:localhost#atproto_pds", f"{APPVIEW_DID}#bsky_appview", ""):
+        assert (await ask(headers={"atproto-proxy": ours})).json == {"preferences": [ADULT]}
+    elsewhere = await ask(headers={"atproto-proxy": "did:example:abc#x"})
+    assert (elsewhere.status, elsewhere.error) == (400, "InvalidRequest")
 
 
 async def test_the_declared_age_follows_from_the_birth_date(box: Box, alice: Member) -> None:

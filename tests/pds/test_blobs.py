@@ -9,11 +9,12 @@ import pytest
 
 from appliance.atproto.cid import RAW, Cid
 from appliance.atproto.data import BlobRef
+from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.syntax import RecordKey
 from appliance.pds import blobs, repos
 from appliance.pds.blob_files import BlobFiles, BlobTooLarge, read_chunks, sniff
 from appliance.pds.blobs import TEMPORARY_US, BlobNotFound, BlobTakendown
-from appliance.pds.writes import InvalidMimeType
+from appliance.pds.writes import InvalidMimeType, InvalidSize
 from tests.support.pds_stores import (
     ALICE,
     BLOB_LIMIT,
@@ -97,12 +98,12 @@ async def test_a_blob_is_measured_by_its_bytes_not_by_what_the_record_says(
     async with open_stores(tmp_path, blob_limit=2_000_000) as stores:
         await stores.open_repo()
         blob = await stores.upload(PNG + b"\0" * 1_000_001)
-        understated = {
-            "$type": str(PROFILE),
-            "avatar": blob_json(BlobRef(blob.cid, "image/png", 1)),
-        }
-        with pytest.raises(BlobTooLarge):
-            await stores.create(PROFILE, understated, "self")
+        for size, refused in ((1, InvalidSize), (blob.size, BlobTooLarge)):
+            avatar = blob_json(BlobRef(blob.cid, "image/png", size))
+            with pytest.raises((refused, InvalidRecord)):
+                await stores.create(PROFILE, {"$type": str(PROFILE), "avatar": avatar}, "self")
+        with pytest.raises(InvalidSize):
+            await stores.create(NOTE, note_with(BlobRef(blob.cid, "image/png", 1)))
 
 
 async def test_a_blob_goes_with_the_last_record_that_needs_it(stores: Stores) -> None:
@@ -274,6 +275,11 @@ async def test_a_record_without_blobs_claims_nothing(stores: Stores) -> None:
         (b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1fB\x82\x84webm", "video/webm"),
         (b"<svg xmlns=", None),
         (b"<html>", None),
+        (b"<?xml version=", "application/xml"),
+        (b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0", "image/bmp"),
+        (b"BMW is a brand", None),
+        (b"II*\0\x08\0\0\0", "image/tiff"),
+        (b"MM\0*\0\0\0\x08", "image/tiff"),
         (b"", None),
     ],
 )

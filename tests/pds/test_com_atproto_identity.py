@@ -56,10 +56,11 @@ async def test_a_new_handle_stands_in_the_did_document_and_is_announced(
 @pytest.mark.parametrize(
     ("handle", "name"),
     [
-        ("bob.test", "InvalidRequest"),
+        ("bob.test", "HandleNotAvailable"),
         ("admin.test", "HandleNotAvailable"),
         ("a.b.test", "InvalidHandle"),
         ("alice.localhost", "InvalidHandle"),
+        ("alice.nowhere.test.invalid", "InvalidHandle"),
     ],
 )
 async def test_a_handle_that_cannot_be_had_changes_nothing(

@@ -75,6 +75,8 @@ async def test_records_refer_to_blobs_by_the_rules(house: House, alice: Member) 
     assert (await house.create(alice, NOTE, {"b": unknown})).error == "BlobNotFound"
     renamed = {**blob, "mimeType": "image/jpeg"}
     assert (await house.create(alice, NOTE, {"b": renamed})).error == "InvalidMimeType"
+    resized = {**blob, "size": blob["size"] + 1}
+    assert (await house.create(alice, NOTE, {"b": resized})).error == "InvalidSize"
     assert (await house.create(alice, NOTE, {"b": blob}, rkey="a")).status == 200
     await house.pds.takedowns.set_blob(alice.did, Cid.for_blob(PNG), "case 1")
     assert (await house.create(alice, NOTE, {"b": blob})).error == "BlobNotFound"

@@ -26,6 +26,7 @@ async def test_a_new_account_has_a_session_and_a_did_that_names_this_server(box:
     answer = await box.post(CREATE, **wish())
     assert answer.status == 200
     view = answer.json
+    assert view.keys() == {"did", "handle", "didDoc", "accessJwt", "refreshJwt"}
     assert view["handle"] == "bob.test"
     assert view["didDoc"]["alsoKnownAs"] == ["at://bob.test"]
     assert view["didDoc"]["service"][0]["serviceEndpoint"] == "http://localhost:2583"
@@ -188,6 +189,13 @@ async def test_a_deleted_members_token_writes_nothing(box: Box) -> None:
     write = {"repo": alice.did, "collection": "app.bsky.feed.post", "record": record}
     answer = await box.post("com.atproto.repo.createRecord", alice.access, **write)
     assert (answer.status, answer.error) == (403, "AccountNotFound")
+    for nsid, params in (
+        ("com.atproto.server.getSession", {}),
+        ("com.atproto.server.getServiceAuth", {"aud": "did:web:other.test"}),
+        ("app.bsky.actor.getPreferences", {}),
+    ):
+        read = await box.get(nsid, alice.access, **params)
+        assert (read.status, read.error) == (403, "AccountNotFound"), nsid
 
 
 async def test_a_key_reserved_for_a_did_stays_the_same(box: Box) -> None:
@@ -199,6 +207,12 @@ async def test_a_key_reserved_for_a_did_stays_the_same(box: Box) -> None:
     assert first.json == again.json
     assert other.json["signingKey"].startswith("did:key:z")
     assert other.json != first.json
+
+
+async def test_the_key_reserved_for_a_member_is_the_members_own(box: Box) -> None:
+    alice = await box.sign_up()
+    answer = await box.post("com.atproto.server.reserveSigningKey", did=alice.did)
+    assert answer.json == {"signingKey": box.pds.keys.get(alice.did).public.did_key}
 
 
 async def test_the_server_describes_itself(box: Box) -> None:

@@ -117,3 +117,5 @@ async def test_the_operator_pages_through_all_codes(box: Box) -> None:
     assert by_use.json["codes"][0]["code"] == made[2]
     bad = await box.operate("GET", nsid, cursor="nonsense")
     assert (bad.status, bad.error) == (400, "InvalidRequest")
+    unsorted = await box.operate("GET", nsid, sort="colour")
+    assert (unsorted.status, unsorted.error) == (400, "InvalidRequest")

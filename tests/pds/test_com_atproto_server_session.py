@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_tokens_say_what_they_are_for(box: Box, alice: Member) -> None:
     ("header", "status", "name"),
     [
         (None, 401, "AuthMissing"),
+        ("", 401, "AuthMissing"),
         ("Bearer nonsense", 400, "InvalidToken"),
         ("Bearer", 400, "InvalidToken"),
         ("Bearer a b", 400, "InvalidToken"),
@@ -81,6 +83,18 @@ async def test_a_bad_authorization_header_is_named(
     headers = {} if header is None else {"Authorization": header}
     answer = await box.ask("GET", f"/xrpc/{GET}", headers=headers)
     assert (answer.status, answer.error) == (status, name)
+
+
+@pytest.mark.parametrize(
+    "claims", [{"cnf": {"jkt": "x"}}, {"sub": "alice"}, {"sub": None}, {"exp": None}, {"aud": "x"}]
+)
+async def test_a_token_that_says_something_else_is_refused(
+    box: Box, alice: Member, claims: dict[str, Any]
+) -> None:
+    said = dict(jwt.parse(alice.access).claims) | claims
+    secret = box.pds.settings.paths.secret("jwt-secret").read_bytes().strip()
+    token = jwt.encode_hs256(secret, "at+jwt", said)
+    assert (await box.get(GET, token)).error == "InvalidToken"
 
 
 async def test_the_scheme_is_read_in_any_case(box: Box, alice: Member) -> None:
@@ -250,3 +264,5 @@ async def test_who_is_taken_down_can_only_leave(box: Box, alice: Member) -> None
     listed = await box.get("com.atproto.server.listAppPasswords", token)
     assert listed.error == "InvalidToken"
     assert (await box.post(REFRESH, session["refreshJwt"])).error == "AccountTakedown"
+    close = "/xrpc/com.atproto.server.deactivateAccount"
+    assert (await box.ask("POST", close, token=token, json={})).status == 200

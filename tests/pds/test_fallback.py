@@ -257,9 +257,34 @@ async def test_what_the_session_may_not_is_not_passed_on(
     assert box.appview.requests == []
 
 
-async def test_a_privileged_app_password_chats(box: Box, alice: Member) -> None:
+async def test_a_privileged_app_password_chats(
+    box: Box, alice: Member, stranger: tuple[AppViewStub, str]
+) -> None:
+    _, url = stranger
+    did = await registered(box, url, "bsky_chat")
     token = await box.app_password(alice, privileged=True)
-    assert (await proxied(box, f"{APPVIEW_DID}#bsky_chat", token, CHAT)).status == 200
+    assert (await proxied(box, f"{did}#bsky_chat", token, CHAT)).status == 200
+
+
+async def test_another_service_of_the_appviews_name_is_looked_up(box: Box, alice: Member) -> None:
+    answer = await proxied(box, f"{APPVIEW_DID}#other", alice.access)
+    assert answer.status >= 400
+    assert box.appview.requests == []
+
+
+async def test_an_empty_header_names_no_service(box: Box, alice: Member) -> None:
+    assert (await proxied(box, "", alice.access)).status == 200
+
+
+async def test_what_has_no_type_is_sent_on_without_one(box: Box, alice: Member) -> None:
+    nsid = "app.bsky.notification.updateSeen"
+    await box.ask("POST", f"/xrpc/{nsid}", token=alice.access)
+    assert "Content-Type" not in box.appview.requests[-1].headers
+
+
+async def test_a_refusal_of_what_is_not_ours_is_private(box: Box) -> None:
+    answer = await box.ask("GET", "/xrpc/com.example.nothing.here")
+    assert (answer.status, answer.headers["Cache-Control"]) == (401, "private")
 
 
 async def test_a_deactivated_member_still_reads(box: Box, alice: Member) -> None:

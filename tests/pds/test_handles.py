@@ -8,6 +8,7 @@ from appliance.pds.handles import (
     HandleNotAvailable,
     HandlePolicy,
     InvalidHandle,
+    UnprovenHandle,
     UnsupportedDomain,
 )
 
@@ -57,9 +58,9 @@ async def test_a_foreign_name_needs_an_account_that_it_names(policy: HandlePolic
     with pytest.raises(UnsupportedDomain):
         await policy.check(Handle("alice.example.com"), None)
     for name in ("bob.example.com", "down.example.com"):
-        with pytest.raises(InvalidHandle):
+        with pytest.raises(UnprovenHandle):
             await policy.check(Handle(name), ALICE)
-    with pytest.raises(InvalidHandle):
+    with pytest.raises(UnprovenHandle):
         await policy.check(Handle("alice.example.com"), Did("did:web:other.example.com"))
 
 

@@ -65,6 +65,21 @@ def test_a_missing_type_is_filled_in(prepare: WritePreparer) -> None:
     assert "$type" not in record
 
 
+def test_a_type_that_is_null_is_not_missing(prepare: WritePreparer) -> None:
+    with pytest.raises(InvalidWrite, match=r"Invalid \$type"):
+        prepare.create(ALICE, NOTE, None, {"$type": None}, None)
+
+
+@pytest.mark.parametrize("validate", [None, False])
+def test_blobs_of_the_old_form_are_refused(prepare: WritePreparer, validate: bool | None) -> None:
+    old = {"cid": str(PICTURE.cid), "mimeType": "image/png"}
+    for value in (old, [old], {"deep": [{"x": old}]}):
+        with pytest.raises(InvalidWrite, match="old form"):
+            prepare.create(ALICE, NOTE, None, {"$type": str(NOTE), "a": value}, validate)
+    more = {"$type": str(NOTE), "a": {**old, "more": 1}}
+    assert prepare.create(ALICE, NOTE, None, more, validate).row
+
+
 @pytest.mark.parametrize("validate", [None, True, False])
 def test_another_type_than_the_collection_is_refused(
     prepare: WritePreparer, validate: bool | None

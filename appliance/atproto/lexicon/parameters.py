@@ -32,8 +32,9 @@ class _Parameter:
 class ParametersParser:
     """Turn a query string into the values a method's lexicon declares.
 
-    Strings with a format are parsed by it; defaults are filled in; a parameter that is absent and
-    has no default is absent in the result. Parameters the lexicon does not know are ignored.
+    Strings with a format are parsed by it; defaults are filled in; an empty parameter (`cursor=`)
+    is an absent one; one that is absent and has no default is absent in the result. Parameters the
+    lexicon does not know are ignored.
     """
 
     def __init__(self, schema: Definition) -> None:
@@ -48,7 +49,7 @@ class ParametersParser:
         values = {}
         for parameter in self._parameters:
             texts = query.getall(parameter.name, ())
-            if texts:
+            if any(texts):
                 try:
                     values[parameter.name] = parameter.parse(texts)
                 except InvalidValue as bad:

@@ -16,7 +16,7 @@ from appliance.atproto.xrpc.errors import (
 )
 
 JSON_LIMIT: Final = 150 * 1024
-WRITE_LIMIT: Final = 1024 * 1024
+WRITE_LIMIT: Final = 1_000_000
 WRITES: Final = frozenset(
     f"com.atproto.repo.{name}" for name in ("createRecord", "putRecord", "applyWrites")
 )
@@ -58,7 +58,9 @@ async def refuse_body(request: web.Request) -> None:
 
 def check_kind(request: web.Request, encoding: str) -> None:
     """Check that there is a body, and of the kind the method takes."""
-    if not request.body_exists:
+    # An empty file is a body too; its sender says that it is empty.
+    empty = encoding != "application/json" and "Content-Length" in request.headers
+    if not request.body_exists and not empty:
         raise InvalidRequest("A request body is expected but none was provided")
     compression = _compression(request)
     if compression not in _ENCODINGS:

@@ -102,7 +102,8 @@ class _Server:
         """Answer one request, whatever happens. aiohttp itself deals with a client that left."""
         nsid = request.match_info["nsid"]
         method = self._methods.get(nsid)
-        headers = PRIVATE if method is not None and method.auth is not None else _PUBLIC
+        # What is not ours goes to another service in the caller's name.
+        headers = _PUBLIC if method is not None and method.auth is None else PRIVATE
         try:
             if self._limits is not None:
                 self._limits.check_request(nsid, request)

@@ -69,6 +69,8 @@ async def verify(
     """
     try:
         parsed = jwt.parse(token)
+        if parsed.header.get("typ") in _OTHER_KINDS:
+            raise AuthRequired("Invalid jwt type", "BadJwtType")
         issuer, _, service_key = parsed.text("iss").partition("#")
         did = Did(issuer)
         _check_claims(parsed, service_key, audience, lxm, now)
@@ -84,8 +86,6 @@ async def verify(
 def _check_claims(
     parsed: UnverifiedJwt, service_key: str, audience: Sequence[str], lxm: str, now: float
 ) -> None:
-    if parsed.header.get("typ") in _OTHER_KINDS:
-        raise AuthRequired("Invalid jwt type", "BadJwtType")
     if service_key not in _SERVICE_KEYS:
         raise AuthRequired("jwt issuer names an unknown key", "BadJwtIss")
     expires = parsed.time("exp")

@@ -54,17 +54,17 @@ async def account_full(pds: Pds, request: Request) -> Caller:
 
 async def account_any(pds: Pds, request: Request) -> Caller:
     """A member, even one who is taken down and signed in to leave."""
-    return _session(pds, request, _ALL_KINDS)
+    return _present(pds, _session(pds, request, _ALL_KINDS))
 
 
 async def owner(pds: Pds, request: Request) -> Caller:
     """Whoever signed in with the account's own password, even when taken down."""
-    return _session(pds, request, {"full", "takendown"})
+    return _present(pds, _session(pds, request, {"full", "takendown"}))
 
 
 async def reader(pds: Pds, request: Request) -> Caller | None:
     """Whoever reads what is public; owner and operator also see what is closed."""
-    if "Authorization" not in request.headers:
+    if not is_authorized(request):
         return None
     scheme, _ = _authorization(request)
     return await operator(pds, request) if scheme == "basic" else await account_any(pds, request)
@@ -88,7 +88,7 @@ async def service_or_account(pds: Pds, request: Request) -> Caller:
 
 async def optional_service(pds: Pds, request: Request) -> Caller | None:
     """Whoever proves a DID by a service token for this method, or nobody in particular."""
-    if "Authorization" not in request.headers:
+    if not is_authorized(request):
         return None
     token = _bearer(request)
     return Caller(await _service(pds, request, token), "service")
@@ -127,6 +127,18 @@ def account_of(pds: Pds, did: Did) -> Account:
     if found.takedown_ref is not None:
         raise AccountTakedown
     return found
+
+
+def is_authorized(request: Request) -> bool:
+    """Whether a request says who is asking; an empty header says nothing."""
+    return bool(request.headers.get("Authorization"))
+
+
+def _present(pds: Pds, caller: Caller) -> Caller:
+    """Check that the caller's account was not deleted. Raises 403 AccountNotFound."""
+    if pds.accounts.find(caller.did) is None:
+        raise _forbidden(AccountNotFound(caller.did))
+    return caller
 
 
 def _member(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:
@@ -172,7 +184,7 @@ def _bearer(request: Request) -> str:
 def _authorization(request: Request) -> tuple[str, str]:
     """The scheme in lower case, and what follows it."""
     header = request.headers.get("Authorization")
-    if header is None:
+    if not header:
         raise AuthRequired()
     scheme, _, rest = header.partition(" ")
     if not rest or " " in rest:

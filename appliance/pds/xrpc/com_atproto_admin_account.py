@@ -107,6 +107,8 @@ async def disable_invite_codes(
 async def get_invite_codes(
     pds: Pds, caller: Caller, *, sort: str, limit: int, cursor: str | None
 ) -> Json:
+    if sort not in ("recent", "usage"):
+        raise InvalidRequest(f"unknown sort: {sort[:100]}")
     order: Literal["recent", "usage"] = "usage" if sort == "usage" else "recent"
     codes, following = await pds.invites.page(order, limit, cursor)
     view: JsonObject = {"codes": [invite_view(one) for one in codes]}

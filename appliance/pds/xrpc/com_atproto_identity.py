@@ -5,7 +5,7 @@ from appliance.atproto.identity.resolver import INVALID_HANDLE
 from appliance.atproto.syntax import Did, Handle, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
-from appliance.pds.accounts import NameTaken
+from appliance.pds.handles import HandleNotAvailable
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, account_full
 
@@ -87,7 +87,7 @@ async def change_handle(pds: Pds, did: Did, handle: Handle) -> None:
     """Change a handle that has passed the rules, in the DID document and here."""
     holder = pds.accounts.find(handle)
     if holder is not None and holder.did != did:
-        raise NameTaken("Handle", handle)
+        raise HandleNotAvailable(f"Handle already taken: {handle}")
     await pds.identities.set_handle(did, handle)
     await pds.lifecycle.rename(did, handle)
 

@@ -12,6 +12,9 @@ from appliance.pds.xrpc.com_atproto_server_session import session_view
 
 methods: MethodTable[Pds] = MethodTable()
 
+# What a new account is told of its session.
+_OF_SIGN_UP = ("did", "handle", "didDoc", "accessJwt", "refreshJwt")
+
 
 @methods.query("com.atproto.server.describeServer")
 async def describe_server(pds: Pds) -> Json:
@@ -24,7 +27,6 @@ async def describe_server(pds: Pds) -> Json:
         "did": pds.did,
         "availableUserDomains": list(pds.site.handle_domains),
         "inviteCodeRequired": chosen.invites_required,
-        "phoneVerificationRequired": False,
         "blobUploadLimit": chosen.blob_limit,
         "links": {name: url for name, url in links.items() if url},
         "contact": {"email": chosen.contact_email} if chosen.contact_email else {},
@@ -68,7 +70,8 @@ async def create_account(
     wish = Application(handle, email, hashed, code, recovery_key, did)
     opened = await pds.signup.open(wish)
     tokens = await pds.sessions.begin(opened.did)
-    return await session_view(pds, opened, tokens)
+    view = await session_view(pds, opened, tokens)
+    return {name: view[name] for name in _OF_SIGN_UP if name in view}
 
 
 @methods.procedure("com.atproto.server.reserveSigningKey")
@@ -103,7 +106,7 @@ async def activate_account(pds: Pds, caller: Caller) -> None:
     await pds.lifecycle.activate(caller.did)
 
 
-@methods.procedure("com.atproto.server.deactivateAccount", auth=account_full)
+@methods.procedure("com.atproto.server.deactivateAccount", auth=owner)
 async def deactivate_account(pds: Pds, caller: Caller, *, delete_after: Datetime | None) -> None:
     await pds.lifecycle.deactivate(caller.did, delete_after.to_us() if delete_after else None)
 

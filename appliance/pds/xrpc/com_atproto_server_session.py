@@ -102,7 +102,6 @@ async def session_view(pds: Pds, found: Account, tokens: SessionTokens | None) -
         "handle": found.handle,
         "email": found.email,
         "emailConfirmed": found.email_confirmed_at is not None,
-        "emailAuthFactor": False,
         "active": found.is_active,
     }
     if found.status is not None:

@@ -10,7 +10,7 @@ from appliance.atproto.xrpc.server import PRIVATE
 from appliance.base.http import OutboundFailed
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
-from appliance.pds.xrpc.auth import Caller, account
+from appliance.pds.xrpc.auth import Caller, account, is_authorized
 
 LARGEST_WHOLE: Final = 256 * 1024
 # What anybody may ask of our AppView through us, as the official client does when signed out.
@@ -24,9 +24,9 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
     """
     if request.method not in ("GET", "HEAD", "POST"):
         raise InvalidRequest(f"Incorrect HTTP method ({request.method})")
-    header = request.headers.get("atproto-proxy")
+    header = request.headers.get("atproto-proxy") or None
     caller = None
-    if "Authorization" in request.headers or not _is_open(pds, request, nsid):
+    if is_authorized(request) or not _is_open(pds, request, nsid):
         pds.proxy.check_configured(header)
         caller = await account(pds, request)
         _check_method(caller, nsid)
