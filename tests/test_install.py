@@ -1,0 +1,210 @@
+"""`install.sh`, with a Python that only notes what it is asked; and the locks."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOCKS = ("base", "build", "native", "test")
+SCRIPTS = ("install.sh", ".ci/run", "tools/lock.sh", "tools/test.sh", "tests/interop/setup.sh")
+
+# Makes environments holding a copy of itself, and notes each run of pip in `pip.log`.
+PYTHON = """#!/bin/sh
+printf '%s\\n' "$*" >>"$NOTES/calls"
+[ -e "$NOTES/too-old" ] && exit 1
+case $* in
+*ensurepip*) [ ! -e "$NOTES/no-venv" ] ;;
+"-m venv "*)
+    mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "command = $0 $*" >"$3/pyvenv.cfg" ;;
+*"-m pip install"*) echo "$*" >>"$NOTES/pip"; [ ! -e "$NOTES/no-network" ] ;;
+*"-m appliance"*) printf '<%s>' "$@" ;;
+esac
+"""
+# Not root, so that no test meets apt.
+SOMEBODY = "#!/bin/sh\necho 1000\n"
+
+
+class Checkout:
+    """A folder with `install.sh` and locks, and the commands it finds there first."""
+
+    def __init__(self, around: Path) -> None:
+        self.folder = around / "my checkout"
+        self.notes = around / "notes"
+        self.commands = around / "bin"
+        for folder in (self.folder, self.notes, self.commands):
+            folder.mkdir()
+        shutil.copy(ROOT / "install.sh", self.folder)
+        shutil.copytree(ROOT / "tools", self.folder / "tools")
+        self.command("id", SOMEBODY)
+        for name in ("python3", "python3.11", "python3.12", "python3.13"):
+            self.command(name, PYTHON)
+
+    def command(self, name: str, text: str) -> None:
+        path = self.commands / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        search = f"{self.commands}:{os.environ['PATH']}"
+        return subprocess.run(  # noqa: S603
+            [str(self.folder / "install.sh"), *args],
+            env={"PATH": search, "NOTES": str(self.notes)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def set(self, state: str) -> None:
+        (self.notes / state).touch()
+
+    def clear(self, state: str) -> None:
+        (self.notes / state).unlink()
+
+    def count(self, what: str) -> int:
+        calls = self.notes / "calls"
+        return calls.read_text().count(what) if calls.exists() else 0
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def pins(lock: str) -> Iterator[tuple[str, str, int]]:
+    """Yield each requirement of a lock: its name, its version, how many hashes it has."""
+    text = (ROOT / "tools" / "locks" / f"{lock}.txt").read_text().replace("\\\n", " ")
+    for line in text.splitlines():
+        found = re.fullmatch(
+            r"([a-z0-9.-]+)==(\S+)( ; [^-]+)?((?: +--hash=sha256:[0-9a-f]{64})+)", line
+        )
+        assert found, line[:60]
+        yield found[1], found[2], found[4].count("--hash")
+
+
+def test_usage_names_both_commands(checkout: Checkout) -> None:
+    for args in ((), ("help",), ("--help",)):
+        done = checkout.run(*args)
+        assert done.returncode == 0
+        assert "./install.sh try" in done.stdout
+        assert "./install.sh test [fast]" in done.stdout
+
+
+@pytest.mark.parametrize("args", [("frob",), ("test", "frob"), ("Try",), ("help!",)])
+def test_unknown_commands_are_refused(checkout: Checkout, args: tuple[str, ...]) -> None:
+    done = checkout.run(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage:")
+    assert not (checkout.folder / ".venv").exists()
+
+
+def test_arguments_are_passed_on_as_they_are(checkout: Checkout) -> None:
+    done = checkout.run("try", "--data", "a folder", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "<-m><appliance><try><--data><a folder><--json>"
+
+
+def test_a_second_start_installs_nothing(checkout: Checkout) -> None:
+    checkout.run("try")
+    before = (checkout.count("-m venv"), checkout.count("pip install"))
+    assert before[0] == 1
+    assert before[1] >= 1
+    done = checkout.run("try")
+    assert (checkout.count("-m venv"), checkout.count("pip install")) == before
+    assert done.stderr == ""
+
+
+def test_only_pinned_wheels_are_installed(checkout: Checkout) -> None:
+    checkout.run("try")
+    first = (checkout.notes / "pip").read_text().splitlines()[0]
+    assert "--require-hashes --only-binary :all:" in first
+    assert first.endswith("tools/locks/base.txt")
+
+
+def test_a_changed_lock_is_picked_up_and_the_change_back_too(checkout: Checkout) -> None:
+    lock = checkout.folder / "tools" / "locks" / "base.txt"
+    text = lock.read_text()
+    checkout.run("try")
+    for number, content in enumerate((text + "# changed\n", text), start=2):
+        lock.write_text(content)
+        assert checkout.run("try").returncode == 0
+        assert checkout.count("base.txt") == number
+    assert checkout.count("-m venv") == 1
+
+
+def test_a_failed_installation_says_so_and_the_next_run_starts_afresh(checkout: Checkout) -> None:
+    checkout.set("no-network")
+    done = checkout.run("try")
+    assert done.returncode == 1
+    assert "could not be installed" in done.stderr
+    assert "check the network" in done.stderr
+    assert "appliance" not in done.stdout
+    left_over = checkout.folder / ".venv" / "lib-of-a-half-installed-package"
+    left_over.touch()
+    checkout.clear("no-network")
+    assert checkout.run("try").returncode == 0
+    assert not left_over.exists()
+    assert checkout.count("-m venv") == 2
+
+
+def test_a_moved_folder_gets_an_environment_of_its_own(checkout: Checkout) -> None:
+    checkout.run("try")
+    checkout.folder = checkout.folder.rename(checkout.folder.with_name("elsewhere"))
+    assert checkout.run("try").returncode == 0
+    assert checkout.count("-m venv") == 2
+
+
+def test_a_missing_venv_module_says_what_to_install(checkout: Checkout) -> None:
+    checkout.set("no-venv")
+    done = checkout.run("try")
+    assert done.returncode == 1
+    assert "cannot make virtual environments" in done.stderr
+    assert "sudo apt install python3-venv" in done.stderr
+
+
+def test_an_old_python_says_what_is_needed(checkout: Checkout) -> None:
+    checkout.set("too-old")
+    done = checkout.run("try")
+    assert done.returncode == 1
+    assert "no Python 3.11 or newer was found" in done.stderr
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_package_has_a_version_and_hashes(lock: str) -> None:
+    found = list(pins(lock))
+    assert found
+    assert all(hashes for _, _, hashes in found)
+    assert len({(name, version) for name, version, _ in found}) == len(found)
+
+
+def test_the_locks_agree_with_each_other_and_with_the_project() -> None:
+    base, test = ({name: version for name, version, _ in pins(lock)} for lock in ("base", "test"))
+    assert base.items() <= test.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["fast"]]
+    assert {re.split(r"[<>=;\s]", each)[0] for each in asked} <= base.keys()
+
+
+def test_no_index_and_no_path_of_a_machine_is_written_down() -> None:
+    files = [*SCRIPTS, *(f"tools/locks/{path.name}" for path in (ROOT / "tools/locks").iterdir())]
+    for name in files:
+        text = (ROOT / name).read_text()
+        assert "://" not in text, name
+        assert not re.search(r"(?<![\w.$}\"*])/(home|root|work|opt|tmp|srv)\b", text), name
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_can_be_started_and_parse(name: str) -> None:
+    path = ROOT / name
+    assert os.access(path, os.X_OK)
+    shell = "bash" if "bash" in path.read_text().splitlines()[0] else "sh"
+    subprocess.run([shell, "-n", str(path)], check=True)  # noqa: S603
+
+
+def test_the_installer_stays_readable_in_one_sitting() -> None:
+    assert len((ROOT / "install.sh").read_text().splitlines()) < 150
