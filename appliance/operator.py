@@ -52,6 +52,8 @@ class Operator:
         while True:
             page = await self.query("com.atproto.sync.listRepos", limit=PAGE, cursor=cursor)
             dids = [repo["did"] for repo in page["repos"]]
+            if not dids:
+                return
             found = await self.query("com.atproto.admin.getAccountInfos", dids=dids)
             handles = {info["did"]: info["handle"] for info in found["infos"]}
             for repo in page["repos"]:

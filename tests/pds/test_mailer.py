@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,43 +12,9 @@ from appliance.base.database import Database
 from appliance.base.workers import Workers
 from appliance.pds.mailer import KEPT_US, Mailer
 from tests.support.clock import FakeClock
+from tests.support.smtp import SmtpStub, listening
 
 ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
-
-
-class SmtpStub:
-    """An SMTP server that takes every mail, or none."""
-
-    def __init__(self, *, takes_mail: bool = True) -> None:
-        self.mails: list[str] = []
-        self.talked = asyncio.Event()
-        self._takes_mail = takes_mail
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 stub\r\n")
-        while line := (await reader.readline()).decode().strip().upper():
-            if line == "DATA":
-                writer.write(b"354 go on\r\n")
-                mail = await reader.readuntil(b"\r\n.\r\n")
-                self.mails.append(mail.decode())
-                writer.write(b"250 taken\r\n")
-            elif line == "QUIT":
-                writer.write(b"221 bye\r\n")
-                break
-            elif line.startswith("RCPT") and not self._takes_mail:
-                writer.write(b"550 not here\r\n")
-            else:
-                writer.write(b"250 stub\r\n")
-        self.talked.set()
-        writer.close()
-        await writer.wait_closed()
-
-
-@asynccontextmanager
-async def listening(stub: SmtpStub) -> AsyncIterator[str]:
-    server = await asyncio.start_server(stub.talk, "127.0.0.1", 0)
-    async with server:
-        yield f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @pytest.fixture

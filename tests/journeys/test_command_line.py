@@ -1,0 +1,78 @@
+"""`hearth account` and `hearth checkup` beside a network that runs, and beside none."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.support.appliance import ROOT, Appliance
+from tests.support.client import Client, Refused, sign_in
+
+
+def hearth(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "appliance", *args]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def said(network: Appliance, *args: str) -> str:
+    """Give what a command prints that must succeed."""
+    done = hearth(*args, "--data", str(network.data))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_a_member_is_made_found_hidden_shown_and_deleted(
+    network: Appliance, http: aiohttp.ClientSession
+) -> None:
+    handle = f"cli{network.popen.pid}.test"
+    made = said(network, "account", "create", handle)
+    password = made.splitlines()[1].partition("password: ")[2]
+    ann = await sign_in(http, network.pds, handle, password)
+    assert f"{handle:40} {ann.did:34} active" in said(network, "account", "list")
+    renewed = said(network, "account", "reset-password", handle).split()[-1]
+    with pytest.raises(Refused):
+        await sign_in(http, network.pds, handle, password)
+    await sign_in(http, network.pds, handle, renewed)
+    said(network, "account", "takedown", handle)
+    stranger = Client(http, network.pds)
+    status = await stranger.get("com.atproto.sync.getRepoStatus", did=ann.did)
+    assert status["status"] == "takendown"
+    said(network, "account", "takedown", handle, "--undo")
+    await sign_in(http, network.pds, handle, renewed)
+    said(network, "account", "delete", ann.did)
+    assert ann.did not in said(network, "account", "list")
+    assert "-" in said(network, "account", "invite", "--uses", "3")
+
+
+def test_a_network_without_members_lists_nobody() -> None:
+    appliance = Appliance()
+    assert said(appliance, "account", "list") == ""
+    appliance.finish()
+
+
+def test_a_name_that_nobody_has_is_told_in_a_line(network: Appliance) -> None:
+    done = hearth("account", "takedown", "ghost.test", "--data", str(network.data))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nobody here is called ghost.test" in done.stderr
+    taken = hearth("account", "create", "a.b.c.test", "--data", str(network.data))
+    assert (taken.returncode, "InvalidHandle" in taken.stderr) == (1, True)
+
+
+def test_a_checkup_finds_a_running_network_well(network: Appliance) -> None:
+    told = said(network, "checkup")
+    assert ", 0 wrong" in told
+    assert "BAD" not in told
+
+
+def test_beside_no_network_the_commands_say_how_to_start_one(tmp_path: Path) -> None:
+    done = hearth("account", "list", "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert "hearth run --data" in done.stderr
+    assert hearth("checkup", "--data", str(tmp_path / "none")).returncode == 1
+    assert list(tmp_path.iterdir()) == []
