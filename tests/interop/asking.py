@@ -50,11 +50,15 @@ Step: TypeAlias = Ask | Do
 
 @dataclass(frozen=True)
 class Scene:
-    """Requests in an order, with accounts of their own; `invites` asks for servers with invites."""
+    """Requests in an order, with accounts of their own.
+
+    `invites` asks for servers that want invite codes; `alone`, for nobody else being at work.
+    """
 
     name: str
     steps: Sequence[Step]
     invites: bool = False
+    alone: bool = False
 
 
 def get(line: int, what: str, nsid: str, who: str = "", **more: Any) -> Ask:
@@ -125,6 +129,6 @@ def letter(line: int, name: str, kept: str, address: str = "") -> Do:
     """Wait for a code by mail and keep it."""
 
     async def read(side: Side) -> None:
-        side.known[kept] = await side.mailbox.code(address or f"{name}@mail.test")
+        side.known[kept] = await side.mailed_code(address or f"{name}@mail.test")
 
     return Do(line, f"the letter with {kept}", read)

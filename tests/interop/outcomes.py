@@ -23,7 +23,7 @@ _KINDS: Final = tuple(
     for name, pattern in (
         ("jwt", r"ey[\w-]+\.[\w-]+\.[\w-]+"),
         ("at-uri", r"at://\S+/3[2-7a-z]{12}"),
-        ("did", r"did:plc:[2-7a-z]{24}"),
+        ("did", r"did:plc:[2-7a-z]{24}(#\w+)?"),
         ("did-key", r"did:key:z\w+"),
         ("multikey", r"z[1-9A-HJ-NP-Za-km-z]{40,60}"),
         ("cid", r"baf[2-7a-z]{50,60}"),
@@ -32,9 +32,16 @@ _KINDS: Final = tuple(
         ("invite code", r"localhost-[2-7a-z]{5}-[2-7a-z]{5}"),
         ("app password", r"[2-7a-z]{4}(-[2-7a-z]{4}){3}"),
         ("signature", r"[\w-]{86}"),
-        ("place", r"\d{13}(::|__)\S+|[0-9]{1,6}|[0-9a-f]{6,}"),
+        ("place", r"\d+(::|__)\S+|[0-9]{1,6}|[0-9a-f]{6,}"),
     )
 )
+# The names of Express's own errors, which are none of XRPC, by what ours calls them.
+_EXPRESS: Final = {
+    "SyntaxError": "InvalidRequest",
+    "Error": "InvalidRequest",
+    "PayloadTooLargeError": "PayloadTooLarge",
+    "UnsupportedMediaTypeError": "UnsupportedMediaType",
+}
 _CAR: Final = "application/vnd.ipld.car"
 
 
@@ -81,9 +88,10 @@ def outcome(side: Side, answer: Answer, look: tuple[str, ...]) -> Outcome:
     """Tell what is to be compared of an answer."""
     told = answer.json if "json" in answer.headers.get("Content-Type", "") else None
     error = ""
-    shape: Any = _body(answer) if told is None else value_shape(side, told)
+    shape: Any = _body(side, answer) if told is None else value_shape(side, told)
     if answer.status >= 400 and isinstance(told, dict):
         error = str(told.get("error", ""))
+        error = _EXPRESS.get(error, error)
         shape = sorted(told)
     return Outcome(answer.status, error, shape, _headers(side, answer, look))
 
@@ -91,17 +99,21 @@ def outcome(side: Side, answer: Answer, look: tuple[str, ...]) -> Outcome:
 def value_shape(side: Side, value: Any) -> Any:
     """Replace in a JSON value what differs by nature."""
     if isinstance(value, dict):
-        return {
+        shape = {
             value_shape(side, key): value_shape(side, each) for key, each in sorted(value.items())
         }
+        # Invite codes made in one moment, and accounts asked for together, come in any order.
+        for name in {"codes", "infos"} & shape.keys():
+            shape[name] = sorted(shape[name], key=str)
+        return shape
     if isinstance(value, list):
         return [value_shape(side, each) for each in value]
     return _text(side, value) if isinstance(value, str) else value
 
 
 def _text(side: Side, text: str) -> str:
-    for name, known in sorted(side.known.items(), key=lambda item: -len(item[1])):
-        if len(known) > 6 and known in text and not name.startswith("_"):
+    for known in sorted(side.known.values(), key=len, reverse=True):
+        if len(known) > 6 and known in text and not known.startswith("ey"):
             text = text.replace(known, f"<{_canonical(side, known)}>")
     for kind, pattern in _KINDS:
         if pattern.fullmatch(text):
@@ -114,13 +126,19 @@ def _canonical(side: Side, known: str) -> str:
     return next(name for name, value in side.known.items() if value == known)
 
 
-def _body(answer: Answer) -> Any:
-    if answer.headers.get("Content-Type", "").startswith(_CAR) and answer.status == 200:
+def _body(side: Side, answer: Answer) -> Any:
+    if answer.headers.get("Content-Type", "").startswith(_CAR) and answer.body:
         read = car.read_car(answer.body)
         return f"CAR roots={len(read.roots)} blocks={len(read.blocks)}"
-    if "html" in answer.headers.get("Content-Type", ""):
+    if _is_page(answer):
         return "a page"
-    return answer.body[:200].decode(errors="replace")
+    return _text(side, answer.body[:200].decode(errors="replace"))
+
+
+def _is_page(answer: Answer) -> bool:
+    """Tell whether an answer is for people: an error outside XRPC."""
+    kind = answer.headers.get("Content-Type", "")
+    return answer.status >= 400 and kind.startswith(("text/html", "text/plain"))
 
 
 def _headers(side: Side, answer: Answer, look: tuple[str, ...]) -> dict[str, Any]:
@@ -129,6 +147,10 @@ def _headers(side: Side, answer: Answer, look: tuple[str, ...]) -> dict[str, Any
         for name in (*_USUAL, *look)
         if name in answer.headers
     }
-    found["private"] = "private" in answer.headers.get("Cache-Control", "")
-    found["vary"] = "authorization" in answer.headers.get("Vary", "").lower()
+    if _is_page(answer):
+        found["content-type"] = "a page"
+    # Every error may be called private: ours says so before it knows who is asking.
+    if answer.status < 400:
+        found["private"] = "private" in answer.headers.get("Cache-Control", "")
+        found["vary"] = "authorization" in answer.headers.get("Vary", "").lower()
     return found

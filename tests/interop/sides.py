@@ -5,25 +5,22 @@ Both share our embedded directory and one AppView that answers with what it was 
 
 import asyncio
 import re
-import secrets
-import shutil
-import socket
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 
 from appliance.atproto import jwt
-from tests.support.appliance import Process
+from tests.support.appliance import Appliance
+from tests.support.node import ReferencePds, free_port
+from tests.support.smtp import SmtpStub, listening
 
-HERE: Final = Path(__file__).parent
-NODE: Final = HERE / "node_modules" / ".bin" / "node22"
 BLOB_LIMIT: Final = 100_000
 # Seconds in which a request of a differential run must be answered.
 PATIENCE: Final = 30.0
@@ -43,39 +40,6 @@ _ECHOED: Final = (
 )
 
 
-class Mailbox:
-    """An SMTP server that keeps the text of each letter, by recipient."""
-
-    def __init__(self) -> None:
-        self.letters: dict[str, list[str]] = {}
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 here\r\n")
-        to = ""
-        while line := (await reader.readline()).decode().strip():
-            word = line.upper()
-            if word.startswith("RCPT"):
-                to = line.partition("<")[2].partition(">")[0].lower()
-            if word == "DATA":
-                writer.write(b"354 go on\r\n")
-                letter = await reader.readuntil(b"\r\n.\r\n")
-                self.letters.setdefault(to, []).append(letter.decode(errors="replace"))
-            writer.write(b"221 bye\r\n" if word == "QUIT" else b"250 here\r\n")
-            if word == "QUIT":
-                break
-        writer.close()
-
-    async def code(self, address: str) -> str:
-        """Take the code out of the newest letter to an address; wait for it."""
-        for _ in range(100):
-            while waiting := self.letters.get(address, []):
-                plain = waiting.pop().replace("=\r\n", "")
-                if found := _CODE.search(plain.partition("\r\n\r\n")[2]):
-                    return found[0]
-            await asyncio.sleep(0.05)
-        return "no-letter"
-
-
 @dataclass
 class Side:
     """One of the two servers, and what its answers have told so far, by name."""
@@ -84,9 +48,22 @@ class Side:
     url: str
     operator_token: str
     jwt_secret: bytes
-    mailbox: Mailbox
+    post: SmtpStub
     http: aiohttp.ClientSession
     known: dict[str, str] = field(default_factory=dict)
+
+    async def mailed_code(self, address: str) -> str:
+        """Take the code out of the newest letter to an address; wait for it."""
+        for _ in range(100):
+            for number in reversed(range(len(self.post.mails))):
+                letter = self.post.mails[number].replace("=\r\n", "")
+                headers, _, text = letter.partition("\r\n\r\n")
+                found = _CODE.search(text) if f"To: {address}" in headers else None
+                if found:
+                    del self.post.mails[number]
+                    return found[0]
+            await asyncio.sleep(0.05)
+        return "no letter"
 
     def fill(self, value: Any) -> Any:
         """Put what is known into the `<names>` of a text, or of the texts in a value."""
@@ -97,21 +74,25 @@ class Side:
         return [self.fill(each) for each in value] if isinstance(value, list) else value
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def is_installed() -> bool:
-    return NODE.exists()
-
-
 @asynccontextmanager
 async def two_sides(*, invites: bool = False) -> AsyncIterator[tuple[Side, Side]]:
-    """Start both servers; `invites` says whether an account needs an invite code."""
+    """Start both servers; `invites` says whether an account needs an invite code.
+
+    At the end ours must stop well, and not have complained of anything it was sent.
+    """
     async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-two-")))
+        upstream = await _echo(stack)
+        posts = SmtpStub(), SmtpStub()
+        mail = [await stack.enter_async_context(listening(post)) for post in posts]
+        ours = await asyncio.to_thread(_ours, folder / "ours", mail[0], upstream, invites)
+        stack.callback(ours.finish)
+        secret = token_hex(16)
+        settings = _settings(secret, mail[1], upstream, invites)
+        theirs = await asyncio.to_thread(
+            ReferencePds, ours.plc, folder / "reference", None, settings
+        )
+        stack.callback(theirs.stop)
         http = await stack.enter_async_context(
             aiohttp.ClientSession(
                 auto_decompress=False,
@@ -119,83 +100,57 @@ async def two_sides(*, invites: bool = False) -> AsyncIterator[tuple[Side, Side]
                 timeout=aiohttp.ClientTimeout(total=PATIENCE),
             )
         )
-        upstream = await _echo(stack)
-        boxes = Mailbox(), Mailbox()
-        mail = [await _smtp(stack, box) for box in boxes]
-        folder = Path(tempfile.mkdtemp(prefix="hearth-differential-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        here = _Starter(stack, folder, upstream, invites)
-        ours = await asyncio.to_thread(here.ours, mail[0])
-        report, secret = await asyncio.to_thread(here.reference, mail[1], ours["plc_url"])
-        own_secret = (Path(ours["data"]) / "secrets" / "jwt-secret").read_bytes().strip()
-        common = {
-            "up.did": f"did:web:localhost%3A{upstream}",
-            "dead.did": f"did:web:localhost%3A{free_port()}",
-        }
+        own_secret = (ours.data / "secrets" / "jwt-secret").read_bytes().strip()
         sides = (
-            Side("ours", ours["pds_url"], ours["admin_password"], own_secret, boxes[0], http),
-            Side("reference", report["url"], report["adminPassword"], secret, boxes[1], http),
+            Side("ours", ours.pds, ours.operator_token, own_secret, posts[0], http),
+            Side(
+                "reference",
+                theirs.pds,
+                theirs.report["adminPassword"],
+                secret.encode(),
+                posts[1],
+                http,
+            ),
         )
+        dead = f"did:web:localhost%3A{free_port()}"
         for side in sides:
-            side.known |= {**common, "server.url": side.url, "server.did": "did:web:localhost"}
-            side.known |= {"plc.url": ours["plc_url"]}
+            side.known |= {"up.did": _did(upstream), "dead.did": dead, "plc.url": ours.plc}
+            side.known |= {"server.url": side.url, "server.did": "did:web:localhost"}
         yield sides
 
 
-class _Starter:
-    """Start the processes; they end with the stack."""
-
-    def __init__(
-        self, stack: AsyncExitStack, folder: Path, upstream: int, invites: bool
-    ) -> None:
-        self._stack = stack
-        self._folder = folder
-        self._upstream = f"http://localhost:{upstream}"
-        self._upstream_did = f"did:web:localhost%3A{upstream}"
-        self._invites = invites
-
-    def ours(self, mail: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "appliance", "try", "--json", "--port", "0"]
-        command += ["--data", str(self._folder / "ours"), "--smtp", mail]
-        command += ["--appview", self._upstream, "--appview-did", self._upstream_did]
-        command += ["--invites"] if self._invites else []
-        process = Process(command, {"HEARTH_PDS_BLOB_LIMIT": str(BLOB_LIMIT)})
-        self._stack.callback(process.stop)
-        return process.report
-
-    def reference(self, mail: str, plc: str) -> tuple[dict[str, Any], bytes]:
-        secret = secrets.token_hex(16)
-        settings = {
-            "PDS_JWT_SECRET": secret,
-            "PDS_BLOB_UPLOAD_LIMIT": BLOB_LIMIT,
-            "PDS_EMAIL_SMTP_URL": mail,
-            "PDS_EMAIL_FROM_ADDRESS": "pds@mail.test",
-            "PDS_BSKY_APP_VIEW_URL": self._upstream,
-            "PDS_BSKY_APP_VIEW_DID": self._upstream_did,
-            "PDS_INVITE_REQUIRED": str(self._invites).lower(),
-            "PDS_ACCEPTING_REPO_IMPORTS": "true",
-            "PDS_ENABLE_DID_DOC_WITH_SESSION": "true",
-        }
-        command = [str(NODE), str(HERE / "reference_pds.mjs"), "--plc", plc]
-        command += ["--port", str(free_port()), "--data", str(self._folder / "reference")]
-        for name, value in settings.items():
-            command += ["--set", f"{name}={value}"]
-        process = Process(command)
-        self._stack.callback(process.stop)
-        return process.report, secret.encode()
+def _did(upstream: int) -> str:
+    return f"did:web:localhost%3A{upstream}"
 
 
-async def _smtp(stack: AsyncExitStack, box: Mailbox) -> str:
-    server = await asyncio.start_server(box.talk, "127.0.0.1", 0)
-    await stack.enter_async_context(server)
-    return f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+def _ours(data: Path, mail: str, upstream: int, invites: bool) -> Appliance:
+    data.mkdir()
+    (data / "hearth.toml").write_text(f"[pds]\nblob_limit = {BLOB_LIMIT}\n", encoding="utf-8")
+    options = ["--smtp", mail, "--appview", f"http://localhost:{upstream}"]
+    options += ["--appview-did", _did(upstream), *(["--invites"] if invites else [])]
+    return Appliance(*options, data=data)
+
+
+def _settings(jwt_secret: str, mail: str, upstream: int, invites: bool) -> list[str]:
+    """Give the settings of the reference that make it what ours is."""
+    return [
+        f"PDS_JWT_SECRET={jwt_secret}",
+        f"PDS_BLOB_UPLOAD_LIMIT={BLOB_LIMIT}",
+        f"PDS_EMAIL_SMTP_URL={mail}",
+        "PDS_EMAIL_FROM_ADDRESS=pds@mail.test",
+        f"PDS_BSKY_APP_VIEW_URL=http://localhost:{upstream}",
+        f"PDS_BSKY_APP_VIEW_DID={_did(upstream)}",
+        f"PDS_INVITE_REQUIRED={str(invites).lower()}",
+        "PDS_ACCEPTING_REPO_IMPORTS=true",
+        "PDS_ENABLE_DID_DOC_WITH_SESSION=true",
+    ]
 
 
 async def _echo(stack: AsyncExitStack) -> int:
     """Run an AppView that answers with what it was asked; return its port."""
     port = free_port()
     app = web.Application(client_max_size=2**24)
-    app.router.add_get("/.well-known/did.json", lambda request: _document(request, port))
+    app.router.add_get("/.well-known/did.json", _document)
     app.router.add_route("*", "/xrpc/{nsid}", _answer)
     runner = web.AppRunner(app, auto_decompress=False)
     await runner.setup()
@@ -205,23 +160,24 @@ async def _echo(stack: AsyncExitStack) -> int:
     return port
 
 
-async def _document(_request: web.Request, port: int) -> web.Response:
+async def _document(request: web.Request) -> web.Response:
+    port = int(request.host.rpartition(":")[2])
     service = {
         "id": "#some_service",
         "type": "SomeService",
         "serviceEndpoint": f"http://localhost:{port}",
     }
-    return web.json_response({"id": f"did:web:localhost%3A{port}", "service": [service]})
+    return web.json_response({"id": _did(port), "service": [service]})
 
 
 async def _answer(request: web.Request) -> web.Response:
     """Say what was asked; or, by the parameter `actor`, answer with that status."""
     wanted = request.query.get("actor", "")
     if wanted.startswith("status-"):
-        status = int(wanted.removeprefix("status-"))
+        status = int(wanted.removeprefix("status-").removesuffix(".test"))
         body = {"error": "ItsOwnName", "message": "as it likes"}
         return web.json_response(body, status=status, headers={"Retry-After": "7"})
-    if wanted == "broken":
+    if wanted == "broken.test":
         return web.Response(body=b"{not json", headers={"Atproto-Repo-Rev": "3jzfcijpj2z2a"})
     content = await request.read()
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -232,7 +188,9 @@ async def _answer(request: web.Request) -> web.Response:
         "path": request.path,
         "query": sorted(request.query.items()),
         "headers": {name: request.headers[name] for name in _ECHOED if name in request.headers},
-        "claims": {name: claims[name] for name in ("iss", "aud", "lxm", "seconds") if name in claims},
+        "claims": {
+            name: claims[name] for name in ("iss", "aud", "lxm", "seconds") if name in claims
+        },
         "size": len(content),
         "body": content[:50].hex(),
     }

@@ -125,7 +125,7 @@ class Appliance(Process):
         took = self.stop()
         assert self.popen.returncode == 0, self.stderr()
         assert took < SECONDS_TO_STOP
-        assert self.complaints() == []
+        assert self.complaints() == [], self.stderr()
         assert len(self.stdout().splitlines()) == 1
 
 
