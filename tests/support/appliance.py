@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class Process:
                 stderr=err,
                 env={**os.environ, **(env or {})},
             )
+        # A test that failed half-way leaves nothing running behind.
+        weakref.finalize(self, _end, self.popen, self._logs)
         try:
             self.report: dict[str, Any] = self._first_line()
         except BaseException:
@@ -127,6 +130,12 @@ class Appliance(Process):
         assert took < SECONDS_TO_STOP
         assert self.complaints() == [], self.stderr()
         assert len(self.stdout().splitlines()) == 1
+
+
+def _end(popen: subprocess.Popen[bytes], logs: Path) -> None:
+    popen.kill()
+    popen.wait()
+    shutil.rmtree(logs, ignore_errors=True)
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
