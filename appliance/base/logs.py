@@ -100,8 +100,9 @@ def setup_logging(
 
 
 def _is_of_ours(record: logging.LogRecord) -> bool:
-    """Leave out what is said of bytes that are no HTTP: whoever sends them could fill the log."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    """Leave out bytes that are no HTTP, and clients that left: anybody could fill the log."""
+    theirs = (HttpProcessingError, ConnectionError)
+    return not (record.exc_info and isinstance(record.exc_info[1], theirs))
 
 
 def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from appliance.atproto.cid import RAW, Cid, InvalidCid
 
@@ -129,13 +129,29 @@ class BlobFiles:
         return os.fdopen(handle, "wb"), Path(name)
 
 
-async def read_chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    """Yield an open file in pieces, read beside the event loop: a card may be slow. Close it."""
-    with file:
-        chunk = await asyncio.to_thread(file.read, _CHUNK)
-        while chunk:
-            yield chunk
-            chunk = await asyncio.to_thread(file.read, _CHUNK) if len(chunk) == _CHUNK else b""
+class FileChunks:
+    """An open file in pieces, read beside the event loop: a card may be slow.
+
+    `aclose` closes the file, also when nothing was read of it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = b"" if self._ended else await asyncio.to_thread(self._file.read, _CHUNK)
+        self._ended = len(chunk) < _CHUNK
+        if not chunk:
+            await self.aclose()
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        self._file.close()
 
 
 def sniff(head: bytes) -> str | None:

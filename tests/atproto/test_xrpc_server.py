@@ -171,6 +171,11 @@ async def test_a_stream_is_closed_when_it_was_sent(client: Client) -> None:
     assert client.role.closed == ["export"]
 
 
+async def test_a_stream_nobody_wants_is_closed_too(client: Client) -> None:
+    await client.send("HEAD", "t.a.export")
+    assert client.role.closed == ["export"]
+
+
 async def test_a_preflight_allows_what_is_asked(client: Client) -> None:
     asked = {
         "Origin": "https://app.test",

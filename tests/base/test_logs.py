@@ -97,6 +97,7 @@ def test_bytes_that_are_no_http_fill_no_log() -> None:
     setup_logging(stream=out)
     server = logging.getLogger("aiohttp.server")
     server.error("Error handling request", exc_info=BadHttpMessage("garbage"))
+    server.error("Error handling request", exc_info=ConnectionResetError("the client left"))
     assert out.getvalue() == ""
     server.error("Error handling request", exc_info=ValueError("a fault of ours"))
     assert "a fault of ours" in out.getvalue()

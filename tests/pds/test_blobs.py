@@ -12,7 +12,7 @@ from appliance.atproto.data import BlobRef
 from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.syntax import RecordKey
 from appliance.pds import blobs, repos
-from appliance.pds.blob_files import BlobFiles, BlobTooLarge, read_chunks, sniff
+from appliance.pds.blob_files import BlobFiles, BlobTooLarge, FileChunks, sniff
 from appliance.pds.blobs import TEMPORARY_US, BlobNotFound, BlobTakendown
 from appliance.pds.writes import InvalidMimeType, InvalidSize
 from tests.support.pds_stores import (
@@ -39,7 +39,7 @@ async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
 
 
 async def content_of(stores: Stores, blob: BlobRef) -> bytes:
-    return b"".join([chunk async for chunk in read_chunks(stores.blobs.open(blob.cid))])
+    return b"".join([chunk async for chunk in FileChunks(stores.blobs.open(blob.cid))])
 
 
 async def test_an_upload_is_named_by_its_hash_and_type(stores: Stores) -> None:
@@ -259,6 +259,17 @@ async def test_blobs_are_listed_by_cid_in_pages_and_since_a_rev(stores: Stores) 
 async def test_a_record_without_blobs_claims_nothing(stores: Stores) -> None:
     await stores.create(NOTE, post() | {"$type": str(NOTE)})
     assert await stores.blobs.counts(ALICE) == blobs.BlobCounts(0, 0)
+
+
+async def test_a_file_is_closed_when_it_was_read_and_when_nobody_wants_it(
+    stores: Stores,
+) -> None:
+    blob = await stores.upload(b"x" * 600_000 if BLOB_LIMIT > 600_000 else PNG)
+    read, unread = stores.blobs.open(blob.cid), stores.blobs.open(blob.cid)
+    assert len(b"".join([chunk async for chunk in FileChunks(read)])) == blob.size
+    await FileChunks(unread).aclose()
+    assert read.closed
+    assert unread.closed
 
 
 @pytest.mark.parametrize(

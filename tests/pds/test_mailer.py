@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -69,6 +70,30 @@ async def test_a_refused_mail_stays_with_its_reason(db: Database) -> None:
     [kept] = await mailer.page(None, 10)
     assert kept.sent_at is None
     assert "550" in (kept.failure or "")
+
+
+async def test_a_mail_server_that_says_nothing_does_not_keep_us(db: Database) -> None:
+    called, over = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.set()
+        await over.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with Workers() as workers:
+            mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+            workers.start("mail", mailer.run)
+            await mailer.send(ALICE, "alice@example.com", "A", "Body.")
+            await asyncio.wait_for(called.wait(), 5)
+            waiting = [each for each in enumerate_threads() if each.name == "mail"]
+        # The process ends although the thread waits: asyncio waits only for its own threads.
+        assert [each.daemon for each in waiting] == [True]
+        over.set()
+        await asyncio.to_thread(waiting[0].join, 5)
 
 
 async def test_old_mail_is_forgotten(db: Database) -> None:

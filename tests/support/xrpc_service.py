@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import orjson
@@ -122,16 +122,29 @@ async def car(role: Role, *, body: StreamReader) -> None:
     await body.read()
 
 
+class Blocks:
+    """A stream that notes when it is closed."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+        self._left = 20
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        self._left -= 1
+        return b"block" * 1000
+
+    async def aclose(self) -> None:
+        self._role.closed.append("export")
+
+
 @methods.query("t.a.export")
 async def export(role: Role) -> Stream:
-    async def chunks() -> AsyncIterator[bytes]:
-        try:
-            for _ in range(20):
-                yield b"block" * 1000
-        finally:
-            role.closed.append("export")
-
-    return Stream("application/vnd.ipld.car", chunks())
+    return Stream("application/vnd.ipld.car", Blocks(role))
 
 
 @methods.query("t.a.fail")

@@ -2,8 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -91,18 +91,11 @@ async def stream_answer(
         response.headers["Content-Encoding"] = "gzip"
         response.headers.popall("Content-Length", None)
         squeeze = zlib.compressobj(_FASTEST, wbits=_GZIP)
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
     complete = False
     try:
-        async for chunk in stream.chunks:
-            data = chunk if squeeze is None else await _squeeze(squeeze, chunk)
-            if data:
-                await response.write(data)
-        if squeeze is not None:
-            await response.write(squeeze.flush())
-        await response.write_eof()
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _send(response, stream.chunks, squeeze)
         complete = True
     finally:
         # The status is sent already: only a broken connection still says that something failed.
@@ -112,9 +105,26 @@ async def stream_answer(
     return response
 
 
+async def _send(
+    response: web.StreamResponse, chunks: AsyncIterator[bytes], squeeze: "zlib._Compress | None"
+) -> None:
+    async for chunk in chunks:
+        data = chunk if squeeze is None else await _squeeze(squeeze, chunk)
+        if data:
+            await response.write(data)
+    if squeeze is not None:
+        await response.write(squeeze.flush())
+    await response.write_eof()
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
 async def _close(chunks: AsyncIterator[bytes]) -> None:
-    """End a generator now, not when it is collected: it may hold a file or a snapshot."""
-    if isinstance(chunks, AsyncGenerator):
+    """End a stream now, not when it is collected: it may hold a file or a snapshot."""
+    if isinstance(chunks, _Closable):
         await chunks.aclose()
 
 

@@ -11,7 +11,7 @@ from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable, Stream
 from appliance.firehose.serve import serve_subscribe_repos
-from appliance.pds.blob_files import read_chunks
+from appliance.pds.blob_files import FileChunks
 from appliance.pds.repos import HostedRepo
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, reader
@@ -36,7 +36,7 @@ async def get_blob(pds: Pds, caller: Caller | None, *, did: Did, cid: Cid) -> St
         "Content-Length": str(blob.size),
         "Content-Disposition": f'attachment; filename="{cid}"',
     }
-    return Stream(blob.mime_type, read_chunks(pds.blobs.open(cid)), headers)
+    return Stream(blob.mime_type, FileChunks(pds.blobs.open(cid)), headers)
 
 
 @methods.query("com.atproto.sync.getBlocks", auth=reader)
@@ -138,7 +138,7 @@ async def subscribe_repos(
 def _car(archive: bytes | BinaryIO) -> Stream:
     if isinstance(archive, bytes):
         return Stream(_CAR, _at_once(archive))
-    return Stream(_CAR, read_chunks(archive))
+    return Stream(_CAR, FileChunks(archive))
 
 
 async def _at_once(archive: bytes) -> AsyncIterator[bytes]:
