@@ -18,7 +18,7 @@ from bench.target import POST, Account, Target, post_record
 
 WRITERS = 4
 QUIET_SECONDS = 0.15
-REPLAYED = 3000
+REPLAYED = 6000
 PATIENCE = 10.0
 # A commit names its operations before its blocks, so the first match is the new record's key.
 _KEY = re.compile(rb"app\.bsky\.feed\.post/([2-7a-z]{13})")
@@ -139,7 +139,7 @@ class Replay:
 
 
 async def _make_history(target: Target) -> tuple[int, int]:
-    """Write 3,000 posts of 8 accounts. Gives the seqs around their events."""
+    """Write 6,000 posts of 8 accounts. Gives the seqs around their events."""
     crowd = await target.crowd(8)
     desk = Desk(target)
     first = await _next_seq(target, desk, crowd[0])

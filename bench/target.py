@@ -14,6 +14,7 @@ import orjson
 from yarl import URL
 
 from appliance.atproto.tid import Tid
+from bench.wire import Answer, Wires, request_bytes
 
 POST = "app.bsky.feed.post"
 WORDS = ("quick brown fox lazy dog rain falls on old town roofs while we wait for the bus " * 8)[
@@ -41,6 +42,7 @@ class Target:
 
     def __init__(self, http: aiohttp.ClientSession, url: str, pid: int) -> None:
         self._http = http
+        self.wires = Wires(url)
         self._url = url
         self.pid = pid
         self._numbers = itertools.count(1)
@@ -53,15 +55,12 @@ class Target:
     @asynccontextmanager
     async def open(cls, url: str, pid: int) -> AsyncIterator[Self]:
         """Open connections to a PDS; `pid` is its process, on this machine."""
-        connector = aiohttp.TCPConnector(limit=0, use_dns_cache=True)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept"),
-            headers={"Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=120),
-        ) as http:
-            yield cls(http, url, pid)
+        async with aiohttp.ClientSession() as http:
+            target = cls(http, url, pid)
+            try:
+                yield target
+            finally:
+                target.wires.close()
 
     def address(self, nsid: str, **params: object) -> URL:
         """Make the URL of a method."""
@@ -69,20 +68,13 @@ class Target:
 
     async def get(self, url: URL, headers: dict[str, str] | None = None) -> bytes:
         """Ask, and read the whole answer. Raises Refused."""
-        async with self._http.get(url, headers=headers) as answer:
-            body = await answer.read()
-            if answer.status != 200:
-                raise Refused(f"{url.path}: {answer.status} {body[:300]!r}")
-            return body
+        full = {"Accept-Encoding": "identity", **(headers or {})}
+        return _good(url, await self.wires.ask(request_bytes("GET", url, full)))
 
     async def post(self, url: URL, body: bytes, headers: dict[str, str] | None = None) -> bytes:
         """Call with JSON, and read the whole answer. Raises Refused."""
         full = {"Content-Type": "application/json", **(headers or {})}
-        async with self._http.post(url, data=body, headers=full) as answer:
-            content = await answer.read()
-            if answer.status != 200:
-                raise Refused(f"{url.path}: {answer.status} {content[:300]!r}")
-            return content
+        return _good(url, await self.wires.ask(request_bytes("POST", url, full, body)))
 
     @asynccontextmanager
     async def subscribe(
@@ -161,6 +153,12 @@ class Target:
             records.append(("app.bsky.graph.follow", key(step), value))
         answer = await self.fill(accounts[at], records)
         return [{"uri": one["uri"], "cid": one["cid"]} for one in answer["results"][:posts]]
+
+
+def _good(url: URL, answer: Answer) -> bytes:
+    if answer.status != 200:
+        raise Refused(f"{url.path}: {answer.status} {answer.body[:300]!r}")
+    return answer.body
 
 
 def key(number: int) -> str:
