@@ -17,14 +17,16 @@ done
 chmod +x "$runtime/bin/node"
 # The one native part is compiled here, against the headers of that same Node and by a node-gyp of
 # our own: Debian's links every module to Debian's Node.
+# The paths are relative, for make cannot cope with a space in them.
 here=$PWD
+nodedir=../${runtime#node_modules/}
 (cd node_modules/better-sqlite3 &&
-    PATH="$here/$runtime/bin:$PATH" npm_config_nodedir="$here/$runtime" \
-        node "$here/node_modules/node-gyp/bin/node-gyp.js" rebuild --release --nodedir="$here/$runtime" \
-        >"$here/node_modules/.gyp.log" 2>&1) || {
+    PATH="$here/$runtime/bin:$PATH" npm_config_nodedir="$nodedir" \
+        node ../node-gyp/bin/node-gyp.js rebuild --release --nodedir="$nodedir" >../.gyp.log 2>&1) || {
     tail -n 20 node_modules/.gyp.log >&2
+    echo "better-sqlite3 could not be compiled (see above); it needs make and a C++ compiler" >&2
     exit 1
 }
 "$runtime/bin/node" -e "new (require('better-sqlite3'))(':memory:')"
-ln -sfn "$here/$runtime/bin/node" node_modules/.bin/node22
+ln -sfn "$nodedir/bin/node" node_modules/.bin/node22
 : >"node_modules/.ready-$stamp"
