@@ -108,10 +108,14 @@ async def until_it_listens(consumer: Consumer, member: Member) -> None:
 
 
 async def soon_has(consumer: Consumer, wanted: set[str]) -> None:
-    async def missing() -> int:
-        return len(wanted - set(consumer.uris()))
+    """Wait until it was told of everything; else tell what it says instead."""
 
-    await soon(missing, lambda count: count == 0, 30)
+    async def missing() -> list[object]:
+        gone = sorted(wanted - set(consumer.uris()))
+        odd = [line for line in consumer.lines() if "event" not in line]
+        return [len(gone), *gone[:3], *odd[:3]] if gone else []
+
+    await soon(missing, lambda seen: not seen, 30)
 
 
 async def test_an_archive_since_a_revision_holds_what_came_after(

@@ -135,6 +135,9 @@ class Appliance(Process):
 def _end(popen: subprocess.Popen[bytes], logs: Path) -> None:
     popen.kill()
     popen.wait()
+    if popen.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            popen.stdin.close()
     shutil.rmtree(logs, ignore_errors=True)
 
 
