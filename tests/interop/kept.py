@@ -322,6 +322,7 @@ _READING: Final = (
         ("shape.blob.mimeType",),
     ),
     Kept("A blob comes back as its type", "200", "200", ("references: blob *",), ("content-type",)),
+    Kept("The HTTP parser's own answer to lines too long", "400", "431", ("*100 kB",)),
     Kept("No empty commits", "200", "200", ("batches: batch: nothing",), ("shape.commit",)),
 )
 

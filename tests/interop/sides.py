@@ -54,7 +54,7 @@ class Side:
 
     async def mailed_code(self, address: str) -> str:
         """Take the code out of the newest letter to an address; wait for it."""
-        for _ in range(100):
+        for _ in range(200):
             for number in reversed(range(len(self.post.mails))):
                 letter = self.post.mails[number].replace("=\r\n", "")
                 headers, _, text = letter.partition("\r\n\r\n")

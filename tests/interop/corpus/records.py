@@ -120,6 +120,24 @@ _VALIDATION: list[Step] = [
     a_post("bad langs", langs=["english language"]),
     a_post("four langs", langs=["en", "eo", "de", "fr"]),
     a_post("an unknown field", nothing={"x": [1]}),
+    a_post("an old blob", embed={"$type": "app.bsky.embed.images", "images": [
+        {"alt": "", "image": {"cid": _BLOB["ref"]["$link"], "mimeType": "image/png"}}]}),
+    a_post("a blob of a wrong type", embed={"$type": "app.bsky.embed.images", "images": [
+        {"alt": "", "image": {**_BLOB, "mimeType": "text/plain"}}]}),
+    a_post("a blob too large", embed={"$type": "app.bsky.embed.images", "images": [
+        {"alt": "", "image": {**_BLOB, "size": 50_000_000}}]}),
+    a_post("five images", embed={"$type": "app.bsky.embed.images", "images": [
+        {"alt": "", "image": _BLOB}] * 5}),
+    a_post("an external link that is none", embed={"$type": "app.bsky.embed.external",
+        "external": {"uri": "not a uri", "title": "", "description": ""}}),
+    a_post("a facet of an unknown kind", facets=[{"index": {"byteStart": 0, "byteEnd": 1},
+        "features": [{"$type": "com.example.feature"}]}]),
+    a_post("a strong ref with a bad cid", embed={"$type": "app.bsky.embed.record", "record": {
+        "uri": _SUBJECT["uri"], "cid": "x"}}),
+    a_post("a strong ref with a bad uri", embed={"$type": "app.bsky.embed.record", "record": {
+        "uri": "https://x.test", "cid": _CID}}),
+    a_post("text that is a number", text=5),
+    a_post("text that is null", text=None),
     a_post("an unknown embed", embed={"$type": "com.example.embed"}),
     a_post("an embed without $type", embed={"a": 1}),
     a_post("a bad record embed", embed={"$type": "app.bsky.embed.record", "record": {}}),
