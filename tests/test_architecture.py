@@ -19,7 +19,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "appliance"
 LONGEST_FILE = 400
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-CODE = [path for folder in ("appliance", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+CODE = [
+    path
+    for folder in ("appliance", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "node_modules" not in path.parts
+]
 XRPC_FILES = sorted(PACKAGE.glob("*/xrpc/*.py"))
 ROLES = ("pds", "relay", "appview", "directory")
 SCHEMAS = {
