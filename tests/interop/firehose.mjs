@@ -14,6 +14,7 @@ const firehose = new Firehose({
   // The resolver's own fetch refuses loopback, where all of this runs.
   idResolver: new IdResolver({
     plcUrl: values.plc,
+    timeout: 30_000, // while it verifies a backlog it hears no answers
     fetch: globalThis.fetch,
     didCache: new MemoryCache(), // the directory may be away for a while
   }),
