@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 from yarl import URL
 
@@ -33,8 +33,7 @@ class Wire(asyncio.Protocol):
         return wire
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's only looks like one
 
     def connection_lost(self, _error: Exception | None) -> None:
         if self._waiter is not None and not self._waiter.done():
