@@ -41,6 +41,16 @@ class ActorStore:
         )
         return [Did.unchecked(did) for (did,) in rows]
 
+    def is_unidentified(self, did: str, due_before_us: int) -> bool:
+        """Tell whether an account of the stream awaits its first look-up, due before then."""
+        row = self._db.read_one(
+            "SELECT pds IS NULL AND rev IS NOT NULL AND handle_due_us <= ? FROM actor"
+            " WHERE did = ?",
+            due_before_us,
+            did,
+        )
+        return row is not None and bool(row[0])
+
     def due_for_backfill(self, now_us: int, limit: int) -> list[Did]:
         """Accounts whose whole repo is to be fetched now."""
         rows = self._db.read(

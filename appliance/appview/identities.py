@@ -20,6 +20,7 @@ UNREACHABLE_US = 900 * SECOND
 # Longer than any look-up takes: after this one that was interrupted is begun again.
 CLAIM_US = 120 * SECOND
 LOOK_AROUND_SECONDS = 60.0
+LONGEST_WAIT = 0.5
 
 
 class IdentityRefresher:
@@ -32,10 +33,30 @@ class IdentityRefresher:
         self._resolver = resolver
         self._now_us = now_us
         self._wake = asyncio.Event()
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
     def wake(self) -> None:
         """Say that an account is due."""
         self._wake.set()
+
+    async def settled(self, did: str) -> None:
+        """Wait, half a second at most, while a new account is looked up for the first time.
+
+        So whoever has just signed up sees their own name.
+        """
+        if not self._actors.is_unidentified(did, self._now_us() + CLAIM_US):
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(did, [])
+        waiting.append(future)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_WAIT):
+                    await future
+        finally:
+            waiting.remove(future)
+            if not waiting:
+                self._waiting.pop(did, None)
 
     async def run(self) -> None:
         """Look up what is due, for ever."""
@@ -52,8 +73,14 @@ class IdentityRefresher:
         dids = self._actors.due_for_identity(now_us, AT_ONCE)
         if dids:
             await self._actors.put_off_identities(dids, now_us + CLAIM_US)
-            await asyncio.gather(*(self._refresh(did) for did in dids))
+            await asyncio.gather(*(self._refresh_and_tell(did) for did in dids))
         return len(dids)
+
+    async def _refresh_and_tell(self, did: Did) -> None:
+        await self._refresh(did)
+        for future in self._waiting.get(did, ()):
+            if not future.done():
+                future.set_result(None)
 
     async def _refresh(self, did: Did) -> None:
         try:

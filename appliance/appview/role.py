@@ -53,6 +53,7 @@ class AppView:
     viewers: ViewerState
     actors: ActorStore
     revs: IndexedRevs
+    identities: IdentityRefresher
     tokens: ViewerTokens
     pipeline: Pipeline
     feed_services: FeedServices
@@ -133,6 +134,7 @@ async def open_appview(
             viewers=viewers,
             actors=actors,
             revs=revs,
+            identities=refresher,
             tokens=ViewerTokens(did, resolver, index, clock.now),
             pipeline=Pipeline(index, viewers, hydrator),
             feed_services=FeedServices(resolver, http),

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -53,6 +54,25 @@ async def test_a_post_in_the_stream_is_indexed_and_waited_for(
     assert await appview.revs.wait(alice.did, event.rev, timeout=0)
     assert posts(appview) == 1
     await until(lambda: handle(appview, alice.did) == "alice.test")
+
+
+async def test_a_new_account_is_waited_for_until_its_name_is_known(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    event = alice.post()
+    await network.tell(alice.identity(), alice.account(True), event)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+    await appview.identities.settled(alice.did)
+    assert handle(appview, alice.did) == "alice.test"
+    nobody = network.add(RepoAuthor("nobody"))
+    del network.authors[nobody.did]
+    event = nobody.post()
+    await network.tell(event)
+    assert await appview.revs.wait(nobody.did, event.rev, timeout=5)
+    async with asyncio.timeout(2):
+        await appview.identities.settled(nobody.did)
+    assert handle(appview, nobody.did) is None
 
 
 async def test_the_stream_goes_on_where_it_was_left(

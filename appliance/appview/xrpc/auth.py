@@ -26,6 +26,7 @@ async def signed_in(appview: AppView, request: web.Request) -> SignedIn:
     wanted = request.headers.get(WAIT_FOR_REV)
     if wanted is not None:
         await appview.revs.wait(viewer.did, _parse_rev(wanted))
+        await appview.identities.settled(viewer.did)
         viewer = appview.tokens.refreshed(viewer)
     rev = appview.revs.rev(viewer.did)
     if rev is not None:
