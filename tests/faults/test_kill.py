@@ -18,6 +18,7 @@ from tests.support.witnesses import StreamWitness, signing_key, verified_repo
 pytestmark = pytest.mark.slow
 
 KILLS = 20
+SPARE_ROUNDS = 20
 WRITES = 1000
 MEMBERS = 8
 
@@ -43,7 +44,7 @@ async def test_killed_twenty_times_amid_a_thousand_writes_nothing_promised_is_lo
     ledger.records[members[0].did] = {f"{POST}/{post.rkey}": post.cid}
     streams = [StreamWitness(base, keys) for base in (ours.pds, ours.relay)]
     killed_amid = 0
-    for _ in range(KILLS):
+    for _ in range(KILLS + SPARE_ROUNDS):
         writes = ledger.plan(members, WRITES, star, dice)
         async with client() as http:
             speak_to(members, http)
@@ -53,6 +54,7 @@ async def test_killed_twenty_times_amid_a_thousand_writes_nothing_promised_is_lo
                     tasks.create_task(stream.listen(http, listening))
                     await listening.wait()
                 await crowd(ledger, writes, dice.randrange(50, WRITES - 50), ours.popen.kill)
+        # On a busy machine all answers may be on their way already: that was no kill amid writes.
         killed_amid += bool(ledger.unanswered)
         ours.kill()
         assert ours.complaints() == []
@@ -61,6 +63,8 @@ async def test_killed_twenty_times_amid_a_thousand_writes_nothing_promised_is_lo
             speak_to(members, http)
             await check(http, ours, ledger, streams, keys)
             await check_counts(members, ledger, post.uri)
+        if killed_amid == KILLS:
+            break
     assert killed_amid == KILLS
     async with client() as http:
         speak_to(members, http)

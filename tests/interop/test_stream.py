@@ -135,13 +135,25 @@ async def test_an_archive_since_a_revision_holds_what_came_after(
     assert len(more[ann.did]["records"]) == 21
 
 
+async def settled_head(http: aiohttp.ClientSession, base: str, member: Member) -> int:
+    """Give the newest seq of a stream that has caught up: a relay is some events behind."""
+    mark = await member.write_post("up to here")
+
+    async def is_told() -> bool:
+        events = await events_after(http, base, 0)
+        return isinstance(events[-1], CommitEvent) and events[-1].ops[0].path.endswith(mark.rkey)
+
+    await soon(is_told, bool)
+    return await head(http, base)
+
+
 async def test_a_cursor_says_where_to_begin(
     network: Appliance, http: aiohttp.ClientSession, ann: Member
 ) -> None:
     for base in (network.pds, network.relay):
-        start = await head(http, base)
+        start = await settled_head(http, base, ann)
         posts = [await ann.write_post(f"{base} {number}") for number in range(3)]
-        told = await events_after(http, base, start)
+        told = await events_after(http, base, start, lambda seen: len(seen) == 3)
         assert [type(event) for event in told] == [CommitEvent] * 3
         assert [op.path.split("/")[1] for event in told for op in event.ops] == [
             post.rkey for post in posts
@@ -155,7 +167,7 @@ async def test_a_cursor_says_where_to_begin(
         async with subscribed(http, base) as socket:
             with pytest.raises(TimeoutError):
                 await next_event(socket, 0.3)
-            after = await ann.write_post("now")
+        await settled_head(http, base, ann)
         async with subscribed(http, base) as socket:
             await asyncio.sleep(0.2)
             after = await ann.write_post("now")

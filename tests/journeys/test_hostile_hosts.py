@@ -1,11 +1,12 @@
 """A host may send the relay whatever it likes: nobody else is troubled by it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -103,6 +104,17 @@ async def listening(
             stack.push_async_callback(host.close)
             hosts.append((server.port, host))
         yield hosts
+
+
+@pytest.fixture
+def network() -> Iterator[Appliance]:
+    """A network of its own: a relay takes only so many new hosts a day."""
+    ours = Appliance()
+    try:
+        yield ours
+        assert ours.complaints() == []
+    finally:
+        ours.finish()
 
 
 async def test_what_hostile_hosts_say_reaches_nobody(
