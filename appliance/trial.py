@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
 def _announce(args: argparse.Namespace, settings: Settings, node: Node) -> None:
     """Say on stdout where everything is: one line of JSON, or some words."""
     report = describe(settings, node)
-    sys.stdout.write(f"{orjson.dumps(report).decode()}\n" if args.json else _welcome(report))
+    line = orjson.dumps(report).decode() + "\n"
+    sys.stdout.write(line if args.json else _welcome(report, kept=not args.temp))
     sys.stdout.flush()
 
 
@@ -118,19 +119,20 @@ def describe(settings: Settings, node: Node) -> dict[str, Any]:
     }
 
 
-def _welcome(report: Mapping[str, Any]) -> str:
+def _welcome(report: Mapping[str, Any], *, kept: bool) -> str:
     first = (
         f"Open this link in a browser to begin:\n\n    {report['claim_url']}\n"
         if report["claim_url"]
         else f"The panel is at {report['panel_url']}\n"
     )
+    where = f"is kept in                    {report['data']}" if kept else "is gone when it stops"
     return f"""
 Hearth is running, on this computer only.
 
 {first}
 For apps, the hosting provider (PDS) is   {report["pds_url"]}
 Handles end in                            {report["handle_domain"]}
-What you do is kept in                    {report["data"]}
+What you do {where}
 Stop with Ctrl-C.
 
 """
