@@ -34,6 +34,8 @@ SAMPLES = [
     ("\n\u0301", 2),
     ("नमस्ते"[:2], 2),
     ("日本語", 3),
+    ("\U0001f3fd\u200d\U0001f3f4", 2),  # a skin tone by itself is no pictograph
+    ("\U0001f467\u200d\u200d\U0001f467", 2),
 ]
 
 

@@ -22,9 +22,13 @@ def _extends(char: str) -> bool:
     return (
         unicodedata.category(char) in _MARKS
         or code in (_JOINER, 0x200C, 0xFF9E, 0xFF9F)
-        or 0x1F3FB <= code <= 0x1F3FF
+        or _is_skin_tone(code)
         or 0xE0020 <= code <= 0xE007F
     )
+
+
+def _is_skin_tone(code: int) -> bool:
+    return 0x1F3FB <= code <= 0x1F3FF
 
 
 def _is_pictograph(code: int) -> bool:
@@ -33,7 +37,7 @@ def _is_pictograph(code: int) -> bool:
         or 0x2122 <= code <= 0x2BFF
         or 0x1F000 <= code <= 0x1F1E5
         or 0x1F200 <= code <= 0x1FAFF
-    )
+    ) and not _is_skin_tone(code)
 
 
 def _is_flag_letter(code: int) -> bool:
@@ -76,6 +80,8 @@ class _Scan:
         self._flag_letters = self._flag_letters + 1 if _is_flag_letter(code) else 0
         if not (joined and _extends(char)):
             self._pictograph = _is_pictograph(code)
+        elif ord(before) == _JOINER:
+            self._pictograph = False  # a joiner joins what comes right after it
         return not joined
 
     def _joined(self, before: str, char: str) -> bool:
