@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from appliance.settings import InvalidSettings, Paths
+from appliance.settings import InvalidSettings
+from appliance.settings_groups import Paths
 
 EPILOG: Final = """\
 examples:

@@ -11,7 +11,7 @@ from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
-from appliance.settings import Paths
+from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
 
 Say = Callable[[str], None]

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from appliance.base.logs import setup_logging
 from appliance.listeners import PortTaken, bind
 from appliance.node import ROLES, Node, serve
-from appliance.settings import Paths, Settings, load
+from appliance.settings import Settings, load
 from appliance.settings_file import save
+from appliance.settings_groups import Paths
 
 NO_HOSTNAME = """\
 hearth: this network has no name on the internet or at home yet.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from appliance.settings import Settings, Value, declarations, defaults
+from appliance.settings import Settings, declarations, defaults
+from appliance.settings_groups import Value
 
 
 def save(settings: Settings) -> None:

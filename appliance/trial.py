@@ -16,7 +16,8 @@ from appliance.base.logs import setup_logging
 from appliance.base.secret_files import replace_secret
 from appliance.listeners import PortTaken, bind_named
 from appliance.node import Node, serve
-from appliance.settings import Paths, Settings, load
+from appliance.settings import Settings, load
+from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
 
 LOOPBACK: Final = ["127.0.0.1", "::1"]

@@ -1,0 +1,207 @@
+"""The groups of settings: each setting once, with its type, default and help.
+
+What reads and checks them is `settings`.
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+Mode: TypeAlias = Literal["public", "home", "dev"]
+Value: TypeAlias = str | int | bool | tuple[str, ...]
+
+FILE_NAME: Final = "hearth.toml"
+MEGABYTE: Final = 1_000_000
+PLC: Final = "https://plc.directory"
+
+HOST: Final = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_URL: Final = r"https?://[^\s/]+(/\S*)?"
+
+
+def setting(
+    default: Value,
+    help: str,
+    *,
+    dev: Value | None = None,
+    public: Value | None = None,
+    form: str = "",
+    least: int = 0,
+) -> Any:
+    """Declare a setting.
+
+    `dev` and `public` are its defaults in these modes, if others; `form` is a pattern that a text,
+    or each text of a list, has to match unless empty; `least` is the smallest number.
+    """
+    given: dict[Mode, Value | None] = {"home": default, "dev": dev, "public": public}
+    by_mode = {mode: default if value is None else value for mode, value in given.items()}
+    meta = {"help": help, "defaults": by_mode, "form": form, "least": least}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The network as a whole."""
+
+    name: str = setting("Hearth", "What the network is called.")
+    mode: Mode = setting("home", "public, home, or dev: for trying out, on this machine only.")
+    handle_domains: tuple[str, ...] = setting(
+        (),
+        "Domains under which members get their handles, as '.example.com'.",
+        dev=(".test",),
+        form=r"\." + HOST,
+    )
+    trusted_proxies: int = setting(
+        0, "How many reverse proxies stand before this server and set X-Forwarded-For."
+    )
+
+
+@dataclass(frozen=True)
+class PdsSettings:
+    """The personal data server: accounts and their repos."""
+
+    hostname: str = setting("", "The name by which the PDS is known.", dev="localhost", form=HOST)
+    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    invites_required: bool = setting(True, "Whether an invite code opens an account.", dev=False)
+    blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
+    plc_url: str = setting(
+        "", "The did:plc directory; empty for the one inside.", public=PLC, form=_URL
+    )
+    relays: tuple[str, ...] = setting(
+        (), "URLs of relays that are told when there is news here.", form=_URL
+    )
+    contact_email: str = setting("", "Where members write to the operator.")
+    privacy_policy_url: str = setting("", "A page about privacy, shown by clients.", form=_URL)
+    terms_of_service_url: str = setting("", "A page with the terms, shown by clients.", form=_URL)
+
+    @property
+    def did(self) -> str:
+        """The DID of the service itself."""
+        return f"did:web:{self.hostname}"
+
+    @property
+    def url(self) -> str:
+        """Where the world reaches it, without a slash behind."""
+        return self.public_url.rstrip("/") or f"https://{self.hostname}"
+
+
+@dataclass(frozen=True)
+class RelaySettings:
+    """The relay: one stream of everything this network carries."""
+
+    hostname: str = setting("", "The name by which the relay is known.", form=HOST)
+    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=_URL)
+
+
+@dataclass(frozen=True)
+class AppViewSettings:
+    """The AppView: timelines, threads, profiles, search."""
+
+    did: str = setting("", "Its DID; empty for one made from its URL.", form=r"did:[a-z]+:\S+")
+    url: str = setting(
+        "", "Another AppView that answers app.bsky.* instead of the one inside.", form=_URL
+    )
+    public_url: str = setting("", "The URL of the one inside, for images.", form=_URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    logged_out_reads: bool = setting(
+        False, "Whether it answers those who are not signed in.", dev=True
+    )
+
+
+@dataclass(frozen=True)
+class DirectorySettings:
+    """The did:plc directory inside."""
+
+    enabled: bool = setting(True, "Whether it runs; for networks that use no other.", public=False)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+
+
+@dataclass(frozen=True)
+class AdminSettings:
+    """The panel."""
+
+    host: str = setting("127.0.0.1", "The address it listens on.")
+    port: int = setting(0, "The TCP port it listens on; 0 for none.")
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    """Outgoing mail; without it, mail waits in the panel."""
+
+    url: str = setting(
+        "", "The mail server, as smtps://user:password@host:465.", form=r"smtps?://\S+"
+    )
+    sender: str = setting("", "The address that mail comes from.")
+
+
+@dataclass(frozen=True)
+class LimitsSettings:
+    """Rate limits."""
+
+    enabled: bool = setting(True, "Whether callers are limited in rate.", dev=False)
+
+
+@dataclass(frozen=True)
+class DevSettings:
+    """For development only."""
+
+    allow_loopback: bool = setting(
+        False, "Whether outbound requests may go to this machine, by http.", dev=True
+    )
+    validate_outputs: bool = setting(
+        False, "Whether every answer is measured by its lexicon.", dev=True
+    )
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything lies in the data directory."""
+
+    data: Path = Path("hearth-data")
+
+    @classmethod
+    def of(cls, text: str) -> "Paths":
+        """Name a data directory as a person types it; files and sockets are found absolutely."""
+        return cls(Path(text).expanduser().absolute())
+
+    @property
+    def settings_file(self) -> Path:
+        return self.data / FILE_NAME
+
+    @property
+    def run(self) -> Path:
+        """The folder for sockets, beside the data unless that makes their names too long."""
+        name = os.fsencode(self.data)
+        if len(name) < 86:  # the kernel takes 107 bytes for the name of a socket
+            return self.data / "run"
+        return Path(tempfile.gettempdir()) / f"hearth-{hashlib.sha256(name).hexdigest()[:16]}"
+
+    @property
+    def secrets(self) -> Path:
+        return self.data / "secrets"
+
+    @property
+    def blobs(self) -> Path:
+        return self.data / "blobs"
+
+    @property
+    def cache(self) -> Path:
+        return self.data / "cache"
+
+    def socket(self, role: str) -> Path:
+        return self.run / f"{role}.sock"
+
+    def address(self, role: str) -> str:
+        """Where a role of ours listens, as HttpClient takes it."""
+        return f"unix:{self.socket(role)}"
+
+    def database(self, name: str) -> Path:
+        return self.data / f"{name}.sqlite"
+
+    def secret(self, name: str) -> Path:
+        return self.secrets / name
