@@ -75,10 +75,10 @@ class ActorStore:
         row = self._db.read_one("SELECT rev FROM actor WHERE did = ?", did)
         return row[0] if row else None
 
-    def is_hidden(self, did: str) -> bool:
-        """Tell whether nothing of an account may be shown: unknown, inactive or taken down."""
-        row = self._db.read_one("SELECT status, takedown FROM actor WHERE did = ?", did)
-        return row is None or row[0] is not None or bool(row[1])
+    def is_active(self, did: str) -> bool:
+        """Tell whether an account is known, and active as far as its PDS says."""
+        row = self._db.read_one("SELECT status FROM actor WHERE did = ?", did)
+        return row is not None and row[0] is None
 
     def pds(self, did: str) -> str | None:
         """The PDS endpoint in the account's DID document, as last seen."""
@@ -178,11 +178,6 @@ def set_purged(conn: Connection, did: str) -> None:
         " handle = NULL WHERE did = ? AND status = 'deleted'",
         (did,),
     )
-
-
-def set_takedown(conn: Connection, did: str, takedown: bool) -> None:
-    """Hide an account by our own operator's decision, or show it again."""
-    conn.execute("UPDATE actor SET takedown = ? WHERE did = ?", (int(takedown), did))
 
 
 def identity_is_due(conn: Connection, actor_id: int) -> None:

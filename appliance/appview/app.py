@@ -25,6 +25,7 @@ from appliance.appview.xrpc import (
     com_atproto_identity,
     com_atproto_label,
     com_atproto_repo,
+    internal_hearth_appview,
     internal_hearth_upkeep,
 )
 from appliance.appview.xrpc.auth import add_headers
@@ -52,6 +53,7 @@ METHODS: Final = (
     com_atproto_identity.methods,
     com_atproto_label.methods,
     com_atproto_repo.methods,
+    internal_hearth_appview.methods,
     internal_hearth_upkeep.methods,
 )
 

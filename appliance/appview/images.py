@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import secrets
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,14 @@ from typing import Any, Final
 from appliance.appview.actors import ActorStore
 from appliance.appview.image_pool import ImagePool, Picture
 from appliance.appview.repo_hosts import RepoHosts
+from appliance.appview.takedowns import blob_name
 from appliance.atproto.cid import Cid, InvalidCid
-from appliance.atproto.syntax import Did, InvalidSyntax
+from appliance.atproto.syntax import AtUri, Did, InvalidSyntax
 from appliance.base.database import Database
 from appliance.base.http import OutboundFailed
 
+# Of a blob that very many records of an account name, so many are looked at.
+MOST_REFERENCES = 100
 MOST_SOURCE_BYTES = 10_000_000
 LONGEST_FETCH_SECONDS = 30.0
 CACHE_BYTES = 1_000_000_000
@@ -85,21 +89,26 @@ def parse_path(path: str) -> ImageRequest:
 class BlobGate:
     """Says which blobs may be shown."""
 
-    def __init__(self, db: Database, actors: ActorStore) -> None:
+    def __init__(self, db: Database, actors: ActorStore, taken_down: Set[str]) -> None:
         self._db = db
         self._actors = actors
+        self._taken_down = taken_down
 
     def may_show(self, did: Did, cid: Cid) -> bool:
         """Tell whether a record that can be seen refers to a blob of this account."""
-        if self._actors.is_hidden(did):
+        if not self._actors.is_active(did) or not self._taken_down.isdisjoint(
+            (did, blob_name(did, str(cid)))
+        ):
             return False
-        row = self._db.read_one(
-            "SELECT 1 FROM actor JOIN blob_ref ON actor_id = actor.id"
-            " WHERE did = ? AND blob_ref.cid = ? LIMIT 1",
+        rows = self._db.read(
+            "SELECT nsid, rkey FROM actor CROSS JOIN blob_ref ON actor_id = actor.id"
+            " CROSS JOIN collection ON collection.id = collection_id"
+            " WHERE did = ? AND blob_ref.cid = ? LIMIT ?",
             did,
             str(cid),
+            MOST_REFERENCES,
         )
-        return row is not None
+        return any(AtUri.make(did, nsid, rkey) not in self._taken_down for nsid, rkey in rows)
 
 
 class Images:

@@ -23,6 +23,7 @@ from appliance.appview.media import MediaUrls
 from appliance.appview.pipeline import Pipeline
 from appliance.appview.reconcile import Reconciler
 from appliance.appview.repo_hosts import RepoHosts
+from appliance.appview.takedowns import Takedowns
 from appliance.appview.viewer_state import ViewerState
 from appliance.appview.viewer_tokens import ViewerTokens
 from appliance.atproto.identity.resolver import IdentityResolver
@@ -58,6 +59,7 @@ class AppView:
     pipeline: Pipeline
     feed_services: FeedServices
     draft_ids: TidClock
+    takedowns: Takedowns
     gate: BlobGate
     hosts: RepoHosts
     images: Images
@@ -93,13 +95,15 @@ async def open_appview(
             (paths.address("pds"), *settings.relay.crawl),
         )
         actors = ActorStore(index)
-        gate = BlobGate(index, actors)
+        takedowns = Takedowns(viewers_db, clock.now_us)
+        await takedowns.load()
+        gate = BlobGate(index, actors, takedowns.subjects)
         hosts = RepoHosts(http, resolver, {settings.pds.url: paths.address("pds")})
         images = Images(paths.cache / "img", gate, hosts, pool)
         viewers = ViewerState(viewers_db, clock.now_us)
         did = Did(settings.appview.did or settings.pds.did)
         public_url = settings.appview.public_url.rstrip("/") or settings.pds.url
-        hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us)
+        hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us, takedowns.subjects)
         revs = IndexedRevs(actors)
         refresher = IdentityRefresher(actors, resolver, clock.now_us)
         # The writer thread compiles lexicons for itself: it must not meet the loop doing so.
@@ -139,6 +143,7 @@ async def open_appview(
             pipeline=Pipeline(index, viewers, hydrator),
             feed_services=FeedServices(resolver, http),
             draft_ids=TidClock(clock.now_us),
+            takedowns=takedowns,
             gate=gate,
             hosts=hosts,
             images=images,

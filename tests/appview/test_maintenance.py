@@ -59,8 +59,8 @@ async def test_a_deleted_account_is_purged_after_a_day_with_every_count(
     assert appview.viewers.mutes(bob) == {}
     row = appview.index.read_one("SELECT status, handle, rev FROM actor WHERE did = ?", bob)
     assert row == ("purged", None, None)
-    assert appview.actors.is_hidden(bob)
-    assert not appview.actors.is_hidden(alice)
+    assert not appview.actors.is_active(bob)
+    assert appview.actors.is_active(alice)
 
 
 async def test_an_account_that_comes_back_within_the_day_is_kept(
@@ -76,4 +76,4 @@ async def test_an_account_that_comes_back_within_the_day_is_kept(
     await appview.maintenance.tidy()
     found = await appview.index.scan(count_rows)
     assert found["records"]["app.bsky.feed.post"] == 251
-    assert not appview.actors.is_hidden(bob)
+    assert appview.actors.is_active(bob)

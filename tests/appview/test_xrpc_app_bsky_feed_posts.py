@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from appliance.appview import actors
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import IndexLab, StrongRef
 
@@ -215,29 +214,6 @@ async def test_who_liked_reposted_and_quoted(house: AppViewHouse) -> None:
     assert [view["record"]["text"] for view in quotes["posts"]] == [bob]
     nothing = await house.get(ann, "app.bsky.feed.getLikes", uri=f"{post['uri']}x")
     assert nothing["likes"] == []
-
-
-async def test_a_taken_down_post_or_account_is_nowhere(house: AppViewHouse) -> None:
-    def scene(lab: IndexLab) -> tuple[str, str, str]:
-        ann, bob = lab.account("ann"), lab.account("bob")
-        one, two = lab.post(ann, "one"), lab.post(bob, "two")
-        quote = lab.quote(bob, one)
-        lab.conn.execute(
-            "UPDATE post SET takedown = 1 WHERE id IN (SELECT id FROM subject WHERE uri = ?)",
-            (one["uri"],),
-        )
-        return one["uri"], two["uri"], quote["uri"]
-
-    one, two, quote = await house.write(scene)
-    found = (await house.get(None, POSTS, uris=[one, two]))["posts"]
-    assert [post["record"]["text"] for post in found] == ["two"]
-    view = (await embed_of(house, None, quote))["record"]
-    assert view["$type"] == "app.bsky.embed.record#viewNotFound"
-    bob = "did:plc:bobaaaaaaaaaaaaaaaaaaaaa"
-    await house.role.index.write(actors.set_takedown, bob, True)
-    assert (await house.get(None, POSTS, uris=[two])) == {"posts": []}
-    refused = await house.refused(None, "app.bsky.actor.getProfile", actor=bob)
-    assert refused == (400, "AccountTakedown")
 
 
 async def test_labels_come_from_accepted_labelers_and_redaction_removes(

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.ids import json_list
 from appliance.appview.hydrate.rows import ActorRow, Declaration
+from appliance.atproto.syntax import AtUri
 from appliance.base.database import Database
 
 KNOWN_FOLLOWERS_SHOWN = 5
@@ -16,7 +17,7 @@ def load_actors(db: Database, into: Hydration, ids: Collection[int]) -> None:
     if not wanted:
         return
     rows = db.read(
-        "SELECT a.id, a.did, a.handle, a.status, a.takedown, a.rev, a.created_us, a.indexed_us,"
+        "SELECT a.id, a.did, a.handle, a.status, a.rev, a.created_us, a.indexed_us,"
         " a.followers_count, a.follows_count, a.posts_count, a.lists_count, a.feedgens_count,"
         " a.starter_packs_count, a.is_labeler, p.cid, p.indexed_us, p.display_name,"
         " p.description, p.avatar, p.banner, p.pinned_id, p.joined_via_id, p.record"
@@ -24,8 +25,10 @@ def load_actors(db: Database, into: Hydration, ids: Collection[int]) -> None:
         " LEFT JOIN profile p ON p.actor_id = a.id",
         json_list(wanted),
     )
-    for row in rows:
-        into.actors[row[0]] = ActorRow._make(row)
+    for values in rows:
+        row = ActorRow._make(values)
+        profile = AtUri.make(row.did, "app.bsky.actor.profile", "self")
+        into.actors[row.id] = row.without_profile() if into.is_removed(profile) else row
     declared = db.read(
         "SELECT d.actor_id, d.collection, d.cid, d.indexed_us, d.record"
         " FROM json_each(?) j CROSS JOIN declaration d ON d.actor_id = j.value",

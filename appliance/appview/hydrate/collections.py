@@ -18,7 +18,7 @@ def load_lists(db: Database, into: Hydration, ids: Iterable[int]) -> None:
         return
     rows = db.read(
         "SELECT l.id, s.uri, l.actor_id, l.cid, l.purpose, l.name, l.avatar, l.indexed_us,"
-        " l.takedown, l.record, (SELECT count(*) FROM listitem i"
+        " l.record, (SELECT count(*) FROM listitem i"
         " WHERE i.list_id = l.id AND i.counts = 1)"
         " FROM json_each(?) j CROSS JOIN list l ON l.id = j.value"
         " CROSS JOIN subject s ON s.id = l.id",
@@ -42,7 +42,7 @@ def load_lists(db: Database, into: Hydration, ids: Iterable[int]) -> None:
 def load_generators(db: Database, into: Hydration, ids: Iterable[int]) -> None:
     rows = db.read(
         "SELECT g.id, s.uri, g.actor_id, s.like_count, g.cid, g.service_did, g.display_name,"
-        " g.avatar, g.indexed_us, g.takedown, g.record"
+        " g.avatar, g.indexed_us, g.record"
         " FROM json_each(?) j CROSS JOIN generator g ON g.id = j.value"
         " CROSS JOIN subject s ON s.id = g.id",
         json_list(ids),
@@ -53,7 +53,7 @@ def load_generators(db: Database, into: Hydration, ids: Iterable[int]) -> None:
 
 def load_starter_packs(db: Database, into: Hydration, ids: Iterable[int]) -> None:
     rows = db.read(
-        "SELECT p.id, s.uri, p.actor_id, p.cid, p.list_id, p.indexed_us, p.takedown, p.record,"
+        "SELECT p.id, s.uri, p.actor_id, p.cid, p.list_id, p.indexed_us, p.record,"
         " (SELECT count(*) FROM listitem i WHERE i.list_id = p.list_id AND i.counts = 1),"
         " (SELECT count(*) FROM profile f WHERE f.joined_via_id = p.id),"
         " (SELECT count(*) FROM profile f WHERE f.joined_via_id = p.id AND f.indexed_us > ?)"

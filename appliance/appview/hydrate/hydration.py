@@ -1,5 +1,6 @@
 """What one answer is made from: rows by id, and who may see what of them."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import orjson
@@ -75,6 +76,7 @@ class Hydration:
     audience: Audience
     media: MediaUrls
     now_us: int
+    taken_down: Set[str] = frozenset()
     actors: dict[int, ActorRow] = field(default_factory=dict)
     declarations: dict[int, dict[str, Declaration]] = field(default_factory=dict)
     relations: dict[int, Relation] = field(default_factory=dict)
@@ -106,10 +108,14 @@ class Hydration:
     def viewer_id(self) -> int | None:
         return self.audience.id
 
+    def is_removed(self, subject: str) -> bool:
+        """Whether our operator, or a labeler the viewer lets do so, took a DID or URI down."""
+        return subject in self.taken_down or subject in self.redacted
+
     def actor(self, actor_id: int) -> ActorRow | None:
         """Give an account, unless it is unknown, inactive or taken down."""
         row = self.actors.get(actor_id)
-        if row is None or not row.is_active or not row.is_known or row.did in self.redacted:
+        if row is None or not row.is_active or not row.is_known or self.is_removed(row.did):
             return None
         return row
 
@@ -121,28 +127,35 @@ class Hydration:
     def post(self, post_id: int) -> PostRow | None:
         """Give a post, unless it or its author is missing or hidden. Blocks are not looked at."""
         row = self.posts.get(post_id)
-        if row is None or row.takedown or row.uri in self.redacted:
+        if row is None or self.is_removed(row.uri):
             return None
         return row if self.actor(row.actor_id) is not None else None
 
     def generator(self, generator_id: int) -> GeneratorRow | None:
         """Give a feed generator, unless it or its author is missing or hidden."""
         row = self.generators.get(generator_id)
-        if row is None or row.takedown or row.uri in self.redacted:
+        if row is None or self.is_removed(row.uri):
             return None
         return row if self.actor(row.actor_id) is not None else None
 
     def starter_pack(self, pack_id: int) -> StarterPackRow | None:
         """Give a starter pack, unless it or its author is missing or hidden."""
         row = self.starter_packs.get(pack_id)
-        if row is None or row.takedown or row.uri in self.redacted:
+        if row is None or self.is_removed(row.uri):
             return None
         return row if self.actor(row.actor_id) is not None else None
 
     def list_(self, list_id: int) -> ListRow | None:
         """Give a list, unless it or its author is missing or hidden."""
         row = self.lists.get(list_id)
-        if row is None or row.takedown or row.uri in self.redacted:
+        if row is None or self.is_removed(row.uri):
+            return None
+        return row if self.actor(row.actor_id) is not None else None
+
+    def labeler(self, labeler_id: int) -> LabelerRow | None:
+        """Give a labeler, unless it or its account is missing or hidden."""
+        row = self.labelers.get(labeler_id)
+        if row is None or self.is_removed(row.uri):
             return None
         return row if self.actor(row.actor_id) is not None else None
 

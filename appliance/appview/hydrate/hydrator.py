@@ -1,6 +1,6 @@
 """Decide what a page needs and load it, level by level, in a bounded number of reads."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
 
 from appliance.appview.hydrate.actors import known_followers, load_actors
 from appliance.appview.hydrate.collections import (
@@ -43,15 +43,17 @@ class Hydrator:
         viewers: ViewerState,
         media: MediaUrls,
         now_us: Callable[[], int],
+        taken_down: Set[str],
     ) -> None:
         self._index = index
         self._viewers = viewers
         self._media = media
         self._now_us = now_us
+        self._taken_down = taken_down
 
     def empty(self, audience: Audience) -> Hydration:
         """Give a hydration with nothing loaded yet."""
-        return Hydration(audience, self._media, self._now_us())
+        return Hydration(audience, self._media, self._now_us(), self._taken_down)
 
     def bare(self, actor_id: int) -> Hydration:
         """Load one account and no more, for nobody: to see whether it may be shown at all."""

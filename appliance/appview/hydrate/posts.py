@@ -21,7 +21,7 @@ def load_posts(db: Database, into: Hydration, ids: Iterable[int]) -> list[PostRo
     rows = db.read(
         "SELECT s.id, s.uri, s.actor_id, s.like_count, s.repost_count, s.reply_count,"
         " s.quote_count, p.cid, p.indexed_us, p.sort_us, p.parent_id, p.root_id, p.invalid_root,"
-        " p.violates_threadgate, p.quote_id, p.violates_postgate, p.embed, p.takedown, p.record"
+        " p.violates_threadgate, p.quote_id, p.violates_postgate, p.embed, p.record"
         " FROM json_each(?) j CROSS JOIN subject s ON s.id = j.value"
         " LEFT JOIN post p ON p.id = s.id",
         json_list(wanted),

@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+from appliance.atproto.cid import Cid
+from appliance.atproto.syntax import AtUri
 from appliance.base.database import Database
 
 
@@ -16,14 +18,14 @@ class WholeRecord(NamedTuple):
 _BY_URI: Final = {
     f"app.bsky.{name}": (
         f"SELECT r.cid, r.record FROM subject s CROSS JOIN {table} r ON r.id = s.id"  # noqa: S608
-        f" WHERE s.uri = ?{also}"
+        " WHERE s.uri = ?"
     )
-    for name, table, also in (
-        ("feed.post", "post", " AND r.takedown = 0"),
-        ("feed.generator", "generator", " AND r.takedown = 0"),
-        ("graph.list", "list", " AND r.takedown = 0"),
-        ("graph.starterpack", "starter_pack", " AND r.takedown = 0"),
-        ("labeler.service", "labeler", ""),
+    for name, table in (
+        ("feed.post", "post"),
+        ("feed.generator", "generator"),
+        ("graph.list", "list"),
+        ("graph.starterpack", "starter_pack"),
+        ("labeler.service", "labeler"),
     )
 }
 _GATES: Final = {
@@ -53,3 +55,16 @@ def find_record(db: Database, actor_id: int, collection: str, uri: str) -> Whole
             collection,
         )
     return None if row is None else WholeRecord._make(row)
+
+
+def record_cid(db: Database, uri: AtUri) -> Cid | None:
+    """Give the CID of a record the index holds, of any collection."""
+    row = db.read_one(
+        "SELECT r.cid FROM actor a CROSS JOIN collection c CROSS JOIN record r"
+        " ON r.actor_id = a.id AND r.collection_id = c.id"
+        " WHERE a.did = ? AND c.nsid = ? AND r.rkey = ?",
+        uri.authority,
+        uri.collection,
+        uri.rkey,
+    )
+    return None if row is None else Cid(row[0])

@@ -1,7 +1,10 @@
 """The shapes of loaded rows. Field order is column order in the statement that loads them."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple, Self
+
+# The fields of an ActorRow from here on are its profile record's.
+_PROFILE_FIELDS: Final = 14
 
 
 class ActorRow(NamedTuple):
@@ -11,7 +14,6 @@ class ActorRow(NamedTuple):
     did: str
     handle: str | None
     status: str | None
-    takedown: int
     rev: str | None
     created_us: int | None
     indexed_us: int
@@ -32,6 +34,11 @@ class ActorRow(NamedTuple):
     joined_via_id: int | None
     record: str | None
 
+    def without_profile(self) -> Self:
+        """Give the account as if it had no profile record."""
+        nothing = (None,) * (len(self) - _PROFILE_FIELDS)
+        return type(self)._make((*self[:_PROFILE_FIELDS], *nothing))
+
     @property
     def is_known(self) -> bool:
         """Whether we heard of the account itself, not only of its DID."""
@@ -39,7 +46,7 @@ class ActorRow(NamedTuple):
 
     @property
     def is_active(self) -> bool:
-        return self.status is None and not self.takedown
+        return self.status is None
 
 
 class Declaration(NamedTuple):
@@ -70,7 +77,6 @@ class PostRow(NamedTuple):
     quote_id: int | None
     violates_postgate: int
     embed: str | None
-    takedown: int
     record: str
 
     @property
@@ -123,7 +129,6 @@ class ListRow(NamedTuple):
     name: str
     avatar: str | None
     indexed_us: int
-    takedown: int
     record: str
     item_count: int
 
@@ -140,7 +145,6 @@ class GeneratorRow(NamedTuple):
     display_name: str
     avatar: str | None
     indexed_us: int
-    takedown: int
     record: str
 
 
@@ -153,7 +157,6 @@ class StarterPackRow(NamedTuple):
     cid: str
     list_id: int
     indexed_us: int
-    takedown: int
     record: str
     item_count: int
     joined_count: int

@@ -128,7 +128,7 @@ _LANG: Final = "SELECT 1 FROM json_each(?) l WHERE instr(lower(p.langs), ' ' || 
 
 
 def _conditions(query: PostQuery, actors: Actors) -> _Conditions:
-    where = _Conditions(["p.takedown = 0"], [])
+    where = _Conditions(["TRUE"], [])
     for tag in query.tags:
         where.add(f"p.id IN ({_TAG})", json_list([tag.casefold()]))
     if query.without_tags:
@@ -223,7 +223,7 @@ def _ranked(
     offset = 0 if before == NEWEST else before.sort_us
     rows = conn.rows(
         "SELECT 0, a.id FROM actor_text t CROSS JOIN actor a ON a.id = t.rowid"
-        " WHERE actor_text MATCH ? AND a.status IS NULL AND a.takedown = 0"
+        " WHERE actor_text MATCH ? AND a.status IS NULL"
         " ORDER BY a.handle = ? DESC, EXISTS (SELECT 1 FROM follow w WHERE w.actor_id = ?"
         " AND w.target_id = a.id AND w.counts = 1) DESC, bm25(actor_text, 10.0, 8.0, 1.0),"
         " a.followers_count DESC, a.id LIMIT ? OFFSET ?",

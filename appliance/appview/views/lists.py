@@ -77,7 +77,7 @@ def starter_pack_basic(h: Hydration, pack_id: int) -> JsonObject | None:
 
 def labeler(h: Hydration, labeler_id: int, *, is_detailed: bool) -> JsonObject | None:
     """Make a labelerView, or a labelerViewDetailed with the policies."""
-    row = h.labelers.get(labeler_id)
+    row = h.labeler(labeler_id)
     creator = None if row is None else actors.profile(h, row.actor_id)
     if row is None or creator is None:
         return None

@@ -25,7 +25,7 @@ _PLAIN: Final = ("starterpackJoined", "subscribedPost", "unverified", "verified"
 def notification(h: Hydration, row: Notification, seen_us: int) -> JsonObject | None:
     """Make a notification; read if it arrived no later than the viewer last looked."""
     author = actors.profile(h, row.author_id)
-    if author is None or row.uri in h.redacted:
+    if author is None or h.is_removed(row.uri):
         return None
     labels: list[Json] = [*h.labels.get(row.uri, ())]
     return {

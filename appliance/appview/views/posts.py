@@ -132,7 +132,7 @@ def feed_item(h: Hydration, item: FeedItem) -> JsonObject | None:
 def _repost_reason(h: Hydration, repost_id: int) -> JsonObject | None:
     row = h.reposts.get(repost_id)
     by = None if row is None else actors.basic(h, row.actor_id)
-    if row is None or by is None or row.uri in h.redacted:
+    if row is None or by is None or h.is_removed(row.uri):
         return None
     return {
         "$type": "app.bsky.feed.defs#reasonRepost",

@@ -30,6 +30,7 @@ async def get_record(
     uri = with_did(index, AtUri.make(repo, collection, rkey))
     actor_id = actor(appview, repo, f"Could not find repo: {repo}")
     found = find_record(index, actor_id, collection, uri)
-    if found is None or (cid is not None and str(cid) != found.cid):
+    is_removed = uri in appview.takedowns.subjects
+    if found is None or is_removed or (cid is not None and str(cid) != found.cid):
         raise InvalidRequest(f"Could not locate record: {uri}", "RecordNotFound")
     return {"uri": uri, "cid": found.cid, "value": fragment(found.record)}

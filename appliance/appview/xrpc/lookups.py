@@ -30,7 +30,7 @@ def actor(appview: AppView, named: Did | Handle, missing: str = "Profile not fou
 def refuse_hidden(h: Hydration, actor_id: int, missing: str = "Profile not found") -> None:
     """Say why an account is not shown, if it is not. Raises InvalidRequest."""
     row = h.actors.get(actor_id)
-    if row is not None and row.takedown:
+    if row is not None and h.is_removed(row.did):
         raise InvalidRequest("Account has been taken down", "AccountTakedown")
     if row is not None and row.status in _HIDDEN:
         name, message = _HIDDEN[row.status]
