@@ -96,6 +96,9 @@ class RelaySettings:
     public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=_URL)
+    open: bool = setting(
+        False, "Whether a host that asks is followed at once; else it waits for you.", dev=True
+    )
 
 
 @dataclass(frozen=True)

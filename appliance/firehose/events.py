@@ -40,6 +40,10 @@ class UnknownEvent(InvalidEvent):
     """A well-formed message of a type this version does not know; to be ignored."""
 
 
+class InvalidSeq(InvalidEvent):
+    """A number that no stream can have: whatever follows it could not be put in order."""
+
+
 class UpstreamError(InvalidEvent):
     """An error frame: the other side ends the stream. `name` is its error name."""
 
@@ -52,7 +56,8 @@ class UpstreamError(InvalidEvent):
 class CommitEvent:
     """Records of one account changed. `blocks` is a CAR with the commit as its root.
 
-    `seq` 0 is an event that has no number yet.
+    `seq` 0 is an event that has no number yet. `legacy`: it sets a flag of an older protocol, which
+    means nothing any more.
     """
 
     kind: ClassVar = "commit"
@@ -66,6 +71,7 @@ class CommitEvent:
     blocks: bytes
     time: str
     seq: int = 0
+    legacy: bool = False
 
     @classmethod
     def of(cls, news: CommitSlice, time: str) -> "CommitEvent":
@@ -254,6 +260,9 @@ class _Fields:
             raise InvalidEvent(f"{name} is not bytes")
         return value
 
+    def is_true(self, name: str) -> bool:
+        return self._body.get(name) is True
+
     def flag(self, name: str) -> bool:
         value = self._body.get(name)
         if type(value) is not bool:
@@ -269,7 +278,7 @@ class _Fields:
     def seq(self) -> int:
         value = self._body.get("seq")
         if type(value) is not int or not 0 <= value <= MAX_SEQ:
-            raise InvalidEvent("seq is not a number below 2^53")
+            raise InvalidSeq("seq is not a number below 2^53")
         return value
 
     def ops(self) -> tuple[RecordOp, ...]:
@@ -304,6 +313,7 @@ def _commit(fields: _Fields) -> CommitEvent:
         blocks=fields.data("blocks"),
         time=fields.text("time"),
         seq=fields.seq(),
+        legacy=fields.is_true("tooBig") or fields.is_true("rebase"),
     )
 
 

@@ -4,6 +4,7 @@ A quiet upstream is a healthy one; only unanswered pings mean that it is gone.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -37,6 +38,11 @@ WAITING_BYTES = 8_000_000
 # {"op": -1}: how an error frame begins.
 _ERROR_START = error_frame("")[:5]
 
+
+class StreamBroken(Exception):
+    """What came cannot belong to a sound stream; the connection is to be made anew."""
+
+
 OnFrames = Callable[[list[bytes]], Awaitable[None]]
 OnError = Callable[[str], Awaitable[None]]
 
@@ -46,7 +52,8 @@ class Follower:
 
     `address` is "unix:/path.sock" for a role of ours, else an http(s) URL. `cursor` is asked before
     each connection; None means live from now on. `on_frames` gets raw frames in order, several at
-    once if several wait, and stores its cursor itself. `on_error` gets the name of an error frame,
+    once if several wait, and stores its cursor itself; by StreamBroken it ends the connection.
+    `on_error` gets the name of an error frame,
     after which the connection is made again.
     """
 
@@ -63,8 +70,13 @@ class Follower:
         self._cursor = cursor
         self._on_frames = on_frames
         self._on_error = on_error
+        self._nudged = asyncio.Event()
         self.connected_since: float | None = None
         self.last_failure: str | None = None
+
+    def nudge(self) -> None:
+        """Connect at once instead of waiting on: there is reason to think that it works now."""
+        self._nudged.set()
 
     async def run(self) -> None:
         """Follow for ever; what the callbacks raise ends it."""
@@ -77,8 +89,13 @@ class Follower:
             await self._follow_once()
             if time.monotonic() - started > HEALTHY_SECONDS:
                 pause = first
-            await asyncio.sleep(pause * secrets.SystemRandom().uniform(0.5, 1.5))
+            await self._wait(pause * secrets.SystemRandom().uniform(0.5, 1.5))
             pause = min(pause * 2, longest)
+
+    async def _wait(self, seconds: float) -> None:
+        self._nudged.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._nudged.wait(), seconds)
 
     async def _follow_once(self) -> None:
         inbox = _Inbox()
@@ -88,6 +105,8 @@ class Follower:
             while frames := await inbox.take():
                 await self._give(frames)
                 await inbox.gather()
+        except StreamBroken as broken:
+            self._failed(str(broken))
         finally:
             await reader.stop()
             self.connected_since = None

@@ -7,6 +7,7 @@ from appliance.atproto.car import InvalidCar, read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PublicKey
 from appliance.atproto.repo.commit import Commit, InvalidCommitObject, parse_commit
+from appliance.atproto.repo.mst import Mst
 from appliance.atproto.repo.proof import InvalidCommit, verify_slice
 from appliance.atproto.tid import Tid
 from appliance.firehose.events import MAX_BLOCKS_BYTES, CommitEvent, InvalidEvent, SyncEvent
@@ -16,6 +17,10 @@ FUTURE_US = 5 * 60 * 1_000_000
 
 class StaleRev(InvalidEvent):
     """The event is not newer than what was seen already."""
+
+
+class RolledBack(StaleRev):
+    """A #sync tells of an older state than the known one; only the account's host can confirm."""
 
 
 class BadSignature(InvalidEvent):
@@ -58,10 +63,11 @@ def verify_sync(
     """Check a #sync; return the repo state it tells of.
 
     Checks and raises as `verify_commit`, as far as there is something to check; but one that only
-    repeats what is known, as after the creation or activation of an account, is good.
+    repeats what is known, as after the creation or activation of an account, is good, and one
+    that is sound in all but its age is RolledBack.
     """
     repeats = before is not None and event.rev == before.rev
-    _check_rev(event.rev, None if repeats else before, now_us)
+    _check_rev(event.rev, None, now_us)
     blocks = _read_blocks(event.blocks, None)
     try:
         commit = parse_commit(next(iter(blocks.values())))
@@ -71,6 +77,8 @@ def verify_sync(
     state = RepoState(commit.rev, commit.data)
     if repeats and state != before:
         raise InvalidEvent(f"rev {event.rev} stands for two different trees")
+    if before is not None and event.rev < before.rev:
+        raise RolledBack(f"rev {event.rev} is older than {before.rev}")
     return state
 
 
@@ -80,8 +88,22 @@ def root_of(event: SyncEvent) -> Cid:
 
 
 def chains(event: CommitEvent, before: RepoState | None) -> bool:
-    """Tell whether a #commit follows directly on a known state; True when none is known."""
-    return before is None or (event.since == before.rev and event.prev_data == before.data)
+    """Tell whether a verified #commit follows directly on a known state.
+
+    Where none is known, it has to name the tree before it, or be the first of its repo.
+    """
+    if before is not None:
+        return event.since == before.rev and event.prev_data == before.data
+    return event.prev_data is not None or _begins(event)
+
+
+def _begins(event: CommitEvent) -> bool:
+    """Tell whether undoing a commit leaves an empty repo."""
+    try:
+        verify_slice(read_car(event.blocks).blocks, event.commit, event.ops, Mst.empty().root)
+    except InvalidCommit:
+        return False
+    return True
 
 
 def _check_rev(rev: Tid, before: RepoState | None, now_us: int | None) -> None:

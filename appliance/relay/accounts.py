@@ -1,5 +1,6 @@
 """The accounts seen on the stream: their host, their status, where their repo stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.atproto.cid import Cid
@@ -10,7 +11,7 @@ from appliance.base.database import Database
 from appliance.firehose.verify import RepoState
 from appliance.relay.hosts import count_account
 
-_COLUMNS = "id, did, host_id, active, status, local_status, rev, head, data"
+_COLUMNS = "id, did, host_id, active, status, local_status, rev, head, data, throttled"
 
 
 class RepoNotFound(LookupError):
@@ -49,18 +50,21 @@ class Account:
     local_status: str | None
     state: RepoState | None
     head: Cid | None
+    throttled: bool = False
 
     @property
     def active(self) -> bool:
         """Whether its events pass: its host and we both say so."""
-        return self.local_status is None and self.upstream_active
+        return self.local_status is None and self.upstream_active and not self.throttled
 
     @property
     def status(self) -> str | None:
         """Why it is not active; ours wins over its host's. None while it is active."""
         if self.local_status is not None:
             return self.local_status
-        return None if self.upstream_active else self.upstream_status or "deactivated"
+        if not self.upstream_active:
+            return self.upstream_status or "deactivated"
+        return "throttled" if self.throttled else None
 
     def require_active(self) -> None:
         """Raises RepoTakendown, RepoSuspended, RepoDeactivated."""
@@ -97,9 +101,26 @@ class AccountStore:
     async def count(self) -> int:
         return await self._db.scan(_count)
 
-    async def set_upstream(self, did: Did, active: bool, status: str | None) -> None:
-        """Note what an account's host says when it is asked."""
-        await self._db.write(_set_upstream_of, did, active, status)
+    def unchecked_since(self, before_us: int, limit: int) -> list[Did]:
+        """List accounts that nobody has compared with their host since a time."""
+        rows = self._db.read(
+            "SELECT did FROM account WHERE checked_us < ? ORDER BY checked_us LIMIT ?",
+            before_us,
+            limit,
+        )
+        return [Did.unchecked(did) for (did,) in rows]
+
+    def newest_of(self, host_id: int) -> Account | None:
+        """Give a host's account that came last, to compare it by."""
+        row = self._db.read_one(
+            f"SELECT {_COLUMNS} FROM account WHERE host_id = ? ORDER BY id DESC LIMIT 1",  # noqa: S608
+            host_id,
+        )
+        return None if row is None else _account(row)
+
+    async def mark_checked(self, dids: Sequence[Did], now_us: int) -> None:
+        """Note that accounts were compared, or are about to be."""
+        await self._db.write(_mark_checked, dids, now_us)
 
 
 def load(conn: Connection, did: Did) -> Account | None:
@@ -107,17 +128,54 @@ def load(conn: Connection, did: Did) -> Account | None:
     return None if row is None else _account(row)
 
 
-def insert(conn: Connection, did: Did, host_id: int) -> Account:
-    """Begin to know an account."""
-    conn.execute("INSERT INTO account (did, host_id) VALUES (?, ?)", (did, host_id))
-    count_account(conn, host_id, 1)
-    return Account(conn.last_insert_rowid(), did, host_id, True, None, None, None, None)
+def insert(
+    conn: Connection, did: Did, host_id: int, now_us: int, *, throttled: bool = False
+) -> Account:
+    """Begin to know an account; one that is throttled does not count as its host's yet."""
+    conn.execute(
+        "INSERT INTO account (did, host_id, checked_us, throttled) VALUES (?, ?, ?, ?)",
+        (did, host_id, now_us, throttled),
+    )
+    if not throttled:
+        count_account(conn, host_id, 1)
+    number = conn.last_insert_rowid()
+    return Account(number, did, host_id, True, None, None, None, None, throttled)
+
+
+def count_throttled(conn: Connection, host_id: int) -> int:
+    """Count the accounts of a host that wait until it may have more."""
+    return int(
+        conn.value("SELECT count(*) FROM account WHERE host_id = ? AND throttled = 1", host_id)
+    )
+
+
+def let_in(conn: Connection, host_id: int, places: int) -> list[Did]:
+    """Let accounts in that waited for a place at their host, the first come first."""
+    rows = conn.rows(
+        "SELECT id, did FROM account WHERE host_id = ? AND throttled = 1 ORDER BY id LIMIT ?",
+        host_id,
+        max(places, 0),
+    )
+    for number, _ in rows:
+        conn.execute("UPDATE account SET throttled = 0 WHERE id = ?", (number,))
+        count_account(conn, host_id, 1)
+    return [Did.unchecked(did) for _, did in rows]
+
+
+def set_local_status(conn: Connection, account: Account, status: str | None) -> None:
+    """Note what we say of an account; None lifts it."""
+    conn.execute("UPDATE account SET local_status = ? WHERE id = ?", (status, account.id))
+
+
+def mark_checked(conn: Connection, account: Account, now_us: int) -> None:
+    """Note that an account was compared with its host."""
+    conn.execute("UPDATE account SET checked_us = ? WHERE id = ?", (now_us, account.id))
 
 
 def move(conn: Connection, account: Account, host_id: int) -> None:
     """Note that an account lives on another host now."""
     conn.execute("UPDATE account SET host_id = ? WHERE id = ?", (host_id, account.id))
-    if account.upstream_status != "deleted":
+    if account.upstream_status != "deleted" and not account.throttled:
         count_account(conn, account.host_id, -1)
         count_account(conn, host_id, 1)
 
@@ -136,14 +194,13 @@ def set_upstream(conn: Connection, account: Account, active: bool, status: str |
         "UPDATE account SET active = ?, status = ? WHERE id = ?", (active, status, account.id)
     )
     was_gone, is_gone = account.upstream_status == "deleted", status == "deleted"
-    if was_gone != is_gone:
+    if was_gone != is_gone and not account.throttled:
         count_account(conn, account.host_id, -1 if is_gone else 1)
 
 
-def _set_upstream_of(conn: Connection, did: Did, active: bool, status: str | None) -> None:
-    account = load(conn, did)
-    if account is not None:
-        set_upstream(conn, account, active, status)
+def _mark_checked(conn: Connection, dids: Sequence[Did], now_us: int) -> None:
+    for did in dids:
+        conn.execute("UPDATE account SET checked_us = ? WHERE did = ?", (now_us, did))
 
 
 def _count(conn: Connection) -> int:
@@ -151,7 +208,7 @@ def _count(conn: Connection) -> int:
 
 
 def _account(row: Row) -> Account:
-    account_id, did, host_id, active, status, local_status, rev, head, data = row
+    account_id, did, host_id, active, status, local_status, rev, head, data, throttled = row
     return Account(
         id=account_id,
         did=Did.unchecked(did),
@@ -161,4 +218,5 @@ def _account(row: Row) -> Account:
         local_status=local_status,
         state=None if rev is None else RepoState(Tid.unchecked(rev), Cid(data)),
         head=None if head is None else Cid(head),
+        throttled=bool(throttled),
     )

@@ -3,47 +3,42 @@
 A batch is one transaction, with the host's cursor in it: after a crash nothing is lost or doubled.
 """
 
-import asyncio
 import logging
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
-from appliance.atproto.identity.resolver import INVALID_HANDLE, IdentityResolver
-from appliance.atproto.syntax import Did, Json
-from appliance.atproto.xrpc.client import XrpcClient
-from appliance.atproto.xrpc.errors import XrpcError
+from appliance.atproto.syntax import Datetime, Did, InvalidSyntax
 from appliance.base.clock import Clock
 from appliance.base.connection import Connection
 from appliance.base.database import Database
-from appliance.base.http import HttpClient
 from appliance.firehose.events import (
-    IdentityEvent,
+    CommitEvent,
     InfoEvent,
     InvalidEvent,
+    InvalidSeq,
     UnknownEvent,
     UpstreamError,
     parse,
 )
-from appliance.relay.accounts import AccountStore
+from appliance.firehose.follow import StreamBroken
+from appliance.relay import hosts, quarantine
 from appliance.relay.hosts import Host, save_cursor
-from appliance.relay.judgement import AskAgain, Incoming, Judge, Standing, Verdict
+from appliance.relay.judgement import PASSED, AskAgain, Incoming, Judge, Known, Verdict
+from appliance.relay.lookups import Lookups, Question
+from appliance.relay.quarantine import Kept
+from appliance.relay.rates import Rates
 
 log = logging.getLogger(__name__)
 
-# How long an event may wait for its account's identity before the stream goes on without it.
-HOLD_SECONDS = 60.0
-FIRST_HOLD_PAUSE = 0.5
-# How often the same question about the same account is put again, in seconds.
-ASKED_AGAIN = {"document": 60.0, "status": 600.0, "hold": 600.0}
-MAX_QUESTIONS = 10_000
 # One line a minute tells as much as a thousand.
 QUIET_SECONDS = 60.0
+# A host whose numbers leap by more than this has lost them, or plays with them.
+SEQ_LEAP = 1_000_000
+OUTDATED = "OutdatedCursor"
+_EXPECTED = frozenset(("old_seq", "host_full"))
 
-Question = tuple[Did, Literal["document", "status"]]
+AskStatus = Callable[[Did, Host], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,169 +51,147 @@ class Progress:
     question: Question | None
 
 
+@dataclass(slots=True)
+class Reading:
+    """What was read of some frames. `missed`: the host says that it no longer has all we lack."""
+
+    batch: list[Incoming]
+    broken: list[tuple[bytes, str]]
+    missed: bool = False
+    end: str | None = None
+
+
 class Ingest:
     """Turns the frames of any host into the relay's own log."""
 
     def __init__(
         self,
         db: Database,
-        accounts: AccountStore,
-        resolver: IdentityResolver,
-        http: HttpClient,
+        lookups: Lookups,
+        rates: Rates,
+        ask_status: AskStatus,
         clock: Clock,
     ) -> None:
         self._db = db
-        self._accounts = accounts
-        self._resolver = resolver
-        self._http = http
+        self._lookups = lookups
+        self._rates = rates
+        self._ask_status = ask_status
         self._clock = clock
-        self._asked: dict[tuple[Did, str], float] = {}
         self._warned: dict[tuple[int, str], float] = {}
         self.counts: Counter[str] = Counter()
+        self.received: Counter[tuple[str, str]] = Counter()
 
-    async def take(self, host: Host, address: str, frames: Sequence[bytes]) -> int | None:
+    async def take(self, host: Host, frames: Sequence[bytes]) -> int | None:
         """Handle frames of one host in order; give its new cursor, None if nothing was numbered.
 
-        `address` is where the host is asked about an account's status.
+        Raises StreamBroken, when what came before the break is handled.
         """
+        reading = self._read(host, frames)
+        if reading.broken:
+            await self._db.write(_keep_broken, host.id, reading.broken, self._clock.now_us())
+        if reading.missed:
+            await self._db.write(hosts.set_compare, host.id, True)
+        cursor = await self._settle(host, reading.batch)
+        if reading.end is not None:
+            self.counts["broken_stream"] += 1
+            raise StreamBroken(reading.end)
+        return cursor
+
+    async def judge_again(self, kept_id: int) -> tuple[Verdict, str]:
+        """Judge a frame out of quarantine by what is known now; if it passes, it is passed on.
+
+        Raises QuarantineNotFound, InvalidEvent if it cannot even be read.
+        """
+        kept, frame = await self._db.write(quarantine.take, kept_id)
+        host = await self._db.write(hosts.load, kept.host_id)
+        event = parse(frame)
+        if isinstance(event, InfoEvent):
+            raise InvalidEvent("it is a word about the stream, of no account")
+        self._lookups.refresh(event.did)
+        known = await self._lookups.known(host, [Incoming(event, frame)], frozenset())
+        known = replace(known, settled=frozenset({(event.did, "document"), (event.did, "status")}))
+        incoming = await self._lookups.with_verified_handle(host, Incoming(event, frame), known)
+        verdict, reason = await self._db.write(
+            _rejudge, host, kept, incoming, known, self._clock.now_us()
+        )
+        self.counts[f"again_{verdict}"] += 1
+        return verdict, reason
+
+    async def _settle(self, host: Host, batch: list[Incoming]) -> int | None:
         cursor = host.cursor
-        batch = self._read(host, frames)
         settled: set[Question] = set()
         while batch:
-            standings = await self._standings(host, batch)
-            batch = [await self._with_verified_handle(host, each, standings) for each in batch]
+            known = await self._lookups.known(host, batch, frozenset(settled))
+            batch = [await self._lookups.with_verified_handle(host, each, known) for each in batch]
             progress = await self._db.write(
-                judge_batch,
-                replace(host, cursor=cursor),
-                batch,
-                standings,
-                frozenset(settled),
-                self._clock.now_us(),
+                judge_batch, replace(host, cursor=cursor), batch, known, self._clock.now_us()
             )
             cursor = progress.seq
             self._count(host, batch, progress)
             batch = batch[progress.handled :]
             if progress.question is not None:
                 settled.add(progress.question)
-                await self._ask_again(progress.question, address)
+                await self._ask_again(host, progress.question)
         return cursor
 
-    def _read(self, host: Host, frames: Sequence[bytes]) -> list[Incoming]:
-        read: list[Incoming] = []
+    def _read(self, host: Host, frames: Sequence[bytes]) -> Reading:
+        reading = Reading([], [])
+        seq = host.cursor or 0
         for frame in frames:
             try:
                 event = parse(frame)
-            except UnknownEvent as error:
+            except UnknownEvent as error:  # 2
                 self.counts["unknown_message"] += 1
                 log.debug("message ignored host=%s reason=%s", host.hostname, error)
-            except UpstreamError as error:
+            except UpstreamError as error:  # 3
                 self._warn(host, "upstream_error", str(error))
-            except InvalidEvent as error:
+            except InvalidSeq as error:  # 5
+                reading.end = str(error)
+                break
+            except InvalidEvent as error:  # 1, 6, 7, 8
                 self.counts["malformed"] += 1
+                reading.broken.append((frame, str(error)))
                 self._warn(host, "malformed", str(error))
             else:
                 if isinstance(event, InfoEvent):
                     self.counts["info"] += 1
                     self._warn(host, "info", event.name)
+                    reading.missed |= event.name == OUTDATED
                 else:
-                    read.append(Incoming(event, frame))
-        return read
+                    self.received[host.hostname, event.kind] += 1
+                    seq = self._watch(host, seq, Incoming(event, frame))
+                    fast = not host.trusted and self._rates.too_fast(host.id, event)
+                    reading.batch.append(Incoming(event, frame, fast))
+        return reading
 
-    async def _standings(self, host: Host, batch: Sequence[Incoming]) -> dict[Did, Standing | None]:
-        """Look up every account of a batch; what is known costs nothing."""
-        standings: dict[Did, Standing | None] = {}
-        for each in batch:
-            did = each.event.did
-            if did not in standings:
-                standings[did] = await self._standing(did)
-            if isinstance(each.event, IdentityEvent):
-                known = standings[did]
-                # Others than its host may also say so, but not make us ask all day.
-                own = known is not None and known.pds == host.url
-                if own or self._may_ask((did, "document")):
-                    self._resolver.purge(did)
-                    standings[did] = await self._standing(did)
-        return standings
-
-    async def _standing(self, did: Did) -> Standing | None:
-        """Give what the DID document says; while nobody answers, hold the stream for a minute."""
-        pause = FIRST_HOLD_PAUSE
-        until = time.monotonic() + HOLD_SECONDS
-        while True:
-            try:
-                document = await self._resolver.document(did)
-                return Standing(document.signing_key, document.pds)
-            except IdentityNotFound:
-                return None
-            except IdentityUnreachable as error:
-                if pause == FIRST_HOLD_PAUSE and not self._may_ask((did, "hold")):
-                    return None
-                if time.monotonic() + pause > until:
-                    log.warning("account held in vain did=%s reason=%s", did, error)
-                    return None
-            await asyncio.sleep(pause)
-            self._resolver.purge(did)
-            pause *= 2
-
-    async def _with_verified_handle(
-        self, host: Host, incoming: Incoming, standings: Mapping[Did, Standing | None]
-    ) -> Incoming:
-        """Let a #identity name no handle but the one that is verified both ways."""
+    def _watch(self, host: Host, seq: int, incoming: Incoming) -> int:
+        """Note what is odd about an event, and no reason to drop it; give its seq."""
         event = incoming.event
-        if not isinstance(event, IdentityEvent) or event.handle is None:
-            return incoming
-        standing = standings.get(event.did)
-        if standing is None or standing.pds != host.url:
-            return incoming
+        if seq and event.seq > seq + SEQ_LEAP:  # 4
+            self.counts["seq_leap"] += 1
+            self._warn(host, "seq_leap", f"from {seq} to {event.seq}")
+        if isinstance(event, CommitEvent) and event.legacy:  # 23
+            self.counts["legacy_flag"] += 1
         try:
-            identity = await self._resolver.resolve(event.did)
-        except (IdentityNotFound, IdentityUnreachable):
-            verified = INVALID_HANDLE
-        else:
-            verified = identity.handle
-        if verified == event.handle:
-            return incoming
-        told = replace(event, handle=None if verified == INVALID_HANDLE else verified)
-        return Incoming(told, told.frame())
+            Datetime(event.time)
+        except InvalidSyntax:  # 21
+            self.counts["odd_time"] += 1
+        return event.seq
 
-    async def _ask_again(self, question: Question, address: str) -> None:
+    async def _ask_again(self, host: Host, question: Question) -> None:
         """Refresh what we know of an account, unless that was done a moment ago."""
         did, what = question
-        if not self._may_ask(question):
+        if not self._lookups.may_ask(question):
             return
         if what == "document":
-            self._resolver.purge(did)
-            return
-        try:
-            answer = await XrpcClient(self._http, address).query(
-                "com.atproto.sync.getRepoStatus", {"did": did}
-            )
-        except XrpcError as error:
-            log.info("status unknown did=%s reason=%s", did, error)
-            return
-        await self._note_status(did, answer)
-
-    def _may_ask(self, question: tuple[Did, str]) -> bool:
-        """Tell whether a question was not put lately; note that it is put now."""
-        now = self._clock.now()
-        if now - self._asked.get(question, 0.0) < ASKED_AGAIN[question[1]]:
-            return False
-        if len(self._asked) >= MAX_QUESTIONS:
-            self._asked.clear()
-        self._asked[question] = now
-        return True
-
-    async def _note_status(self, did: Did, answer: Json) -> None:
-        if not isinstance(answer, dict) or not isinstance(answer.get("active"), bool):
-            return
-        status = answer.get("status")
-        told = status if isinstance(status, str) and not answer["active"] else None
-        await self._accounts.set_upstream(did, answer["active"], told)
+            self._lookups.refresh(did)
+        else:
+            await self._ask_status(did, host)
 
     def _count(self, host: Host, batch: Sequence[Incoming], progress: Progress) -> None:
         for incoming, (verdict, reason) in zip(batch, progress.verdicts, strict=False):
             self.counts[verdict] += 1
-            if verdict not in ("published", "old_seq"):
+            if verdict not in PASSED and verdict not in _EXPECTED:
                 event = incoming.event
                 self._warn(host, verdict, f"{reason} did={event.did} seq={event.seq}")
 
@@ -231,20 +204,15 @@ class Ingest:
 
 
 def judge_batch(
-    conn: Connection,
-    host: Host,
-    batch: Sequence[Incoming],
-    standings: Mapping[Did, Standing | None],
-    settled: frozenset[Question],
-    now_us: int,
+    conn: Connection, host: Host, batch: Sequence[Incoming], known: Known, now_us: int
 ) -> Progress:
     """Judge events in order inside one transaction, until the end or the first open question."""
-    judge = Judge(conn, host, standings, settled, now_us)
+    judge = Judge(conn, host, known, now_us)
     seq = host.cursor or 0
     verdicts: list[tuple[Verdict, str]] = []
     question: Question | None = None
     for incoming in batch:
-        if incoming.event.seq <= seq:
+        if incoming.event.seq <= seq:  # 4
             verdicts.append(("old_seq", ""))
             continue
         try:
@@ -255,3 +223,17 @@ def judge_batch(
         seq = incoming.event.seq
     save_cursor(conn, host.id, seq, now_us)
     return Progress(len(verdicts), seq, verdicts, question)
+
+
+def _rejudge(
+    conn: Connection, host: Host, kept: Kept, incoming: Incoming, known: Known, now_us: int
+) -> tuple[Verdict, str]:
+    return Judge(conn, host, known, now_us).rejudge(kept, incoming)
+
+
+def _keep_broken(
+    conn: Connection, host_id: int, broken: Sequence[tuple[bytes, str]], now_us: int
+) -> None:
+    hosts.note_fault(conn, host_id, now_us)
+    for frame, reason in broken[-quarantine.KEPT_PER_ACCOUNT :]:
+        quarantine.keep(conn, Kept(0, host_id, "", None, "malformed", reason, 0, now_us), frame)

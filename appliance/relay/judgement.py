@@ -1,12 +1,13 @@
 """What is right or wrong with one event, and what to note and pass on of it.
 
 Runs in the writer thread, inside the transaction that also stores the host's cursor: so each event
-is judged against the very state it will change.
+is judged against the very state it will change. The numbers are those of the checks in
+`tests/relay/test_checks.py`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PublicKey
@@ -23,17 +24,26 @@ from appliance.firehose.events import (
 )
 from appliance.firehose.verify import (
     BadSignature,
+    RolledBack,
     StaleRev,
     chains,
     root_of,
     verify_commit,
     verify_sync,
 )
-from appliance.relay import accounts, hosts
+from appliance.relay import accounts, bans, hosts, quarantine, repairs, repo_collections
 from appliance.relay.accounts import Account
 from appliance.relay.hosts import Host
+from appliance.relay.quarantine import Kept
 
-MAX_ACCOUNTS_PER_HOST = 100
+# How many accounts of a host may wait for a place; what comes after them is not noted at all.
+MAX_THROTTLED = 1000
+# So many faults of an account within ten minutes, and its host is asked where it stands.
+FAULTS = 3
+FAULT_WINDOW_US = 10 * 60 * 1_000_000
+# Nothing of this program is older: a clock before it was never set, and judges no `rev`.
+OLDEST_TIME_US = 1_790_000_000_000_000
+REPAIR_SOON_US = 5 * 1_000_000
 
 # What happened to an event; the words are the names of the counters.
 Verdict: TypeAlias = Literal[
@@ -42,21 +52,36 @@ Verdict: TypeAlias = Literal[
     "old_seq",
     "unresolved",
     "wrong_host",
+    "unchanged",
+    "banned",
     "host_full",
     "inactive",
     "stale_rev",
+    "rolled_back",
+    "too_fast",
     "bad_signature",
     "no_key",
     "invalid",
 ]
+PASSED: Final = frozenset(("published", "published_with_gap"))
+# What is kept for a person to look at.
+KEPT: Final = frozenset(
+    ("unresolved", "rolled_back", "too_fast", "bad_signature", "no_key", "invalid")
+)
+# What only a host that errs or lies sends.
+_FAULTS: Final = frozenset(("bad_signature", "no_key", "invalid"))
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event of a host, with the bytes to pass on."""
+    """One event of a host, with the bytes to pass on.
+
+    `too_fast`: its account has sent more than it may; it is not passed on.
+    """
 
     event: RepoEvent
     frame: bytes
+    too_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +90,20 @@ class Standing:
 
     key: PublicKey | None
     pds: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the accounts of a batch.
+
+    `standings` has an entry for each, None where its DID does not resolve. Accounts in `settled`
+    were asked about again a moment ago: for them nothing is asked any more. The document of those
+    in `changed` has just turned out to be another than before.
+    """
+
+    standings: Mapping[Did, Standing | None]
+    settled: frozenset[tuple[Did, str]]
+    changed: frozenset[Did]
 
 
 class AskAgain(Exception):
@@ -77,24 +116,12 @@ class AskAgain(Exception):
 
 
 class Judge:
-    """Judges the events of one host in one transaction.
+    """Judges the events of one host in one transaction."""
 
-    `standings` has an entry for each account of the batch, None where its DID does not resolve.
-    Accounts in `settled` were asked about again a moment ago: for them nothing is asked any more.
-    """
-
-    def __init__(
-        self,
-        conn: Connection,
-        host: Host,
-        standings: Mapping[Did, Standing | None],
-        settled: frozenset[tuple[Did, str]],
-        now_us: int,
-    ) -> None:
+    def __init__(self, conn: Connection, host: Host, known: Known, now_us: int) -> None:
         self._conn = conn
         self._host = host
-        self._standings = standings
-        self._settled = settled
+        self._known = known
         self._now_us = now_us
 
     def judge(self, incoming: Incoming) -> tuple[Verdict, str]:
@@ -102,18 +129,33 @@ class Judge:
 
         Raises AskAgain, having noted nothing of the event.
         """
+        verdict, reason = self._judge(incoming)
+        if verdict in KEPT:
+            self._keep(incoming, verdict, reason)
+        return verdict, reason
+
+    def rejudge(self, kept: Kept, incoming: Incoming) -> tuple[Verdict, str]:
+        """Judge a frame out of quarantine once more; it stays there unless it passes now."""
+        verdict, reason = self._judge(incoming)
+        if verdict in PASSED:
+            quarantine.drop(self._conn, kept.id)
+        return verdict, reason
+
+    def _judge(self, incoming: Incoming) -> tuple[Verdict, str]:
         did = incoming.event.did
         account = accounts.load(self._conn, did)
-        standing = self._standings.get(did)
-        if standing is None:
+        standing = self._known.standings.get(did)
+        if standing is None:  # 9
             return self._without_identity(incoming, account)
-        if standing.pds != self._host.url:
-            self._ask_again(did, "document")
-            return "wrong_host", f"its PDS is {standing.pds}"
+        if standing.pds != self._host.url:  # 10, 35, 37
+            return self._of_another_host(incoming, standing)
         if account is None:
-            if not self._host.trusted and self._is_full():
-                return "host_full", "the host has as many accounts as it may"
-            account = accounts.insert(self._conn, did, self._host.id)
+            if bans.is_banned(self._conn, did):
+                return "banned", "the account is banned here"
+            full = hosts.places_of(self._conn, self._host) <= 0  # 12
+            if full and accounts.count_throttled(self._conn, self._host.id) >= MAX_THROTTLED:
+                return "host_full", "too many accounts of this host wait for a place"
+            account = accounts.insert(self._conn, did, self._host.id, self._now_us, throttled=full)
         elif account.host_id != self._host.id:
             accounts.move(self._conn, account, self._host.id)
         return self._of_its_host(incoming, account, standing)
@@ -126,17 +168,33 @@ class Judge:
                 return self._account_changed(event, incoming.frame, account)
             if isinstance(event, IdentityEvent):
                 return self._publish(event, incoming.frame)
+            self._want_repair(event.did, "its DID did not resolve", 60 * 1_000_000)
         return "unresolved", "its DID does not resolve"
+
+    def _of_another_host(self, incoming: Incoming, standing: Standing) -> tuple[Verdict, str]:
+        """Another host may say that an identity changed, and only if it is true."""
+        event = incoming.event
+        if isinstance(event, IdentityEvent) and event.did in self._known.changed:
+            return self._publish(event, incoming.frame)
+        self._ask_again(event.did, "document")
+        if isinstance(event, IdentityEvent):
+            return "unchanged", "another host spoke of an identity that did not change"
+        return "wrong_host", f"its PDS is {standing.pds}"
 
     def _of_its_host(
         self, incoming: Incoming, account: Account, standing: Standing
     ) -> tuple[Verdict, str]:
         event = incoming.event
+        if account.throttled:
+            return "host_full", "the host has as many accounts as it may"
+        if incoming.too_fast:
+            self._want_repair(event.did, "it sent more than it may", REPAIR_SOON_US * 12)
+            return "too_fast", "the account sends more than one event a second"
         if isinstance(event, IdentityEvent):
             return self._publish(event, incoming.frame)
         if isinstance(event, AccountEvent):
             return self._account_changed(event, incoming.frame, account)
-        if not account.active:
+        if not account.active:  # 11
             if account.local_status is None:
                 self._ask_again(event.did, "status")
             return "inactive", f"the account is {account.status}"
@@ -148,45 +206,72 @@ class Judge:
     def _repo_changed(
         self, event: CommitEvent | SyncEvent, frame: bytes, account: Account, key: PublicKey
     ) -> tuple[Verdict, str]:
+        now_us = self._now_us if self._now_us > OLDEST_TIME_US else None  # 16
         try:
             if isinstance(event, CommitEvent):
-                state = verify_commit(event, account.state, key, self._now_us)
+                state = verify_commit(event, account.state, key, now_us)
                 head: Cid = event.commit
-                follows = chains(event, account.state)
+                follows = chains(event, account.state)  # 24, 25, 26
             else:
-                state = verify_sync(event, account.state, key, self._now_us)
+                state = verify_sync(event, account.state, key, now_us)
                 head, follows = root_of(event), True
-        except StaleRev as error:
+        except RolledBack as error:  # 20
+            self._want_repair(event.did, "its host went back", REPAIR_SOON_US)
+            return "rolled_back", str(error)
+        except StaleRev as error:  # 20
             return "stale_rev", str(error)
-        except BadSignature as error:
+        except BadSignature:  # 17
             self._ask_again(event.did, "document")
-            return "bad_signature", str(error)
+            return "bad_signature", "not signed by the key in the account's DID document"
         except InvalidEvent as error:
             return "invalid", str(error)
         accounts.save_state(self._conn, account, state, head)
+        if isinstance(event, CommitEvent):
+            self._note_collections(event, account)
         self._publish(event, frame)
         # Valid by itself, but something before it is unknown: those who follow us will resync.
         return ("published", "") if follows else ("published_with_gap", "it does not chain")
 
+    def _note_collections(self, event: CommitEvent, account: Account) -> None:
+        found = {op.path.partition("/")[0] for op in event.ops if op.cid is not None}
+        repo_collections.note(self._conn, account.id, found)
+        if account.state is None and event.since is not None:  # 32
+            self._want_repair(event.did, "first seen in mid-life", REPAIR_SOON_US)
+
     def _account_changed(
         self, event: AccountEvent, frame: bytes, account: Account
     ) -> tuple[Verdict, str]:
-        status = None if event.active else event.status or "deactivated"
+        status = None if event.active else event.status or "deactivated"  # 38
         accounts.set_upstream(self._conn, account, event.active, status)
+        if event.active and not account.upstream_active:
+            self._want_repair(event.did, "active again", REPAIR_SOON_US)
         if status == "deleted":
             event_log.forget(self._conn, event.did)
-        if account.local_status is not None:
+            quarantine.forget(self._conn, event.did)
+            repo_collections.forget(self._conn, account.id)
+        if account.local_status is not None:  # 39, 40
             ours = AccountEvent(event.did, event.time, False, account.local_status)
             return self._publish(ours, ours.frame())
         return self._publish(event, frame)
 
-    def _is_full(self) -> bool:
-        return hosts.accounts_of(self._conn, self._host.id) >= MAX_ACCOUNTS_PER_HOST
+    def _keep(self, incoming: Incoming, verdict: Verdict, reason: str) -> None:
+        event = incoming.event
+        kept = Kept(0, self._host.id, event.did, event.seq, verdict, reason, 0, self._now_us)
+        quarantine.keep(self._conn, kept, incoming.frame)
+        if verdict not in _FAULTS:
+            return
+        hosts.note_fault(self._conn, self._host.id, self._now_us)
+        since = self._now_us - FAULT_WINDOW_US
+        if quarantine.count_since(self._conn, self._host.id, event.did, since) >= FAULTS:
+            self._want_repair(event.did, "its events fail the checks", REPAIR_SOON_US)
+
+    def _want_repair(self, did: Did, reason: str, after_us: int) -> None:
+        repairs.want(self._conn, did, reason, self._now_us + after_us)
 
     def _publish(self, event: RepoEvent, frame: bytes) -> tuple[Verdict, str]:
         event_log.append(self._conn, event.did, event.kind, frame, self._now_us)
         return "published", ""
 
     def _ask_again(self, did: Did, what: Literal["document", "status"]) -> None:
-        if (did, what) not in self._settled:
+        if (did, what) not in self._known.settled:
             raise AskAgain(did, what)

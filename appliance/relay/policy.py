@@ -26,12 +26,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What we take when somebody asks. `development`: this machine's ports, and anybody at once.
+    """What we take when somebody asks.
 
-    Elsewhere a host that nobody has chosen waits for approval.
+    `development`: this machine's ports too. `open`: a host that asks is followed at once, elsewhere
+    one that nobody has chosen waits for approval.
     """
 
     development: bool
+    open: bool = False
 
     def name(self, text: str) -> Named:
         """Read the hostname (or URL) of a requestCrawl. Raises InvalidHostname."""

@@ -18,10 +18,20 @@ from appliance.firehose import event_log
 from appliance.firehose.event_log import EventLog
 from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
+from appliance.relay.bans import BanStore
 from appliance.relay.crawler import Crawler
 from appliance.relay.hosts import HostStore
 from appliance.relay.ingest import Ingest
+from appliance.relay.lookups import Lookups
+from appliance.relay.moderation import Moderation
 from appliance.relay.policy import Policy
+from appliance.relay.quarantine import QuarantineStore
+from appliance.relay.rates import Rates
+from appliance.relay.reconcile import Reconciler
+from appliance.relay.repair import Repairer
+from appliance.relay.repairs import RepairStore
+from appliance.relay.repo_collections import CollectionStore
+from appliance.relay.ways import Ways
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
 
@@ -37,8 +47,15 @@ class Relay:
     log: EventLog
     hosts: HostStore
     accounts: AccountStore
+    collections: CollectionStore
+    quarantine: QuarantineStore
+    repairs: RepairStore
+    bans: BanStore
     crawler: Crawler
     ingest: Ingest
+    repairer: Repairer
+    reconciler: Reconciler
+    moderation: Moderation
     policy: Policy
     workers: Workers
     clock: Clock
@@ -47,10 +64,13 @@ class Relay:
 
     async def counts(self) -> Mapping[str, Any]:
         """Count what an operator would like to know."""
+        waiting, _ = await self.repairs.extent()
         return {
             "hosts": len(self.hosts.active()),
             "connected": self.crawler.connected(),
             "accounts": await self.accounts.count(),
+            "quarantined": await self.quarantine.count(),
+            "repairs": waiting,
             "seq": self.log.head(),
             "floor": self.log.floor(),
             "events": dict(self.ingest.counts),
@@ -88,19 +108,32 @@ async def open_relay(
             () if settings.network.mode == "public" else settings.network.handle_domains,
             (*homes.values(), *settings.relay.crawl),
         )
-        ingest = Ingest(db, accounts, resolver, http, clock)
-        crawler = Crawler(http, workers, hosts, ingest, homes)
+        ways = Ways(http, homes, http, ())
+        rates = Rates(clock)
+        repairer = Repairer(db, ways, resolver, clock)
+        ingest = Ingest(db, Lookups(resolver, clock), rates, repairer.ask_status, clock)
+        crawler = Crawler(ways, workers, hosts, ingest, rates)
+        reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)
-        crawler.start()
+        crawler.start(clock)
+        workers.start("relay repairs accounts", repairer.run)
+        workers.start("relay compares itself with its hosts", reconciler.run)
         workers.start("relay prunes its log", partial(_prune, log, clock))
         try:
             yield Relay(
                 log=log,
                 hosts=hosts,
                 accounts=accounts,
+                collections=CollectionStore(db),
+                quarantine=QuarantineStore(db),
+                repairs=RepairStore(db),
+                bans=BanStore(db, clock),
                 crawler=crawler,
                 ingest=ingest,
-                policy=Policy(settings.dev.allow_loopback),
+                repairer=repairer,
+                reconciler=reconciler,
+                moderation=Moderation(db, crawler, clock),
+                policy=Policy(settings.dev.allow_loopback, settings.relay.open),
                 workers=workers,
                 clock=clock,
                 validator=validator,

@@ -52,6 +52,7 @@ class Lab:
         self.directory.put(account, at.url)
         at.handles[account.handle] = account.did
         at.status[account.did] = {"did": account.did, "active": True}
+        at.accounts[account.did] = account
         return account
 
     def settings(self, *crawl: str, mode: str = "dev") -> Settings:
@@ -61,6 +62,7 @@ class Lab:
             "pds.plc_url": self.directory.url,
             "relay.crawl": crawl,
             "dev.allow_loopback": mode == "dev",
+            "relay.open": mode == "dev",
         }
         return settings.with_values(values)
 

@@ -248,6 +248,8 @@ async def test_the_status_tells_of_workers_and_counts(lab: Lab) -> None:
             "hosts": 1,
             "connected": 1,
             "accounts": 1,
+            "quarantined": 0,
+            "repairs": 0,
             "seq": 1,
             "floor": 0,
             "events": {"published": 1},

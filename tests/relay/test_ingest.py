@@ -9,15 +9,14 @@ from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import encode_frame, error_frame
 from appliance.base.connection import Connection
 from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, InfoEvent
-from appliance.relay import ingest
-from appliance.relay.hosts import Host
-from appliance.relay.judgement import MAX_ACCOUNTS_PER_HOST
+from appliance.relay import lookups
+from appliance.relay.hosts import MAX_ACCOUNTS, Host
 from tests.relay.conftest import Lab, Running, until
 from tests.support.hosts import TIME, FakeAccount
 
 
 async def take(running: Running, lab: Lab, *frames: bytes) -> int | None:
-    return await running.role.ingest.take(host_of(running), lab.home.url, frames)
+    return await running.role.ingest.take(host_of(running), frames)
 
 
 def host_of(running: Running) -> Host:
@@ -73,7 +72,7 @@ async def test_dropped_events_move_the_cursor_too(lab: Lab) -> None:
 async def test_an_account_is_held_while_the_directory_is_away(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "FIRST_HOLD_PAUSE", 0.05)
+    monkeypatch.setattr(lookups, "FIRST_HOLD_PAUSE", 0.05)
     alice = lab.account("alice")
     async with lab.relay() as running:
         lab.directory.down = True
@@ -90,8 +89,8 @@ async def test_an_account_is_held_while_the_directory_is_away(
 async def test_an_account_held_in_vain_is_not_held_again_at_once(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "FIRST_HOLD_PAUSE", 0.05)
-    monkeypatch.setattr(ingest, "HOLD_SECONDS", 0.1)
+    monkeypatch.setattr(lookups, "FIRST_HOLD_PAUSE", 0.05)
+    monkeypatch.setattr(lookups, "HOLD_SECONDS", 0.1)
     alice = lab.account("alice")
     lab.directory.down = True
     async with lab.relay() as running:
@@ -105,7 +104,7 @@ async def test_an_account_held_in_vain_is_not_held_again_at_once(
 
 async def test_a_stranger_host_has_a_limit_of_accounts(lab: Lab) -> None:
     def fill(conn: Connection) -> None:
-        conn.execute("UPDATE host SET trusted = 0, accounts = ?", (MAX_ACCOUNTS_PER_HOST - 1,))
+        conn.execute("UPDATE host SET trusted = 0, accounts = ?", (MAX_ACCOUNTS - 1,))
 
     alice, bob = lab.account("alice"), lab.account("bob")
     async with lab.relay() as running:

@@ -150,7 +150,7 @@ async def test_a_sync_sets_the_state(lab: Lab) -> None:
         await lab.home.tell(SyncEvent.of(third.commit, TIME), SyncEvent.of(first.commit, TIME))
         await lab.home.tell_commit(alice.post("c"))
         assert await stream.kinds(3) == ["commit", "sync", "commit"]
-        assert running.role.ingest.counts == {"published": 3, "stale_rev": 1}
+        assert running.role.ingest.counts == {"published": 3, "rolled_back": 1}
 
 
 async def test_another_host_cannot_speak_for_an_account_but_it_can_move(
@@ -212,7 +212,7 @@ async def test_an_inactive_account_is_silent_until_its_host_says_otherwise(lab: 
         lab.home.status[alice.did] = {"did": alice.did, "active": True}
         lab.clock.ahead_us += 601_000_000
         await lab.home.tell_commit(alice.post("yes"))
-        assert await stream.kinds(1) == ["commit"]
+        assert await stream.kinds(2) == ["account", "commit"]
 
 
 async def test_a_deleted_account_leaves_the_replay_and_can_be_gone_from_the_directory(
@@ -224,7 +224,7 @@ async def test_a_deleted_account_leaves_the_replay_and_can_be_gone_from_the_dire
             await lab.home.tell_commit(alice.commit(), alice.post("a"))
             assert await stream.kinds(2) == ["commit"] * 2
             del lab.directory.documents[alice.did]
-            running.role.ingest._resolver.purge(alice.did)
+            running.role.repairer._resolver.purge(alice.did)
             await lab.home.tell(AccountEvent(alice.did, TIME, False, "deleted"))
             assert await stream.kinds(1) == ["account"]
         async with running.stream() as stream:

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from appliance.atproto import cbor
+from appliance.atproto.car import write_car
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.repo.repo import CommitSlice, RecordWrite, Repo
@@ -97,7 +98,10 @@ class FakeDirectory:
 
 
 class FakeHost:
-    """A PDS as a relay sees it: subscribeRepos, getRepoStatus, listRepos, resolveHandle."""
+    """A PDS as a relay sees it.
+
+    `accounts` are those whose repos it has; what it answers of them is true, but for `status`.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -106,6 +110,7 @@ class FakeHost:
         self.hostname = ""
         self.handles: dict[str, str] = {}
         self.status: dict[str, dict[str, object]] = {}
+        self.accounts: dict[str, FakeAccount] = {}
         self.seen_cursors: list[str | None] = []
 
     async def tell(self, *events: RepoEvent) -> None:
@@ -125,17 +130,58 @@ class FakeHost:
             return web.json_response({"error": "HandleNotFound"}, status=400)
         return web.json_response({"did": did})
 
+    def repo(self, did: str) -> dict[str, object] | None:
+        """What getRepoStatus tells of an account."""
+        found = self.status.get(did)
+        account = self.accounts.get(did)
+        if found is None or account is None or account.repo.head is None:
+            return found
+        return {**found, "rev": account.repo.head.rev} if found["active"] else found
+
     async def repo_status(self, request: web.Request) -> web.Response:
-        found = self.status.get(request.query["did"])
-        if found is None:
-            return web.json_response({"error": "RepoNotFound"}, status=400)
-        return web.json_response(found)
+        return _json_or_unknown(self.repo(request.query["did"]))
+
+    async def latest_commit(self, request: web.Request) -> web.Response:
+        account = self.accounts.get(request.query["did"])
+        if account is None or account.repo.head is None:
+            return _json_or_unknown(None)
+        head = account.repo.head
+        return web.json_response({"cid": str(head.cid), "rev": head.rev})
+
+    async def blocks(self, request: web.Request) -> web.Response:
+        account = self.accounts.get(request.query["did"])
+        if account is None or account.repo.head is None:
+            return _json_or_unknown(None)
+        head = account.repo.head
+        return web.Response(body=write_car(head.cid, [(head.cid, head.block)]))
+
+    async def describe_repo(self, request: web.Request) -> web.Response:
+        account = self.accounts.get(request.query["repo"])
+        if account is None:
+            return _json_or_unknown(None)
+        names = sorted({path.partition("/")[0] for path, _ in account.repo.tree.items()})
+        return web.json_response({"did": account.did, "collections": names})
 
     async def describe(self, _request: web.Request) -> web.Response:
         return web.json_response({"did": "did:web:localhost", "availableUserDomains": []})
 
     async def list_repos(self, _request: web.Request) -> web.Response:
-        return web.json_response({"repos": []})
+        told = [(did, self.repo(did), each) for did, each in self.accounts.items()]
+        return web.json_response(
+            {
+                "repos": [
+                    {"did": did, "head": str(each.repo.head.cid), **repo}
+                    for did, repo, each in told
+                    if repo is not None and each.repo.head is not None
+                ]
+            }
+        )
+
+
+def _json_or_unknown(found: dict[str, object] | None) -> web.Response:
+    if found is None:
+        return web.json_response({"error": "RepoNotFound"}, status=400)
+    return web.json_response(found)
 
 
 def _append(conn: Connection, events: tuple[RepoEvent, ...]) -> None:
@@ -155,6 +201,9 @@ async def fake_host(path: Path, socket: Path | None = None) -> AsyncIterator[Fak
         app.router.add_get("/xrpc/com.atproto.sync.getRepoStatus", host.repo_status)
         app.router.add_get("/xrpc/com.atproto.server.describeServer", host.describe)
         app.router.add_get("/xrpc/com.atproto.sync.listRepos", host.list_repos)
+        app.router.add_get("/xrpc/com.atproto.sync.getLatestCommit", host.latest_commit)
+        app.router.add_get("/xrpc/com.atproto.sync.getBlocks", host.blocks)
+        app.router.add_get("/xrpc/com.atproto.repo.describeRepo", host.describe_repo)
         close_on_shutdown(app, host.log)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()

@@ -4,16 +4,25 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from appliance.atproto.syntax import Did, Json
+from appliance.atproto.syntax import Did, Json, Nsid
 from appliance.atproto.tid import Tid
-from appliance.atproto.xrpc.errors import InvalidRequest, UpstreamFailure, XrpcError
+from appliance.atproto.xrpc.errors import (
+    InvalidRequest,
+    RateLimitExceeded,
+    UpstreamFailure,
+    XrpcError,
+)
 from appliance.atproto.xrpc.methods import MethodTable, Reply
 from appliance.firehose.serve import serve_subscribe_repos
 from appliance.relay.accounts import Account, RepoNotFound
-from appliance.relay.hosts import Host, HostNotFound
+from appliance.relay.hosts import Host, HostNotFound, TooManyHosts
+from appliance.relay.policy import Named
 from appliance.relay.role import Relay
 
 methods: MethodTable[Relay] = MethodTable()
+
+# A day's places are given; an hour later some may be free again.
+RETRY_AFTER_SECONDS = 3600
 
 
 class HostBanned(PermissionError):
@@ -60,6 +69,17 @@ async def list_repos(relay: Relay, *, limit: int, cursor: str | None) -> Json:
     return found
 
 
+@methods.query("com.atproto.sync.listReposByCollection")
+async def list_repos_by_collection(
+    relay: Relay, *, collection: Nsid, limit: int, cursor: str | None
+) -> Json:
+    page = relay.collections.page(collection, _position(cursor), limit)
+    found: dict[str, Json] = {"repos": [{"did": did} for _, did, active in page if active]}
+    if len(page) == limit:
+        found["cursor"] = str(page[-1][0])
+    return found
+
+
 @methods.query("com.atproto.sync.getRepoStatus")
 async def get_repo_status(relay: Relay, *, did: Did) -> Json:
     account = relay.accounts.find(did)
@@ -94,15 +114,24 @@ async def get_repo(relay: Relay, *, did: Did, since: Tid | None) -> Reply:
 async def request_crawl(relay: Relay, *, hostname: str) -> None:
     named = relay.policy.name(hostname)
     known = relay.hosts.find(named.hostname)
-    if known is not None and known.standing == "banned":
+    banned = known is not None and known.standing == "banned"
+    if banned or relay.bans.of_host(named.hostname) is not None:
         raise HostBanned("the relay does not follow this host")
     # Where hosts wait for approval, nobody's word makes us connect to them.
-    waiting = not relay.policy.development
-    if known is None or (known.standing == "waiting" and not waiting):
-        whole = waiting or await _is_small(relay, named.url)
-        known = await relay.hosts.add(named.hostname, named.url, waiting=waiting, whole=whole)
+    if known is None or (known.standing == "waiting" and relay.policy.open):
+        known = await _take(relay, named)
     if known.standing == "active":
         relay.crawler.follow(known)
+
+
+async def _take(relay: Relay, named: Named) -> Host:
+    """Note a new host. Raises RateLimitExceeded, InvalidRequest."""
+    waiting = not relay.policy.open
+    whole = waiting or await _is_small(relay, named.url)
+    try:
+        return await relay.hosts.add(named.hostname, named.url, waiting=waiting, whole=whole)
+    except TooManyHosts as error:
+        raise RateLimitExceeded({"Retry-After": str(RETRY_AFTER_SECONDS)}) from error
 
 
 async def _is_small(relay: Relay, url: str) -> bool:
@@ -128,7 +157,7 @@ def _host_view(relay: Relay, host: Host) -> Json:
         "hostname": host.hostname,
         "seq": host.cursor or 0,
         "accountCount": host.accounts,
-        "status": relay.crawler.status(host),
+        "status": relay.crawler.status(host, relay.clock.now_us()),
     }
 
 
