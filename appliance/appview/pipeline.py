@@ -1,6 +1,7 @@
 """Skeleton -> hydrate -> filter -> view, a page at a time."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from appliance.appview.filters import in_feed
@@ -15,7 +16,7 @@ from appliance.appview.skeletons.slices import (
     parse_cursor,
 )
 from appliance.appview.viewer_state import ViewerState
-from appliance.appview.views import actors, lists, posts
+from appliance.appview.views import actors, lists, packs, posts
 from appliance.atproto.syntax import Json, JsonObject
 from appliance.base.database import Database
 
@@ -62,18 +63,10 @@ class Pipeline:
         return [posts.feed_item(h, item) if keep(h, item) else None for item in items]
 
     async def profiles(
-        self,
-        audience: Audience,
-        fetch: FetchLater[Entry],
-        name: str,
-        limit: int,
-        cursor: str | None,
+        self, audience: Audience, fetch: Fetch[Entry], name: str, limit: int, cursor: str | None
     ) -> JsonObject:
         """Answer with a list of profileViews, without those a block stands between."""
-        shown, after = await self.page(
-            fetch, lambda rows: self.profile_views(audience, [r.id for r in rows]), limit, cursor
-        )
-        return answer(name, shown, after)
+        return await self.listed(name, fetch, partial(self.profile_views, audience), limit, cursor)
 
     def profile_views(
         self, audience: Audience, ids: Sequence[int], *, with_blocked: bool = False
@@ -97,6 +90,11 @@ class Pipeline:
             found.append(None if hidden else posts.post(h, post_id))
         return found
 
+    def starter_pack_views(self, audience: Audience, ids: Sequence[int]) -> list[JsonObject | None]:
+        """Make starterPackViews; None for hidden starter packs."""
+        h = self.hydrate.starter_packs(audience, ids)
+        return [packs.full(h, pack_id) for pack_id in ids]
+
     def list_views(self, audience: Audience, ids: Sequence[int]) -> list[JsonObject | None]:
         """Make listViews; None for hidden lists."""
         h = self.hydrate.collections(audience, ids)
@@ -106,6 +104,20 @@ class Pipeline:
         """Make generatorViews; None for hidden feed generators."""
         h = self.hydrate.collections(audience, ids)
         return [lists.generator(h, generator_id) for generator_id in ids]
+
+    async def listed(
+        self,
+        name: str,
+        fetch: Fetch[Entry],
+        show: Callable[[Sequence[int]], Sequence[Json | None]],
+        limit: int,
+        cursor: str | None,
+    ) -> JsonObject:
+        """Answer with a list of whatever `show` makes of ids; None stands for what is hidden."""
+        shown, after = await self.page(
+            at_once(fetch), lambda rows: show([row.id for row in rows]), limit, cursor
+        )
+        return answer(name, shown, after)
 
     async def page(
         self,

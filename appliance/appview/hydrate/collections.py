@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 
+import orjson
+
 from appliance.appview.hydrate.hydration import Hydration
-from appliance.appview.hydrate.ids import json_list
+from appliance.appview.hydrate.ids import json_list, subject_ids
 from appliance.appview.hydrate.rows import GeneratorRow, LabelerRow, ListRow, StarterPackRow
 from appliance.atproto.syntax import AtUri
 from appliance.base.database import Database
 
+# Of a starter pack's list twelve are shown; some may be blocked or gone.
+SAMPLE_LOADED = 20
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 
 
@@ -37,6 +41,23 @@ def load_lists(db: Database, into: Hydration, ids: Iterable[int]) -> None:
     )
     for list_id, rkey in blocks:
         into.list_blocks[list_id] = AtUri.make(viewer.did, "app.bsky.graph.listblock", rkey)
+
+
+def load_pack_contents(db: Database, into: Hydration) -> None:
+    """Load which feeds the starter packs name, and the newest on their lists."""
+    for pack in into.starter_packs.values():
+        into.list_samples[pack.list_id] = [
+            (actor, rkey)
+            for actor, rkey in db.read(
+                "SELECT target_id, rkey FROM listitem WHERE list_id = ? AND counts = 1"
+                " ORDER BY sort_us DESC, target_id DESC LIMIT ?",
+                pack.list_id,
+                SAMPLE_LOADED,
+            )
+        ]
+        uris = [feed["uri"] for feed in orjson.loads(pack.record).get("feeds", ())]
+        known = subject_ids(db, uris) if uris else {}
+        into.pack_feeds[pack.id] = [known[uri] for uri in uris if uri in known]
 
 
 def load_generators(db: Database, into: Hydration, ids: Iterable[int]) -> None:

@@ -97,6 +97,9 @@ class Hydration:
     muted_lists: set[int] = field(default_factory=set)
     generators: dict[int, GeneratorRow] = field(default_factory=dict)
     starter_packs: dict[int, StarterPackRow] = field(default_factory=dict)
+    # The newest on the list of a starter pack, (account, record key), and the pack's feeds.
+    list_samples: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    pack_feeds: dict[int, list[int]] = field(default_factory=dict)
     labelers: dict[int, LabelerRow] = field(default_factory=dict)
     labels: dict[str, list[orjson.Fragment]] = field(default_factory=dict)
     redacted: set[str] = field(default_factory=set)
@@ -158,6 +161,11 @@ class Hydration:
         if row is None or self.is_removed(row.uri):
             return None
         return row if self.actor(row.actor_id) is not None else None
+
+    def collections_of_packs(self) -> set[int]:
+        """Name the lists and feeds of the starter packs."""
+        lists = {pack.list_id for pack in self.starter_packs.values()}
+        return lists.union(*self.pack_feeds.values())
 
     def uri(self, subject_id: int) -> str | None:
         """Give the address of a post or of anything else that was pointed to."""

@@ -7,6 +7,7 @@ from appliance.appview.hydrate.collections import (
     load_generators,
     load_labelers,
     load_lists,
+    load_pack_contents,
     load_starter_packs,
 )
 from appliance.appview.hydrate.gates import load_gates
@@ -147,6 +148,16 @@ class Hydrator:
         into = self.empty(audience)
         owners = self._load_collections(into, ids)
         self._finish(into, owners | set(actors))
+        return into
+
+    def starter_packs(self, audience: Audience, ids: Collection[int]) -> Hydration:
+        """Load starter packs with their lists, a sample of who is on them, and their feeds."""
+        into = self.empty(audience)
+        load_starter_packs(self._index, into, ids)
+        load_pack_contents(self._index, into)
+        owners = self._load_collections(into, into.collections_of_packs())
+        sample = {actor for items in into.list_samples.values() for actor, _ in items}
+        self._finish(into, owners | sample)
         return into
 
     def _load_quotes(self, into: Hydration, posts: list[PostRow]) -> set[int]:

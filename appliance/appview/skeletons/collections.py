@@ -79,29 +79,6 @@ def generators_by(db: Database, actor: int, before: Position, limit: int) -> Sli
     return entries(rows, limit)
 
 
-def generators(db: Database, before: Position, limit: int) -> Slice[Entry]:
-    """Give all feed generators we know, the newest first."""
-    rows = db.read(
-        "SELECT sort_us, id FROM generator WHERE (sort_us, id) < (?, ?)"
-        " ORDER BY sort_us DESC, id DESC LIMIT ?",
-        *before,
-        limit + 1,
-    )
-    return entries(rows, limit)
-
-
-def starter_packs_by(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
-    """Give an account's starter packs, the newest first."""
-    rows = db.read(
-        "SELECT sort_us, id FROM starter_pack WHERE actor_id = ? AND (sort_us, id) < (?, ?)"
-        " ORDER BY sort_us DESC, id DESC LIMIT ?",
-        actor,
-        *before,
-        limit + 1,
-    )
-    return entries(rows, limit)
-
-
 def labelers(db: Database, dids: Iterable[str]) -> dict[str, int]:
     """Give the subject ids of those DIDs that are labelers we know."""
     return dict(

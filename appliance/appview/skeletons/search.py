@@ -60,12 +60,13 @@ async def search_posts(
     """
     where = _conditions(query, actors)
     run = _top if sort == "top" else _latest
-    with _in_time():
+    with in_time():
         return await db.scan(run, query.match, where, *place, deadline=DEADLINE)
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
+def in_time() -> Iterator[None]:
+    """Say in our own words that a scan took too long."""
     try:
         yield
     except DeadlineExceeded as error:
@@ -202,7 +203,7 @@ async def search_actors(
     match = prefix_match(text, ALL_COLUMNS)
     if match is None:
         return Slice([], None)
-    with _in_time():
+    with in_time():
         return await db.scan(_ranked, match, text, viewer, before, limit, deadline=DEADLINE)
 
 
@@ -211,7 +212,7 @@ async def typeahead(db: Database, text: str, viewer: int | None, limit: int) -> 
     match = prefix_match(text, NAME_COLUMNS)
     if match is None:
         return []
-    with _in_time():
+    with in_time():
         found = await db.scan(_ranked, match, text, viewer, NEWEST, limit, deadline=DEADLINE)
     return [entry.id for entry in found.rows]
 

@@ -7,7 +7,7 @@ import orjson
 
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.rows import PostRow
-from appliance.appview.views import actors, lists
+from appliance.appview.views import actors, lists, packs
 from appliance.appview.views.values import blob_cid, fragment, iso, present, self_labels
 from appliance.atproto.syntax import Json, JsonObject
 
@@ -179,7 +179,7 @@ def _collection(h: Hydration, target: int) -> JsonObject | None:
     for name, make in (
         ("app.bsky.feed.defs#generatorView", lists.generator),
         ("app.bsky.graph.defs#listView", lists.full),
-        ("app.bsky.graph.defs#starterPackViewBasic", lists.starter_pack_basic),
+        ("app.bsky.graph.defs#starterPackViewBasic", packs.basic),
     ):
         view = make(h, target)
         if view is not None:

@@ -1,11 +1,11 @@
-"""Whole views of lists, feed generators, starter packs and labelers."""
+"""Whole views of lists, feed generators and labelers."""
 
 import orjson
 
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.views import actors, list_basics
-from appliance.appview.views.values import fragment, iso, present
-from appliance.atproto.syntax import JsonObject
+from appliance.appview.views.values import iso, present
+from appliance.atproto.syntax import AtUri, JsonObject
 
 
 def full(h: Hydration, list_id: int) -> JsonObject | None:
@@ -56,23 +56,9 @@ def generator(h: Hydration, generator_id: int) -> JsonObject | None:
     return view
 
 
-def starter_pack_basic(h: Hydration, pack_id: int) -> JsonObject | None:
-    """Make a starterPackViewBasic."""
-    row = h.starter_pack(pack_id)
-    creator = None if row is None else actors.basic(h, row.actor_id)
-    if row is None or creator is None:
-        return None
-    return {
-        "uri": row.uri,
-        "cid": row.cid,
-        "record": fragment(row.record),
-        "creator": creator,
-        "listItemCount": row.item_count,
-        "joinedWeekCount": row.joined_week_count,
-        "joinedAllTimeCount": row.joined_count,
-        "labels": list_basics.labels(h, row),
-        "indexedAt": iso(row.indexed_us),
-    }
+def item(did: str, rkey: str, subject: JsonObject) -> JsonObject:
+    """Make a listItemView of an item in the repo of a list's owner."""
+    return {"uri": AtUri.make(did, "app.bsky.graph.listitem", rkey), "subject": subject}
 
 
 def labeler(h: Hydration, labeler_id: int, *, is_detailed: bool) -> JsonObject | None:

@@ -4,8 +4,8 @@ import orjson
 
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.rows import ActorRow
+from appliance.appview.views import packs
 from appliance.appview.views.actors import basic, profile
-from appliance.appview.views.lists import starter_pack_basic
 from appliance.atproto.syntax import JsonObject
 
 KNOWN_FOLLOWERS_SHOWN = 5
@@ -31,7 +31,7 @@ def detailed(h: Hydration, actor_id: int) -> JsonObject | None:
     if row.record is not None:
         _add_record_fields(view, orjson.loads(row.record), row)
     if row.joined_via_id is not None:
-        pack = starter_pack_basic(h, row.joined_via_id)
+        pack = packs.basic(h, row.joined_via_id)
         if pack is not None:
             view["joinedViaStarterPack"] = pack
     if "viewer" in view and actor_id in h.known_followers:

@@ -1,7 +1,9 @@
 """app.bsky.actor.*: profiles, and finding people."""
 
+from functools import partial
+
 from appliance.appview.hydrate.hydration import Audience
-from appliance.appview.pipeline import answer, at_once
+from appliance.appview.pipeline import answer
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import graphs, search
 from appliance.appview.views import actors, profiles
@@ -37,15 +39,8 @@ async def get_suggestions(
     appview: AppView, audience: Audience, *, limit: int, cursor: str | None
 ) -> Json:
     pipeline = appview.pipeline
-    return await pipeline.profiles(
-        audience,
-        at_once(
-            lambda before, count: graphs.suggestions(pipeline.index, audience.id, before, count)
-        ),
-        "actors",
-        limit,
-        cursor,
-    )
+    fetch = partial(graphs.suggestions, pipeline.index, audience.id)
+    return await pipeline.profiles(audience, fetch, "actors", limit, cursor)
 
 
 @methods.query("app.bsky.actor.searchActors", auth=anyone)

@@ -5,6 +5,7 @@ from appliance.appview.role import AppView
 from appliance.appview.views.values import iso
 from appliance.appview.xrpc.auth import everyone, signed_in
 from appliance.atproto.syntax import Json
+from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
 
 methods: MethodTable[AppView] = MethodTable()
@@ -13,6 +14,19 @@ methods: MethodTable[AppView] = MethodTable()
 @methods.query("app.bsky.ageassurance.getConfig", auth=everyone)
 async def get_config(appview: AppView, audience: Audience) -> Json:
     return {"regions": []}
+
+
+@methods.procedure("app.bsky.ageassurance.begin", auth=signed_in)
+async def begin(
+    appview: AppView,
+    viewer: SignedIn,
+    *,
+    email: str,
+    language: str,
+    country_code: str,
+    region_code: str | None,
+) -> Json:
+    raise InvalidRequest("No region asks for proof of age here", "RegionNotSupported")
 
 
 @methods.query("app.bsky.ageassurance.getState", auth=signed_in)

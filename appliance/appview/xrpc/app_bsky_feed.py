@@ -1,11 +1,13 @@
 """app.bsky.feed.*: feeds. Posts, threads and search are in `app_bsky_feed_posts`."""
 
+from functools import partial
+
 from appliance.appview.filters import in_author_feed, in_feed, in_timeline
 from appliance.appview.hydrate.hydration import Audience, Hydration, SignedIn
 from appliance.appview.hydrate.rows import FeedItem
 from appliance.appview.pipeline import answer, at_once
 from appliance.appview.role import AppView
-from appliance.appview.skeletons import authors, collections, timelines
+from appliance.appview.skeletons import authors, collections, packs, timelines
 from appliance.appview.skeletons.slices import (
     NEWEST,
     Position,
@@ -142,6 +144,14 @@ async def get_feed(
     return answer("feed", shown, skeleton.cursor)
 
 
+@methods.procedure("app.bsky.feed.sendInteractions", auth=signed_in)
+async def send_interactions(
+    appview: AppView, viewer: SignedIn, *, feed: AtUri | None, interactions: list[JsonObject]
+) -> Json:
+    """Take note of nothing: the feeds of this network are made by rules that nobody trains."""
+    return {}
+
+
 @methods.query("app.bsky.feed.getFeedGenerator", auth=anyone)
 async def get_feed_generator(appview: AppView, audience: Audience, *, feed: AtUri) -> Json:
     view = _generator(appview, audience, feed)
@@ -165,26 +175,19 @@ async def get_actor_feeds(
     cursor: str | None,
 ) -> Json:
     pipeline = appview.pipeline
-    actor_id = lookups.actor(appview, actor)
-    shown, after = await pipeline.page(
-        at_once(
-            lambda before, count: collections.generators_by(pipeline.index, actor_id, before, count)
-        ),
-        lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
-        limit,
-        cursor,
-    )
-    return answer("feeds", shown, after)
+    fetch = partial(collections.generators_by, pipeline.index, lookups.actor(appview, actor))
+    show = partial(pipeline.generator_views, audience)
+    return await pipeline.listed("feeds", fetch, show, limit, cursor)
 
 
 @methods.query("app.bsky.feed.getSuggestedFeeds", auth=anyone)
 async def get_suggested_feeds(
     appview: AppView, audience: Audience, *, limit: int, cursor: str | None
 ) -> Json:
-    """Give the feed generators we know, the newest first."""
+    """Give the feed generators we know, the most liked first."""
     pipeline = appview.pipeline
     shown, after = await pipeline.page(
-        at_once(lambda before, count: collections.generators(pipeline.index, before, count)),
+        partial(packs.popular_generators, pipeline.index, ""),
         lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
         limit,
         cursor,

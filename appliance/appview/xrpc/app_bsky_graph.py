@@ -1,13 +1,13 @@
 """app.bsky.graph.*: follows, blocks and mutes of accounts. Lists are in `app_bsky_graph_lists`."""
 
-from collections.abc import Sequence
+from functools import partial
 
 from appliance.appview.hydrate import ids
 from appliance.appview.hydrate.hydration import Audience, Hydration, SignedIn
-from appliance.appview.pipeline import Fetch, at_once
+from appliance.appview.pipeline import Fetch
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import graphs
-from appliance.appview.skeletons.slices import Entry, Position, Slice
+from appliance.appview.skeletons.slices import Entry
 from appliance.appview.views import actors
 from appliance.appview.views.values import present
 from appliance.appview.xrpc import lookups
@@ -103,7 +103,7 @@ async def _around(
         return {"subject": subject, page[0]: []}
     return {
         "subject": subject,
-        **await appview.pipeline.profiles(audience, at_once(fetch), *page),
+        **await appview.pipeline.profiles(audience, fetch, *page),
     }
 
 
@@ -178,15 +178,9 @@ def _record(did: str, kind: str, rkey: str | None) -> AtUri | None:
 @methods.query("app.bsky.graph.getBlocks", auth=signed_in)
 async def get_blocks(appview: AppView, viewer: SignedIn, *, limit: int, cursor: str | None) -> Json:
     pipeline = appview.pipeline
-
-    def fetch(before: Position, count: int) -> Slice[Entry]:
-        return graphs.blocks(pipeline.index, viewer.id or 0, before, count)
-
-    def show(rows: Sequence[Entry]) -> list[JsonObject | None]:
-        return pipeline.profile_views(viewer, [row.id for row in rows], with_blocked=True)
-
-    shown, after = await pipeline.page(at_once(fetch), show, limit, cursor)
-    return {"blocks": shown} if after is None else {"blocks": shown, "cursor": after}
+    fetch = partial(graphs.blocks, pipeline.index, viewer.id or 0)
+    show = partial(pipeline.profile_views, viewer, with_blocked=True)
+    return await pipeline.listed("blocks", fetch, show, limit, cursor)
 
 
 @methods.query("app.bsky.graph.getMutes", auth=signed_in)

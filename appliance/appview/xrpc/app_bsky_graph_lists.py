@@ -1,6 +1,7 @@
-"""app.bsky.graph.*: lists, who is on them, and starter packs."""
+"""app.bsky.graph.*: lists and who is on them. Starter packs are in `app_bsky_graph_packs`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from appliance.appview.hydrate import ids
@@ -9,7 +10,6 @@ from appliance.appview.pipeline import answer, at_once
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import collections
 from appliance.appview.skeletons.collections import ListItem
-from appliance.appview.skeletons.slices import Entry
 from appliance.appview.views import actors, lists
 from appliance.appview.xrpc import lookups
 from appliance.appview.xrpc.auth import anyone, signed_in
@@ -37,18 +37,9 @@ async def get_lists(
 ) -> Json:
     pipeline = appview.pipeline
     actor_id = lookups.actor(appview, actor)
-    wanted = _purposes(purposes)
-    shown, after = await pipeline.page(
-        at_once(
-            lambda before, count: collections.lists_by(
-                pipeline.index, actor_id, wanted, before, count
-            )
-        ),
-        lambda rows: pipeline.list_views(audience, [row.id for row in rows]),
-        limit,
-        cursor,
-    )
-    return answer("lists", shown, after)
+    fetch = partial(collections.lists_by, pipeline.index, actor_id, _purposes(purposes))
+    show = partial(pipeline.list_views, audience)
+    return await pipeline.listed("lists", fetch, show, limit, cursor)
 
 
 @methods.query("app.bsky.graph.getListsWithMembership", auth=signed_in)
@@ -65,33 +56,22 @@ async def get_lists_with_membership(
     pipeline = appview.pipeline
     actor_id = lookups.actor(appview, actor)
     subject = pipeline.profile_views(viewer, [actor_id], with_blocked=True)[0]
-    wanted = _purposes(purposes)
 
-    def show(rows: Sequence[Entry]) -> list[JsonObject | None]:
-        found = [row.id for row in rows]
+    def show(found: Sequence[int]) -> list[JsonObject | None]:
         items = collections.memberships(pipeline.index, found, actor_id)
         shown: list[JsonObject | None] = []
         for list_id, view in zip(found, pipeline.list_views(viewer, found), strict=True):
-            if view is None:
+            if view is None or subject is None:
                 shown.append(None)
             elif list_id in items:
-                item = {"uri": _item_uri(viewer.did, items[list_id]), "subject": subject}
+                item = lists.item(viewer.did, items[list_id], subject)
                 shown.append({"list": view, "listItem": item})
             else:
                 shown.append({"list": view})
         return shown
 
-    shown, after = await pipeline.page(
-        at_once(
-            lambda before, count: collections.lists_by(
-                pipeline.index, viewer.id or 0, wanted, before, count
-            )
-        ),
-        show,
-        limit,
-        cursor,
-    )
-    return answer("listsWithMembership", shown, after)
+    fetch = partial(collections.lists_by, pipeline.index, viewer.id or 0, _purposes(purposes))
+    return await pipeline.listed("listsWithMembership", fetch, show, limit, cursor)
 
 
 @methods.query("app.bsky.graph.getList", auth=anyone)
@@ -114,17 +94,12 @@ async def get_list(
         h = pipeline.hydrate.actors(audience, [row.id for row in rows])
         views = [(row, actors.profile(h, row.id)) for row in rows]
         return [
-            None if subject is None else {"uri": _item_uri(did, row.rkey), "subject": subject}
+            None if subject is None else lists.item(did, row.rkey, subject)
             for row, subject in views
         ]
 
     shown, after = await pipeline.page(
-        at_once(
-            lambda before, count: collections.list_members(pipeline.index, list_id, before, count)
-        ),
-        show,
-        limit,
-        cursor,
+        at_once(partial(collections.list_members, pipeline.index, list_id)), show, limit, cursor
     )
     return {"list": view, **answer("items", shown, after)}
 
@@ -134,17 +109,9 @@ async def get_list_blocks(
     appview: AppView, viewer: SignedIn, *, limit: int, cursor: str | None
 ) -> Json:
     pipeline = appview.pipeline
-    shown, after = await pipeline.page(
-        at_once(
-            lambda before, count: collections.blocked_lists(
-                pipeline.index, viewer.id or 0, before, count
-            )
-        ),
-        lambda rows: pipeline.list_views(viewer, [row.id for row in rows]),
-        limit,
-        cursor,
-    )
-    return answer("lists", shown, after)
+    fetch = partial(collections.blocked_lists, pipeline.index, viewer.id or 0)
+    show = partial(pipeline.list_views, viewer)
+    return await pipeline.listed("lists", fetch, show, limit, cursor)
 
 
 @methods.query("app.bsky.graph.getListMutes", auth=signed_in)
@@ -184,44 +151,5 @@ async def unmute_actor_list(
     await appview.pipeline.viewers.unmute_list(viewer.did, address)
 
 
-@methods.query("app.bsky.graph.getActorStarterPacks", auth=anyone)
-async def get_actor_starter_packs(
-    appview: AppView,
-    audience: Audience,
-    *,
-    actor: AtIdentifier,
-    limit: int,
-    cursor: str | None,
-) -> Json:
-    pipeline = appview.pipeline
-    actor_id = lookups.actor(appview, actor)
-    shown, after = await pipeline.page(
-        at_once(
-            lambda before, count: collections.starter_packs_by(
-                pipeline.index, actor_id, before, count
-            )
-        ),
-        lambda rows: _packs(appview, audience, [row.id for row in rows]),
-        limit,
-        cursor,
-    )
-    return answer("starterPacks", shown, after)
-
-
-@methods.query("app.bsky.graph.getStarterPacks", auth=anyone)
-async def get_starter_packs(appview: AppView, audience: Audience, *, uris: list[AtUri]) -> Json:
-    views = _packs(appview, audience, lookups.records(appview, uris))
-    return {"starterPacks": [view for view in views if view is not None]}
-
-
-def _packs(appview: AppView, audience: Audience, found: Sequence[int]) -> list[JsonObject | None]:
-    h = appview.pipeline.hydrate.collections(audience, found)
-    return [lists.starter_pack_basic(h, pack_id) for pack_id in found]
-
-
 def _purposes(named: Sequence[str] | None) -> list[str]:
     return [f"app.bsky.graph.defs#{name}" for name in named or SHOWN_PURPOSES]
-
-
-def _item_uri(did: str, rkey: str) -> AtUri:
-    return AtUri.make(did, "app.bsky.graph.listitem", rkey)

@@ -1,93 +1,22 @@
-"""app.bsky.unspecced.*: flat threads, and what clients ask for that we have little of."""
+"""app.bsky.unspecced.*: suggestions and trends, from what this network has.
 
-from appliance.appview.hydrate.gates import hidden_replies
-from appliance.appview.hydrate.hydration import Audience, Hydration
-from appliance.appview.hydrate.posts import likes_of
-from appliance.appview.pipeline import answer, at_once
+Threads are in `app_bsky_unspecced_threads`, the answers of ids alone in `..._skeletons`.
+"""
+
+from functools import partial
+
+from appliance.appview.hydrate.hydration import Audience, SignedIn
+from appliance.appview.pipeline import answer
 from appliance.appview.role import AppView
-from appliance.appview.skeletons import collections, graphs, threads
-from appliance.appview.skeletons.slices import NEWEST, Entry
-from appliance.appview.views import flat_threads, posts
-from appliance.appview.views.flat_threads import Thread
-from appliance.appview.xrpc import lookups
-from appliance.appview.xrpc.auth import anyone, everyone
-from appliance.atproto.syntax import AtUri, Did, Json, JsonObject
+from appliance.appview.skeletons import packs
+from appliance.appview.views import trends as trend_views
+from appliance.appview.xrpc import suggestions
+from appliance.appview.xrpc.auth import anyone, everyone, signed_in
+from appliance.atproto.syntax import Did, Json
+from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
 
-MOST_PARENTS = 50
-
 methods: MethodTable[AppView] = MethodTable()
-
-
-@methods.query("app.bsky.unspecced.getPostThreadV2", auth=anyone)
-async def get_post_thread_v2(
-    appview: AppView,
-    audience: Audience,
-    *,
-    anchor: AtUri,
-    above: bool,
-    below: int,
-    branching_factor: int,
-    sort: str,
-) -> Json:
-    anchor_id = lookups.record(appview, anchor)
-    if anchor_id is None:
-        missing = {"$type": "app.bsky.unspecced.defs#threadItemNotFound"}
-        item = {"uri": anchor, "depth": 0, "value": missing}
-        return {"thread": [item], "hasOtherReplies": False}
-    index = appview.pipeline.index
-    parents = threads.ancestors(index, anchor_id, MOST_PARENTS) if above else []
-    # A level more than asked for: it tells nothing but whether replies were put aside.
-    replies = threads.descendants(index, anchor_id, max(below, 1))
-    loaded = [anchor_id, *parents, *(reply.id for reply in replies)]
-    h = appview.pipeline.hydrate.posts(audience, loaded)
-    thread = _thread(appview, h, anchor_id, loaded)
-    thread.sort, thread.branching = sort, branching_factor
-    thread.place(parents, replies)
-    has_others = flat_threads.has_others(h, thread)
-    if below == 0:
-        thread.children.clear()
-    found: JsonObject = {
-        "thread": flat_threads.items(h, thread),
-        "hasOtherReplies": has_others,
-    }
-    row = h.post(anchor_id)
-    gate = None if row is None else posts.threadgate(h, row.thread_id)
-    return found if gate is None else {**found, "threadgate": gate}
-
-
-@methods.query("app.bsky.unspecced.getPostThreadOtherV2", auth=anyone)
-async def get_post_thread_other_v2(appview: AppView, audience: Audience, *, anchor: AtUri) -> Json:
-    """Give the direct replies that getPostThreadV2 put aside."""
-    anchor_id = lookups.record(appview, anchor)
-    if anchor_id is None:
-        return {"thread": []}
-    replies = threads.descendants(appview.pipeline.index, anchor_id, 1)
-    loaded = [anchor_id, *(reply.id for reply in replies)]
-    h = appview.pipeline.hydrate.posts(audience, loaded)
-    row = h.post(anchor_id)
-    if row is None or h.is_blocked(row.actor_id):
-        return {"thread": []}
-    thread = _thread(appview, h, anchor_id, loaded)
-    thread.place((), replies)
-    return {"thread": flat_threads.others(h, thread)}
-
-
-def _thread(appview: AppView, h: Hydration, anchor_id: int, loaded: list[int]) -> Thread:
-    """Load what the order of a thread depends on: who started it, likes and hides."""
-    index = appview.pipeline.index
-    row = h.post(anchor_id)
-    root = anchor_id if row is None or row.invalid_root else row.thread_id
-    op = h.owner(root)
-    if op is None:
-        return Thread(anchor_id, None)
-    return Thread(
-        anchor_id,
-        op,
-        op_thread=frozenset(threads.op_thread(index, root, op)),
-        op_likes=likes_of(index, op, loaded),
-        hidden=hidden_replies(index, root),
-    )
 
 
 @methods.query("app.bsky.unspecced.getConfig", auth=everyone)
@@ -99,17 +28,11 @@ async def get_config(appview: AppView, audience: Audience) -> Json:
 async def get_popular_feed_generators(
     appview: AppView, audience: Audience, *, limit: int, cursor: str | None, query: str | None
 ) -> Json:
-    """Give the feed generators we know, the newest first; those whose name has the query in it."""
+    """Give feed generators, the most liked first; those told of with the words of the query."""
     pipeline = appview.pipeline
-    wanted = (query or "").casefold()
-
-    def show(rows: list[Entry]) -> list[JsonObject | None]:
-        views = pipeline.generator_views(audience, [row.id for row in rows])
-        return [view for view in views if view and wanted in view["displayName"].casefold()]
-
     shown, after = await pipeline.page(
-        at_once(lambda before, count: collections.generators(pipeline.index, before, count)),
-        show,
+        partial(packs.popular_generators, pipeline.index, query or ""),
+        lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
         limit,
         cursor,
     )
@@ -118,74 +41,81 @@ async def get_popular_feed_generators(
 
 @methods.query("app.bsky.unspecced.getSuggestedFeeds", auth=anyone)
 async def get_suggested_feeds(appview: AppView, audience: Audience, *, limit: int) -> Json:
-    pipeline = appview.pipeline
-    found = collections.generators(pipeline.index, NEWEST, limit)
-    views = pipeline.generator_views(audience, [row.id for row in found.rows])
-    return {"feeds": [view for view in views if view is not None]}
+    return {"feeds": await suggestions.feeds(appview, audience, limit)}
 
 
 @methods.query("app.bsky.unspecced.getSuggestedUsersForExplore", auth=anyone)
 async def get_suggested_users_for_explore(
     appview: AppView, audience: Audience, *, category: str | None, limit: int
 ) -> Json:
-    return {"actors": _suggested(appview, audience, limit)}
+    return {"actors": suggestions.users(appview, audience, audience.id, limit)}
 
 
 @methods.query("app.bsky.unspecced.getSuggestedUsersForSeeMore", auth=anyone)
 async def get_suggested_users_for_see_more(
     appview: AppView, audience: Audience, *, category: str | None, limit: int
 ) -> Json:
-    return {"actors": _suggested(appview, audience, limit)}
+    return {"actors": suggestions.users(appview, audience, audience.id, limit)}
 
 
 @methods.query("app.bsky.unspecced.getSuggestedUsersForDiscover", auth=anyone)
 async def get_suggested_users_for_discover(
     appview: AppView, audience: Audience, *, limit: int
 ) -> Json:
-    return {"actors": _suggested(appview, audience, limit)}
+    return {"actors": suggestions.users(appview, audience, audience.id, limit)}
 
 
 @methods.query("app.bsky.unspecced.getSuggestedUsers", auth=anyone)
 async def get_suggested_users(
     appview: AppView, audience: Audience, *, category: str | None, limit: int
 ) -> Json:
-    return {"actors": _suggested(appview, audience, limit)}
+    return {"actors": suggestions.users(appview, audience, audience.id, limit)}
 
 
 @methods.query("app.bsky.unspecced.getSuggestedOnboardingUsers", auth=anyone)
 async def get_suggested_onboarding_users(
     appview: AppView, audience: Audience, *, category: str | None, limit: int
 ) -> Json:
-    return {"actors": _suggested(appview, audience, limit)}
-
-
-def _suggested(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
-    """Give the most followed accounts the viewer does not follow: on a small network, everybody."""
-    pipeline = appview.pipeline
-    found = graphs.suggestions(pipeline.index, audience.id, NEWEST, limit)
-    views = pipeline.profile_views(audience, [row.id for row in found.rows])
-    return [view for view in views if view is not None]
+    return {"actors": suggestions.users(appview, audience, audience.id, limit)}
 
 
 @methods.query("app.bsky.unspecced.getSuggestedStarterPacks", auth=anyone)
 async def get_suggested_starter_packs(appview: AppView, audience: Audience, *, limit: int) -> Json:
-    return {"starterPacks": []}
+    return {"starterPacks": await suggestions.starter_packs(appview, audience, limit)}
 
 
 @methods.query("app.bsky.unspecced.getOnboardingSuggestedStarterPacks", auth=anyone)
 async def get_onboarding_suggested_starter_packs(
     appview: AppView, audience: Audience, *, limit: int
 ) -> Json:
-    return {"starterPacks": []}
+    return {"starterPacks": await suggestions.starter_packs(appview, audience, limit)}
 
 
 @methods.query("app.bsky.unspecced.getTrendingTopics", auth=everyone)
 async def get_trending_topics(
     appview: AppView, audience: Audience, *, viewer: Did | None, limit: int
 ) -> Json:
-    return {"topics": [], "suggested": []}
+    found = await suggestions.trending(appview, audience, limit)
+    return {"topics": [trend_views.topic(trend) for trend in found], "suggested": []}
 
 
 @methods.query("app.bsky.unspecced.getTrends", auth=everyone)
 async def get_trends(appview: AppView, audience: Audience, *, limit: int) -> Json:
-    return {"trends": []}
+    return {"trends": await suggestions.trending(appview, audience, limit)}
+
+
+@methods.query("app.bsky.unspecced.getTaggedSuggestions", auth=everyone)
+async def get_tagged_suggestions(appview: AppView, audience: Audience) -> Json:
+    return {"suggestions": []}
+
+
+@methods.query("app.bsky.unspecced.getAgeAssuranceState", auth=signed_in)
+async def get_age_assurance_state(appview: AppView, viewer: SignedIn) -> Json:
+    return {"status": "unknown"}
+
+
+@methods.procedure("app.bsky.unspecced.initAgeAssurance", auth=signed_in)
+async def init_age_assurance(
+    appview: AppView, viewer: SignedIn, *, email: str, language: str, country_code: str
+) -> Json:
+    raise InvalidRequest("Nobody's age is assured here", "InvalidInitiation")

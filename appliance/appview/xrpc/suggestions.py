@@ -1,0 +1,44 @@
+"""What clients are shown before they know what to look for: on a small network, what there is."""
+
+from appliance.appview.hydrate.hydration import Audience
+from appliance.appview.role import AppView
+from appliance.appview.skeletons import graphs, packs
+from appliance.appview.skeletons.slices import NEWEST
+from appliance.appview.skeletons.trends import trends
+from appliance.appview.views.trends import trend
+from appliance.atproto.syntax import JsonObject
+
+
+def users(appview: AppView, audience: Audience, viewer: int | None, limit: int) -> list[JsonObject]:
+    """Give the most followed accounts an account does not follow."""
+    pipeline = appview.pipeline
+    found = graphs.suggestions(pipeline.index, viewer, NEWEST, limit)
+    views = pipeline.profile_views(audience, [row.id for row in found.rows])
+    return [view for view in views if view is not None]
+
+
+async def feeds(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
+    """Give the most liked feed generators."""
+    pipeline = appview.pipeline
+    found = await packs.popular_generators(pipeline.index, "", NEWEST, limit)
+    views = pipeline.generator_views(audience, [row.id for row in found.rows])
+    return [view for view in views if view is not None]
+
+
+async def starter_packs(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
+    """Give the starter packs most accounts joined by."""
+    pipeline = appview.pipeline
+    found = await packs.popular_starter_packs(pipeline.index, NEWEST, limit)
+    views = pipeline.starter_pack_views(audience, [row.id for row in found.rows])
+    return [view for view in views if view is not None]
+
+
+async def trending(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
+    """Give the hashtags that several accounts write about; none where nobody may read."""
+    if audience.viewer is None and not appview.logged_out_reads:
+        return []
+    pipeline = appview.pipeline
+    found = await trends(pipeline.index, appview.clock.now_us(), limit)
+    h = pipeline.hydrate.actors(audience, {actor for each in found for actor in each.actors})
+    views = (trend(h, each) for each in found)
+    return [view for view in views if view is not None]
