@@ -96,6 +96,8 @@ class RelaySettings:
     public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=_URL)
+    replay_hours: int = setting(72, "How long its stream can be read back.", least=1)
+    replay_bytes: int = setting(1 << 30, "How much of it is kept at most.", least=1)
     open: bool = setting(
         False, "Whether a host that asks is followed at once; else it waits for you.", dev=True
     )
@@ -147,6 +149,8 @@ class LimitsSettings:
     """Rate limits."""
 
     enabled: bool = setting(True, "Whether callers are limited in rate.", dev=False)
+    subscribers: int = setting(200, "How many may listen to a stream at once, with limits on.")
+    subscribers_per_address: int = setting(8, "How many of these from one address.")
 
 
 @dataclass(frozen=True)

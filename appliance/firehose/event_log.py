@@ -10,6 +10,7 @@ The table `event` stands in the schema of each role that keeps a log (`*_events.
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator
+from functools import cached_property
 
 import apsw
 
@@ -17,10 +18,13 @@ from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import with_seq
 from appliance.base.connection import Connection
 from appliance.base.database import Database
+from appliance.firehose.messages import binary_messages
 
 RING_BYTES = 8_000_000
 BATCH_FRAMES = 256
-BATCH_BYTES = 1_000_000
+# What a subscriber that takes nothing holds on to, unless a single frame is larger.
+BATCH_BYTES = 64_000
+SHARED_BATCHES = 64
 PRUNE_ROWS = 500
 # More events than can be in a write-ahead log that a power cut takes away.
 SKIPPED = 100_000
@@ -29,6 +33,15 @@ _TABLE = "event"
 _HEAD = "SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1"
 
 Entry = tuple[int, bytes]
+
+
+class Batch(list[Entry]):
+    """Some (seq, frame) in order. Of the newest there is one for all who ask at the same place."""
+
+    @cached_property
+    def messages(self) -> bytes:
+        """The frames as WebSocket messages, built once."""
+        return binary_messages(frame for _, frame in self)
 
 
 def append(conn: Connection, did: Did, kind: str, frame_body: bytes, now_us: int) -> int:
@@ -74,6 +87,8 @@ class EventLog:
         self._most_ring_bytes = ring_bytes
         # The ring holds all events after this number; None until somebody tails.
         self._start: int | None = None
+        # Batches of the ring by the cursor before them, until something comes or goes.
+        self._batches: dict[int, Batch] = {}
 
     def head(self) -> int:
         """Give the newest seq ever given, 0 if there is none."""
@@ -100,27 +115,58 @@ class EventLog:
             for entry in batch:
                 yield entry
 
-    async def batches(self, cursor: int) -> AsyncIterator[list[Entry]]:
+    async def batches(self, cursor: int) -> AsyncIterator[Batch]:
         """Yield non-empty lists of (seq, frame) after cursor, in order, until `close`."""
+        while batch := await self.next(cursor):
+            cursor = batch[-1][0]
+            yield batch
+
+    async def next(self, cursor: int) -> Batch:
+        """Give the events after cursor as soon as there are any; empty when the log is closed."""
         if not self._listening:
             self._listening = True
             await self._db.write(self._listen)
         while not self._closed:
             news = self._news  # taken before reading, so nothing falls in between
-            batch = self.after(cursor)
-            if batch:
-                yield batch
-                cursor = batch[-1][0]
-            else:
-                await news.wait()
+            if batch := self.after(cursor):
+                return batch
+            await news.wait()
+        return Batch()
 
-    def after(self, cursor: int) -> list[Entry]:
-        """Give the next events after cursor, at most 256 and about 1 MB; empty if none."""
+    def after(self, cursor: int) -> Batch:
+        """Give the next events after cursor, at most 256 and about 64 kB; empty if none."""
         if self._start is None or cursor < self._start:
             return self._stored(cursor)
-        at = bisect_right(self._ring, cursor, key=_seq_of)
-        batch = self._ring[at : at + BATCH_FRAMES]
-        return batch[: _within_bytes([len(frame) for _, frame in batch])]
+        batch = self._batches.get(cursor)
+        if batch is None:
+            at = bisect_right(self._ring, cursor, key=_seq_of)
+            batch = Batch(self._ring[at : at + BATCH_FRAMES])
+            del batch[_within_bytes([len(frame) for _, frame in batch]) :]
+            if len(self._batches) < SHARED_BATCHES:
+                self._batches[cursor] = batch
+        return batch
+
+    def since(self, time_us: int) -> int:
+        """Give the cursor after which every event was appended at a time or later.
+
+        As good as the clock was: where it was set back, the search may end at either side of that.
+        """
+        low, high = self.floor(), self.head()
+        while low < high:
+            middle = (low + high) // 2
+            row = self._db.read_one(
+                "SELECT seq, time_us FROM event WHERE seq > ? ORDER BY seq LIMIT 1", middle
+            )
+            if row is None or row[1] >= time_us:
+                high = middle
+            else:
+                low = int(row[0])
+        return low
+
+    def time_of(self, seq: int) -> int:
+        """Tell when an event was appended, in microseconds since 1970; 0 if it is not there."""
+        row = self._db.read_one("SELECT time_us FROM event WHERE seq = ?", seq)
+        return 0 if row is None else int(row[0])
 
     async def prune(self, before_us: int, max_bytes: int) -> int:
         """Drop events appended before a time, and the oldest above a size; count them."""
@@ -132,23 +178,23 @@ class EventLog:
             if gone < PRUNE_ROWS:
                 return dropped
 
-    def _stored(self, cursor: int) -> list[Entry]:
+    def _stored(self, cursor: int) -> Batch:
         sizes = self._db.read(
             "SELECT seq, length(frame) FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
             cursor,
             BATCH_FRAMES,
         )
         if not sizes:
-            return []
+            return Batch()
         last = sizes[_within_bytes([size for _, size in sizes]) - 1][0]
-        return [
+        return Batch(
             (seq, frame)
             for seq, frame in self._db.read(
                 "SELECT seq, frame FROM event WHERE seq > ? AND seq <= ? ORDER BY seq",
                 cursor,
                 last,
             )
-        ]
+        )
 
     def _listen(self, conn: Connection) -> None:
         """Have the table tell of every change. Runs in the writer thread."""
@@ -166,12 +212,14 @@ class EventLog:
     def _restart(self) -> None:
         """Empty the ring: events were deleted, or this is the beginning."""
         self._ring = []
+        self._batches.clear()
         self._ring_bytes = 0
         self._start = self.head()
         self._wake()
 
     def _refresh(self) -> None:
         """Take what was appended into the ring."""
+        self._batches.clear()
         cursor = self._ring[-1][0] if self._ring else self._start or 0
         while batch := self._stored(cursor):
             self._ring += batch
@@ -197,7 +245,7 @@ class EventLog:
 
 
 def _within_bytes(sizes: list[int]) -> int:
-    """Count how many frames make a batch: up to 1 MB, but at least one."""
+    """Count how many frames make a batch: up to 64 kB, but at least one."""
     total = 0
     for count, size in enumerate(sizes):
         total += size

@@ -3,57 +3,37 @@
 https://atproto.com/specs/event-stream
 """
 
-import asyncio
-import struct
-from collections.abc import Iterable
 from functools import partial
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
-from appliance.atproto.xrpc.errors import InvalidRequest, XrpcError
+from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.frames import MAX_SEQ, error_frame
-from appliance.base.workers import Worker
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.events import InfoEvent
-
-PING_SECONDS = 30.0
-# A subscriber whose socket takes nothing for so long is cut off.
-STALLED_SECONDS = 60.0
-CLOSE_SECONDS = 2.0
-INCOMING_BYTES = 4096
+from appliance.firehose.messages import binary_messages
+from appliance.firehose.seats import Seats
+from appliance.firehose.subscriber import Send, serve_stream
 
 OUTDATED = InfoEvent("OutdatedCursor", "Requested cursor exceeded limit. Possibly missing events")
 FUTURE = error_frame("FutureCursor", "Cursor in the future.")
 TOO_SLOW = error_frame("ConsumerTooSlow", "Stream consumer too slow")
 
 
-async def serve_subscribe_repos(request: web.Request, log: EventLog) -> web.WebSocketResponse:
+async def serve_subscribe_repos(
+    request: web.Request, log: EventLog, seats: Seats | None = None
+) -> web.WebSocketResponse:
     """Answer a subscription: replay after the cursor, then live, until one side ends it.
 
     Cursor: none is live from now on; 0 or less is everything kept; one older than what is kept
     begins with an #info OutdatedCursor; one ahead of the log is answered FutureCursor and closed.
 
-    Raises XrpcError for a malformed cursor, or a request that is no WebSocket.
+    Raises XrpcError for a malformed cursor, a request that is no WebSocket, too many
+    subscribers.
     """
     cursor = _cursor(request)
-    # Frames are the same for all subscribers, so they are not compressed for each.
-    ws = web.WebSocketResponse(heartbeat=PING_SECONDS, compress=False, max_msg_size=INCOMING_BYTES)
-    if not ws.can_prepare(request):
-        raise XrpcError(
-            426,
-            "InvalidRequest",
-            "subscribeRepos is a WebSocket",
-            {"Upgrade": "websocket", "Connection": "Upgrade"},
-        )
-    await ws.prepare(request)
-    sender = Worker("subscriber", partial(_serve, request, ws, log, cursor))
-    sender.begin()
-    try:
-        async for _ in ws:
-            pass  # a subscriber has nothing to say; reading answers pings and sees the close
-    finally:
-        await sender.stop()
-    return ws
+    with (seats or Seats()).taken_by(request):
+        return await serve_stream(request, partial(_send_all, log, cursor))
 
 
 def close_on_shutdown(app: web.Application, log: EventLog) -> None:
@@ -63,21 +43,6 @@ def close_on_shutdown(app: web.Application, log: EventLog) -> None:
         log.close()
 
     app.on_shutdown.append(close)
-
-
-def websocket_bytes(frames: Iterable[bytes]) -> bytes:
-    """Put frames into unmasked binary WebSocket messages, one behind the other."""
-    parts: list[bytes] = []
-    for frame in frames:
-        size = len(frame)
-        if size < 126:
-            parts.append(b"\x82" + size.to_bytes(1, "big"))
-        elif size < 65536:
-            parts.append(struct.pack("!HH", 0x827E, size))
-        else:
-            parts.append(struct.pack("!HQ", 0x827F, size))
-        parts.append(frame)
-    return b"".join(parts)
 
 
 def _cursor(request: web.Request) -> int | None:
@@ -90,49 +55,21 @@ def _cursor(request: web.Request) -> int | None:
     return max(int(text), 0)
 
 
-async def _serve(
-    request: web.Request, ws: web.WebSocketResponse, log: EventLog, cursor: int | None
-) -> None:
-    code = WSCloseCode.SERVICE_RESTART
-    try:
-        last_word = await _send_all(request, log, cursor)
-        if last_word is not None:
-            code = WSCloseCode.POLICY_VIOLATION
-            await ws.send_bytes(last_word)
-    except ConnectionError:
-        code = WSCloseCode.GOING_AWAY
-    finally:
-        # Whatever happened: never begin again on the same socket.
-        await ws.close(code=code)
-
-
-async def _send_all(request: web.Request, log: EventLog, cursor: int | None) -> bytes | None:
-    """Send until the log is closed, or give the error frame that ends the stream."""
+async def _send_all(log: EventLog, cursor: int | None, send: Send) -> bytes | None:
+    """Send until the log is closed, or give the error that ends the stream."""
     head, floor = log.head(), log.floor()
     at = head if cursor is None else cursor
     if at > head:
-        return FUTURE
+        return binary_messages([FUTURE])
     if at < floor:
         if at:
-            await _send(request, [OUTDATED.frame()])
+            await send(binary_messages([OUTDATED.frame()]))
         at = floor
-    async for batch in log.batches(at):
+    while batch := await log.next(at):
         if batch[0][0] > at + 1 and at < log.floor():
-            return TOO_SLOW
-        await _send(request, [frame for _, frame in batch])
-        at = batch[-1][0]
+            return binary_messages([TOO_SLOW])
+        at, messages = batch[-1][0], batch.messages
+        # While the socket takes nothing, hold on to no more than what is being sent.
+        del batch
+        await send(messages)
     return None
-
-
-async def _send(request: web.Request, frames: list[bytes]) -> None:
-    """Write to the socket and wait while it is full. Raises ConnectionError when it is gone."""
-    transport = request.transport
-    if transport is None or transport.is_closing():
-        raise ConnectionResetError("the subscriber is gone")
-    transport.write(websocket_bytes(frames))
-    try:
-        async with asyncio.timeout(STALLED_SECONDS):
-            await request.writer.drain()
-    except TimeoutError:
-        transport.abort()
-        raise ConnectionResetError("the subscriber takes nothing") from None

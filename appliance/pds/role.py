@@ -18,6 +18,7 @@ from appliance.base.http import HttpClient
 from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
+from appliance.firehose.seats import Seats
 from appliance.pds.accounts import AccountStore
 from appliance.pds.app_passwords import AppPasswordStore
 from appliance.pds.blob_files import BlobFiles
@@ -26,6 +27,8 @@ from appliance.pds.crawl_requests import CrawlRequests
 from appliance.pds.credentials import Credentials
 from appliance.pds.email_tokens import EmailTokens
 from appliance.pds.exports import RepoExporter
+from appliance.pds.factors.factors import Factors
+from appliance.pds.factors.passkeys import Passkeys, RelyingParty
 from appliance.pds.handles import HandlePolicy
 from appliance.pds.identities import Identities
 from appliance.pds.invites import InviteStore
@@ -82,7 +85,9 @@ class Pds:
     credentials: Credentials
     email_tokens: EmailTokens
     event_log: EventLog
+    seats: Seats
     exports: RepoExporter
+    factors: Factors
     handles: HandlePolicy
     identities: Identities
     imports: RepoImporter
@@ -91,6 +96,7 @@ class Pds:
     lifecycle: Lifecycle
     mailer: Mailer
     mint: TokenMint
+    passkeys: Passkeys
     preferences: PreferenceStore
     proxy: Proxy
     records: RecordStore
@@ -177,6 +183,9 @@ def _build(
     sender = settings.smtp.sender or f"hearth@{site.hostname}"
     mailer = Mailer(db, clock, settings.smtp.url, sender)
     email_tokens = EmailTokens(db, clock)
+    codes = CodeMail(email_tokens, mailer)
+    party = RelyingParty.of(settings.network.name, site.url)
+    passkeys = Passkeys(db, party, clock)
     mint = TokenMint(jwt_secret.encode(), site.did, clock)
     return Pds(
         settings=settings,
@@ -189,11 +198,13 @@ def _build(
         accounts=accounts,
         app_passwords=app_passwords,
         blobs=blobs,
-        codes=CodeMail(email_tokens, mailer),
+        codes=codes,
         credentials=Credentials(db, accounts, app_passwords, clock),
         email_tokens=email_tokens,
         event_log=EventLog(db),
+        seats=Seats.of(settings),
         exports=RepoExporter(db, repos, paths.data),
+        factors=Factors(db, passkeys, codes, clock),
         handles=HandlePolicy(site.handle_domains, resolver),
         identities=identities,
         imports=RepoImporter(db, blobs, resolver, clock),
@@ -202,6 +213,7 @@ def _build(
         lifecycle=Lifecycle(db, blobs, keys, clock),
         mailer=mailer,
         mint=mint,
+        passkeys=passkeys,
         preferences=PreferenceStore(db, clock),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         records=records,

@@ -16,6 +16,7 @@ from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
 from appliance.firehose import event_log
 from appliance.firehose.event_log import EventLog
+from appliance.firehose.seats import Seats
 from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
 from appliance.relay.bans import BanStore
@@ -35,8 +36,7 @@ from appliance.relay.ways import Ways
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
 
-KEPT_US = 72 * 3600 * 1_000_000
-KEPT_BYTES = 1 << 30
+HOUR_US = 3600 * 1_000_000
 PRUNE_SECONDS = 3600.0
 
 
@@ -45,6 +45,7 @@ class Relay:
     """What the relay's methods work with."""
 
     log: EventLog
+    seats: Seats
     hosts: HostStore
     accounts: AccountStore
     collections: CollectionStore
@@ -73,6 +74,7 @@ class Relay:
             "repairs": waiting,
             "seq": self.log.head(),
             "floor": self.log.floor(),
+            "subscribers": self.seats.taken,
             "events": dict(self.ingest.counts),
         }
 
@@ -118,10 +120,11 @@ async def open_relay(
         crawler.start(clock)
         workers.start("relay repairs accounts", repairer.run)
         workers.start("relay compares itself with its hosts", reconciler.run)
-        workers.start("relay prunes its log", partial(_prune, log, clock))
+        workers.start("relay prunes its log", partial(_prune, log, settings, clock))
         try:
             yield Relay(
                 log=log,
+                seats=Seats.of(settings),
                 hosts=hosts,
                 accounts=accounts,
                 collections=CollectionStore(db),
@@ -143,7 +146,8 @@ async def open_relay(
             log.close()
 
 
-async def _prune(log: EventLog, clock: Clock) -> None:
+async def _prune(log: EventLog, settings: Settings, clock: Clock) -> None:
+    kept_us = settings.relay.replay_hours * HOUR_US
     while True:
-        await log.prune(clock.now_us() - KEPT_US, KEPT_BYTES)
+        await log.prune(clock.now_us() - kept_us, settings.relay.replay_bytes)
         await asyncio.sleep(PRUNE_SECONDS)

@@ -166,3 +166,32 @@ def test_the_pds_and_the_relay_keep_the_same_table() -> None:
         for role, name in [("pds", "0003_events.sql"), ("relay", "0001_events.sql")]
     }
     assert len(texts) == 1
+
+
+async def test_a_cursor_is_found_by_time(db: Database, log: EventLog) -> None:
+    assert log.since(1) == 0
+    for time_us in (1_000, 1_000, 2_000, 3_000, 3_000, 5_000):
+        await db.write(write, 1, ALICE, time_us)
+    await db.write(event_log.forget, BOB)
+    found = {
+        time_us: log.since(time_us) for time_us in (0, 1_000, 1_001, 3_000, 4_000, 5_000, 9_000)
+    }
+    assert found == {0: 0, 1_000: 0, 1_001: 2, 3_000: 3, 4_000: 5, 5_000: 5, 9_000: 6}
+    assert [log.time_of(seq) for seq in (1, 3, 7)] == [1_000, 2_000, 0]
+    await db.write(write, 2, BOB, 6_000)
+    await db.write(event_log.forget, ALICE)
+    assert (log.since(0), log.since(6_000), log.since(6_001)) == (6, 6, 8)
+    assert db.full_scans() == []
+
+
+async def test_all_who_ask_at_the_same_place_share_one_batch(db: Database, log: EventLog) -> None:
+    waiting = [asyncio.create_task(log.next(0)) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    await db.write(write, 2)
+    first_batch, *others = await asyncio.gather(*waiting)
+    assert seqs(first_batch) == [1, 2]
+    assert all(other is first_batch for other in others)
+    assert all(other.messages is first_batch.messages for other in others)
+    await db.write(write, 1)
+    assert seqs(log.after(0)) == [1, 2, 3]
+    assert seqs(first_batch) == [1, 2]

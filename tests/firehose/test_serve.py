@@ -13,7 +13,7 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.atproto.xrpc.frames import Frame, decode_frame, encode_frame
 from appliance.base.connection import Connection
 from appliance.base.database import Database
-from appliance.firehose import event_log, serve
+from appliance.firehose import event_log, serve, subscriber
 from appliance.firehose.event_log import EventLog
 from tests.firehose.test_event_log import ALICE, write
 
@@ -159,7 +159,7 @@ async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
     server: BaseTestServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(serve, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(subscriber, "STALLED_SECONDS", 0.2)
 
     def append(conn: Connection, count: int) -> None:
         for _ in range(count):
@@ -213,3 +213,21 @@ async def test_closing_the_log_sends_subscribers_away_to_come_back(
         await asyncio.sleep(0.02)
         log.close()
         assert await closed(ws) == aiohttp.WSCloseCode.SERVICE_RESTART
+
+
+async def test_a_subscriber_may_ping_but_not_without_end(
+    db: Database, server: BaseTestServer
+) -> None:
+    async with subscribe(server) as ws:
+        await ws.ping(b"there?")
+        await db.write(write, 1)
+        assert await seqs(ws, 1) == [1]
+        for _ in range(subscriber.MOST_SPOKEN):
+            await ws.ping()
+        assert await closed(ws) == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_a_message_too_large_ends_the_connection(server: BaseTestServer) -> None:
+    async with subscribe(server) as ws:
+        await ws.send_bytes(bytes(subscriber.INCOMING_BYTES + 1))
+        assert await closed(ws) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG

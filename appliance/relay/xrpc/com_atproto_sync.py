@@ -38,7 +38,7 @@ async def subscribe_repos(
     cursor: int | None,
     request: web.Request,
 ) -> web.StreamResponse:
-    return await serve_subscribe_repos(request, relay.log)
+    return await serve_subscribe_repos(request, relay.log, relay.seats)
 
 
 @methods.query("com.atproto.sync.listHosts")
