@@ -252,6 +252,7 @@ async def test_the_status_tells_of_workers_and_counts(lab: Lab) -> None:
             "repairs": 0,
             "seq": 1,
             "floor": 0,
+            "subscribers": 1,
             "events": {"published": 1},
         }
         workers: Any = answer["workers"]
