@@ -28,6 +28,8 @@ SHARED_BATCHES = 64
 PRUNE_ROWS = 500
 # More events than can be in a write-ahead log that a power cut takes away.
 SKIPPED = 100_000
+# No number beyond this is jumped to, whoever says that we were there: so enough are left.
+MAX_JUMP = 1 << 52
 
 _TABLE = "event"
 _HEAD = "SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1"
@@ -69,6 +71,13 @@ def skip_numbers(conn: Connection) -> None:
     For a log that is not synced with each commit, when it was not closed in good order.
     """
     conn.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'event'", (SKIPPED,))
+
+
+def jump(conn: Connection, to: int) -> None:
+    """Give no number up to this one any more: others have seen it already."""
+    if conn.value(_HEAD) is None:
+        conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('event', 0)")
+    conn.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'event'", (to,))
 
 
 class EventLog:

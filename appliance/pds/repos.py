@@ -132,6 +132,18 @@ class RepoStore:
         """
         return await self._db.write(self._write, did, writes, swap_commit, self._keys.get(did))
 
+    async def sign_anew(self, did: Did) -> None:
+        """Sign the same content under a new rev and announce where the repo stands."""
+        await self._db.write(self._sign_anew, did, self._keys.get(did))
+
+    def _sign_anew(self, conn: Connection, did: Did, key: PrivateKey) -> None:
+        head = load_head(conn, did)
+        repo = self._trees.find(head) or self._trees.build(conn, head)
+        repo, news = repo.apply((), self._revs.next(after=head.rev), key)
+        set_head(conn, head.id, news.commit)
+        append_sync(conn, news.commit, self._clock.now_us())
+        self._trees.keep(repo, 0)
+
     def _write(
         self,
         conn: Connection,

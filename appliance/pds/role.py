@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from secrets import token_hex
+from urllib.parse import urlsplit
 
 from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import TidClock
+from appliance.atproto.xrpc.client import XrpcClient
 from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -40,6 +42,7 @@ from appliance.pds.proxy import Proxy, Routes
 from appliance.pds.records import RecordStore
 from appliance.pds.reports import ReportStore
 from appliance.pds.repos import RepoStore
+from appliance.pds.restore_safety import RestoreSafety
 from appliance.pds.sessions import SessionStore, TokenMint
 from appliance.pds.signing_keys import SigningKeys, load_rotation_key
 from appliance.pds.signup import SignUp
@@ -125,7 +128,11 @@ async def open_pds(
         crawl_requests = CrawlRequests(
             http, settings.pds.relays, settings.pds.hostname, pds.event_log
         )
+        name = urlsplit(pds.site.url).netloc
+        safety = RestoreSafety(db, pds.repos, _relays(settings, http), name, clock)
+        await safety.look()
         started = [
+            workers.start("pds restore safety", safety.run),
             workers.start("pds mail", pds.mailer.run),
             workers.start("pds blobs", pds.blobs.collect_for_ever),
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
@@ -136,6 +143,12 @@ async def open_pds(
         finally:
             for worker in started:
                 await worker.stop()
+
+
+def _relays(settings: Settings, http: HttpClient) -> dict[str, XrpcClient]:
+    """Give the relays that may remember more of our stream than we do; ours is one of them."""
+    chosen = {url: XrpcClient(http, url) for url in settings.pds.relays}
+    return {"our own": XrpcClient(http, settings.paths.address("relay")), **chosen}
 
 
 def site_of(settings: Settings) -> Site:
