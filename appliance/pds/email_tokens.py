@@ -8,7 +8,7 @@ from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 
 Purpose = Literal[
-    "confirm_email", "update_email", "reset_password", "delete_account", "plc_operation"
+    "confirm_email", "update_email", "reset_password", "delete_account", "plc_operation", "sign_in"
 ]
 
 VALID_US = 15 * 60 * 1_000_000

@@ -21,6 +21,7 @@ _PURPOSES: dict[Purpose, tuple[str, str]] = {
     "reset_password": ("Reset your password", "choose a new password"),
     "delete_account": ("Delete your account", "delete your account and all it holds, for good"),
     "plc_operation": ("Move or change your identity", "have a change of your identity signed"),
+    "sign_in": ("Your code to sign in", "sign in with your password"),
 }
 
 

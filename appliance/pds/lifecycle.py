@@ -18,6 +18,7 @@ from appliance.pds import (
     signing_keys,
 )
 from appliance.pds.blobs import BlobStore
+from appliance.pds.factors import second_steps
 from appliance.pds.signing_keys import SigningKeys
 
 
@@ -63,6 +64,7 @@ class Lifecycle:
             invites.delete_all,
             mailer.delete_all,
             preferences.delete_all,
+            second_steps.delete_all,
             sessions.revoke_all,
             signing_keys.delete_all,
             event_log.forget,

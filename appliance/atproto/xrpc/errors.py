@@ -15,6 +15,7 @@ from typing import Final
 
 # The names that are not answered with 400 when an error of the domain carries them.
 STATUS_OF_NAME: Final[Mapping[str, int]] = {
+    "AuthFactorTokenRequired": 401,
     "AuthMissing": 401,
     "AuthenticationRequired": 401,
     "AccountDeactivated": 401,

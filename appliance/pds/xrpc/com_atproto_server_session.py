@@ -7,6 +7,7 @@ from appliance.atproto.xrpc.errors import InvalidRequest, InvalidToken
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.accounts import Account, AccountTakedown
 from appliance.pds.app_passwords import AppPassword
+from appliance.pds.factors.factors import FactorRequired
 from appliance.pds.proxy import CREATE_ACCOUNT, PROTECTED, is_privileged
 from appliance.pds.role import Pds
 from appliance.pds.sessions import ExpiredSessionToken, RefreshClaims, SessionTokens
@@ -38,6 +39,8 @@ async def create_session(
     taken_down = login.account.takedown_ref is not None
     if taken_down and not allow_takendown:
         raise AccountTakedown
+    if login.app_password is None:
+        await _check_second_step(pds, login.account, auth_factor_token or "")
     tokens = await pds.sessions.begin(login.account.did, login.app_password, takendown=taken_down)
     return await session_view(pds, login.account, tokens)
 
@@ -112,6 +115,20 @@ async def session_view(pds: Pds, found: Account, tokens: SessionTokens | None) -
     if tokens is not None:
         view |= {"accessJwt": tokens.access_jwt, "refreshJwt": tokens.refresh_jwt}
     return view
+
+
+async def _check_second_step(pds: Pds, found: Account, answer: str) -> None:
+    """Ask for what the account asks behind its password; a code is mailed if that is one.
+
+    Raises FactorRequired, WrongFactor or TooManyGuesses.
+    """
+    kinds = await pds.factors.required(found.did)
+    try:
+        await pds.factors.verify(found.did, answer)
+    except FactorRequired:
+        if "mail" in kinds:
+            await pds.factors.send_code(found)
+        raise
 
 
 def _app_password_view(one: AppPassword) -> JsonObject:

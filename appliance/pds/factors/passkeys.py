@@ -1,0 +1,264 @@
+"""Passkeys (WebAuthn): registered by a member, used in the place of the password or behind it.
+
+In the place of the password a passkey has to have checked its user (a finger, a face, a PIN);
+behind the password its presence is enough. Attestations are not asked for: any authenticator does.
+"""
+
+import hashlib
+import json
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import webauthn
+from webauthn.helpers import structs
+from webauthn.helpers.exceptions import WebAuthnException
+
+from appliance.atproto.syntax import Did
+from appliance.base.clock import Clock
+from appliance.base.database import Connection, Database
+from appliance.pds.accounts import Account
+
+CHALLENGE_SECONDS: Final = 300
+MOST_CHALLENGES: Final = 2000
+MOST_PASSKEYS: Final = 20
+LONGEST_NAME: Final = 60
+LONGEST_ANSWER: Final = 20_000
+
+
+class BadPasskey(ValueError):
+    """The browser's answer is not a passkey of this account, or came too late."""
+
+    xrpc_name = "AuthenticationRequired"
+
+    def __init__(self) -> None:
+        super().__init__("The passkey could not be verified")
+
+
+class TooManyPasskeys(ValueError):
+    """The account has as many as it may have."""
+
+    xrpc_name = "InvalidRequest"
+
+
+@dataclass(frozen=True)
+class RelyingParty:
+    """Who asks for a passkey: the name of this server, its host, and its origin."""
+
+    name: str
+    host: str
+    origin: str
+
+    @classmethod
+    def of(cls, name: str, url: str) -> "RelyingParty":
+        parts = urlsplit(url)
+        return cls(name, parts.hostname or "", f"{parts.scheme}://{parts.netloc}")
+
+
+@dataclass(frozen=True)
+class Passkey:
+    """One passkey as its owner sees it; times in microseconds."""
+
+    credential_id: bytes
+    name: str
+    created_at: int
+    used_at: int | None
+
+    @property
+    def key(self) -> str:
+        """The name of it in forms."""
+        return self.credential_id.hex()
+
+
+class Passkeys:
+    """Register passkeys and check what they sign."""
+
+    def __init__(self, db: Database, party: RelyingParty, clock: Clock) -> None:
+        self._db = db
+        self._party = party
+        self._clock = clock
+        self._challenges = _Challenges(clock.now)
+
+    def list(self, did: Did) -> list[Passkey]:
+        """The passkeys of an account, the oldest first."""
+        rows = self._db.read(
+            "SELECT credential_id, name, created_at, used_at FROM passkey WHERE did = ?", did
+        )
+        return sorted((Passkey(*row) for row in rows), key=lambda one: one.created_at)
+
+    def registration(self, account: Account) -> str:
+        """What the browser needs to make a passkey, as JSON."""
+        options = webauthn.generate_registration_options(
+            rp_id=self._party.host,
+            rp_name=self._party.name,
+            user_id=hashlib.sha256(account.did.encode()).digest(),
+            user_name=account.handle,
+            challenge=self._challenges.new(),
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.PREFERRED,
+                user_verification=structs.UserVerificationRequirement.PREFERRED,
+            ),
+            exclude_credentials=[_descriptor(one.credential_id) for one in self.list(account.did)],
+        )
+        return webauthn.options_to_json(options)
+
+    async def register(self, account: Account, answer: str, name: str) -> None:
+        """Keep the passkey that the browser made. Raises BadPasskey, TooManyPasskeys."""
+        credential, challenge = self._read(answer)
+        try:
+            made = webauthn.verify_registration_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=self._party.host,
+                expected_origin=self._party.origin,
+            )
+        except (WebAuthnException, ValueError, LookupError, TypeError) as bad:
+            raise BadPasskey from bad
+        name = name.strip()[:LONGEST_NAME] or "Passkey"
+        row = (made.credential_id, account.did, made.credential_public_key, made.sign_count, name)
+        await self._db.write(insert, row, self._clock.now_us())
+
+    def request(self, did: Did | None = None) -> str:
+        """What the browser needs to use a passkey: of this account, or of any, as JSON."""
+        known = [] if did is None else [_descriptor(one.credential_id) for one in self.list(did)]
+        wanted = structs.UserVerificationRequirement
+        options = webauthn.generate_authentication_options(
+            rp_id=self._party.host,
+            challenge=self._challenges.new(),
+            allow_credentials=known,
+            user_verification=wanted.REQUIRED if did is None else wanted.PREFERRED,
+        )
+        return webauthn.options_to_json(options)
+
+    async def sign_in(self, answer: str) -> Did:
+        """Tell who signed in with a passkey that checked its user. Raises BadPasskey."""
+        return await self._verify(answer, user_verified=True)
+
+    async def verify(self, did: Did, answer: str) -> None:
+        """Check a passkey behind a password. Raises BadPasskey."""
+        if await self._verify(answer, user_verified=False, expected=did) != did:
+            raise BadPasskey
+
+    async def rename(self, did: Did, key: str, name: str) -> None:
+        await self._db.write(rename, did, _bytes(key), name.strip()[:LONGEST_NAME] or "Passkey")
+
+    async def remove(self, did: Did, key: str) -> None:
+        await self._db.write(remove, did, _bytes(key))
+
+    async def _verify(
+        self, answer: str, *, user_verified: bool, expected: Did | None = None
+    ) -> Did:
+        credential, challenge = self._read(answer)
+        row = self._db.read_one(
+            "SELECT did, public_key, sign_count, credential_id FROM passkey"
+            " WHERE credential_id = ?",
+            _raw_id(credential),
+        )
+        if row is None or (expected is not None and row[0] != expected):
+            raise BadPasskey
+        did, public_key, sign_count, credential_id = row
+        try:
+            checked = webauthn.verify_authentication_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=self._party.host,
+                expected_origin=self._party.origin,
+                credential_public_key=public_key,
+                credential_current_sign_count=sign_count,
+                require_user_verification=user_verified,
+            )
+        except (WebAuthnException, ValueError, LookupError, TypeError) as bad:
+            raise BadPasskey from bad
+        now = self._clock.now_us()
+        await self._db.write(note_use, credential_id, checked.new_sign_count, now)
+        return Did.unchecked(did)
+
+    def _read(self, answer: str) -> tuple[dict[str, Any], bytes]:
+        """Read what a browser sent, and use up the challenge it answers."""
+        if len(answer) > LONGEST_ANSWER:
+            raise BadPasskey
+        try:
+            credential = json.loads(answer)
+            client_data = json.loads(
+                webauthn.base64url_to_bytes(credential["response"]["clientDataJSON"])
+            )
+            challenge = webauthn.base64url_to_bytes(client_data["challenge"])
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as bad:
+            raise BadPasskey from bad
+        if not self._challenges.use(challenge):
+            raise BadPasskey
+        return credential, challenge
+
+
+class _Challenges:
+    """What browsers were asked to sign: each is good once, for five minutes, until a restart."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._ends: OrderedDict[bytes, float] = OrderedDict()
+
+    def new(self) -> bytes:
+        challenge = secrets.token_bytes(32)
+        self._ends[challenge] = self._now() + CHALLENGE_SECONDS
+        if len(self._ends) > MOST_CHALLENGES:
+            self._ends.popitem(last=False)
+        return challenge
+
+    def use(self, challenge: bytes) -> bool:
+        return self._ends.pop(challenge, 0.0) > self._now()
+
+
+def insert(conn: Connection, row: tuple[bytes, Did, bytes, int, str], now_us: int) -> None:
+    """Keep a passkey. Raises TooManyPasskeys, BadPasskey if it is somebody's."""
+    credential_id, did, *_ = row
+    if conn.value("SELECT count(*) FROM passkey WHERE did = ?", did) >= MOST_PASSKEYS:
+        raise TooManyPasskeys(f"An account has at most {MOST_PASSKEYS} passkeys")
+    if conn.value("SELECT 1 FROM passkey WHERE credential_id = ?", credential_id):
+        raise BadPasskey
+    conn.execute(
+        "INSERT INTO passkey (credential_id, did, public_key, sign_count, name, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (*row, now_us),
+    )
+
+
+def note_use(conn: Connection, credential_id: bytes, sign_count: int, now_us: int) -> None:
+    conn.execute(
+        "UPDATE passkey SET sign_count = ?, used_at = ? WHERE credential_id = ?",
+        (sign_count, now_us, credential_id),
+    )
+
+
+def rename(conn: Connection, did: Did, credential_id: bytes, name: str) -> None:
+    conn.execute(
+        "UPDATE passkey SET name = ? WHERE did = ? AND credential_id = ?",
+        (name, did, credential_id),
+    )
+
+
+def remove(conn: Connection, did: Did, credential_id: bytes) -> None:
+    """Forget a passkey; with the last one, no passkey is asked for any more."""
+    conn.execute("DELETE FROM passkey WHERE did = ? AND credential_id = ?", (did, credential_id))
+    if not conn.value("SELECT 1 FROM passkey WHERE did = ?", did):
+        conn.execute("UPDATE second_step SET passkey = 0 WHERE did = ?", (did,))
+
+
+def _descriptor(credential_id: bytes) -> structs.PublicKeyCredentialDescriptor:
+    return structs.PublicKeyCredentialDescriptor(id=credential_id)
+
+
+def _raw_id(credential: dict[str, Any]) -> bytes:
+    try:
+        return webauthn.base64url_to_bytes(credential["rawId"])
+    except (ValueError, LookupError, TypeError, AttributeError) as bad:
+        raise BadPasskey from bad
+
+
+def _bytes(key: str) -> bytes:
+    try:
+        return bytes.fromhex(key)
+    except ValueError:
+        return b""
