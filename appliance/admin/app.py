@@ -6,12 +6,20 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from appliance.admin.guard import FORM_TYPE, HEADERS, HostRule, comes_from_here, is_https
+from appliance.admin.guard import HostRule
 from appliance.admin.pages import entrance, home, invites, mail, people, person, setup
 from appliance.admin.panel import STATIC_PATH, Panel
-from appliance.admin.session import is_form_token, new_token
 from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
 from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.browsers import (
+    FOR_EVER,
+    FORM_TYPE,
+    HEADERS,
+    comes_from_here,
+    is_form_token,
+    is_https,
+    new_token,
+)
 from appliance.settings import Settings
 
 Page: TypeAlias = Callable[[Visit], Awaitable[web.Response]]
@@ -49,7 +57,6 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/mail"): mail.show,
 }
 MOST_FORM_BYTES: Final = 64 * 1024
-FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 def build_app(panel: Panel, settings: Settings) -> web.Application:
@@ -120,7 +127,7 @@ class _Reception:
         return admit
 
     def _visit(self, request: web.Request) -> Visit:
-        secure = is_https(request, self._settings)
+        secure = is_https(request, self._settings.network.trusted_proxies)
         session, form_cookie = (
             request.cookies.get(cookie_name(kind, self._settings, secure=secure), "")
             for kind in (SESSION_COOKIE, FORM_COOKIE)

@@ -10,9 +10,9 @@ from typing import Final
 from urllib.parse import quote
 
 from appliance.admin.owner import Owner, OwnerFile
-from appliance.admin.throttle import Throttle
 from appliance.base.passwords import LONGEST, hash_password
 from appliance.base.secret_files import read_or_create
+from appliance.base.throttle import Throttle
 
 # Without letters and digits that are mistaken for one another.
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -1,33 +1,10 @@
-"""What every request to the panel has to pass, and the headers every answer carries.
-
-A page of another site must neither read nor change anything here: names that are not ours are
-refused (DNS rebinding), and a form counts only if it was sent from a page of ours.
-"""
+"""The names under which the panel may be asked: any other is refused (DNS rebinding)."""
 
 import ipaddress
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from appliance.settings import Settings
 
-POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": POLICY,
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    # Not "no-referrer": with it, browsers hide even from us where a form was sent from.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-FORM_TYPE: Final = "application/x-www-form-urlencoded"
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104
 STANDARD_PORTS: Final = (80, 443)
@@ -55,44 +32,6 @@ class HostRule:
         else:
             right_port = port == str(self._port)
         return right_port and (name in self._names or (self._any_address and _is_address(name)))
-
-
-def comes_from_here(request: web.Request) -> bool:
-    """Tell whether a request that changes something was sent from a page of ours.
-
-    Browsers say so in Sec-Fetch-Site, in Origin, or both; whoever says neither is no browser of
-    today, and still needs the token of the form.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site not in (None, "same-origin", "none"):
-        return False
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
-
-
-def is_https(request: web.Request, settings: Settings) -> bool:
-    """Tell whether the browser speaks TLS, as a proxy that we know says."""
-    if settings.network.trusted_proxies:
-        return request.headers.get("X-Forwarded-Proto", "").lower() == "https"
-    return request.secure
-
-
-def address_of(request: web.Request, settings: Settings) -> str:
-    """Tell who is asking, for counting tries: behind known proxies, whom the outermost names."""
-    proxies = settings.network.trusted_proxies
-    if proxies:
-        named = request.headers.get("X-Forwarded-For", "").split(",")
-        if len(named) >= proxies:
-            return named[-proxies].strip()
-    return request.remote or "local"
-
-
-def safe_path(text: str) -> str:
-    """Return a path of ours to go on to; the home page for anything else."""
-    parts = urlsplit(text)
-    ours = text.startswith("/") and not text.startswith("//")
-    plain = text.isascii() and text.isprintable() and "\\" not in text
-    return text if ours and plain and not parts.scheme and not parts.netloc else "/"
 
 
 def _parted(host: str) -> tuple[str, str | None]:

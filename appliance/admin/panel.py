@@ -11,11 +11,11 @@ from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
 from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
-from appliance.admin.strings import Strings
-from appliance.admin.throttle import Throttle
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient
 from appliance.base.pages import Pages
+from appliance.base.strings import Strings
+from appliance.base.throttle import Throttle
 from appliance.base.workers import Workers
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess

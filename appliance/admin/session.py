@@ -1,19 +1,17 @@
 """Sessions of the panel: a random token in a cookie, its hash in the owner's file."""
 
 import hashlib
-import hmac
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from appliance.admin.owner import Owner, OwnerFile
-from appliance.admin.throttle import Throttle
+from appliance.base.browsers import new_token
 from appliance.base.passwords import verify_password
+from appliance.base.throttle import Throttle
 
 LIFETIME_SECONDS: Final = 14 * 86_400
 MOST_SESSIONS: Final = 20
-TOKEN_BYTES: Final = 32
 
 
 class WrongPassword(ValueError):
@@ -68,19 +66,6 @@ class Sessions:
 
     def _live(self, sessions: Mapping[str, float]) -> dict[str, float]:
         return {key: end for key, end in sessions.items() if end > self._now()}
-
-
-def new_token() -> str:
-    return secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def form_token(cookie: str) -> str:
-    """What a form of ours carries: made from the cookie, which no other site can read."""
-    return hmac.new(cookie.encode(), b"form", hashlib.sha256).hexdigest()
-
-
-def is_form_token(given: str, cookie: str) -> bool:
-    return bool(cookie) and hmac.compare_digest(given.encode(), form_token(cookie).encode())
 
 
 def _hash(token: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any, Final, NoReturn
 from aiohttp import web
 from markupsafe import Markup
 
-from appliance.admin.guard import address_of, is_https
 from appliance.admin.panel import Panel
-from appliance.admin.session import LIFETIME_SECONDS, form_token
+from appliance.admin.session import LIFETIME_SECONDS
+from appliance.base.browsers import address_of, form_token, is_https
 from appliance.settings import Settings
 
 MOST_FIELD_LENGTH: Final = 2000
@@ -38,7 +38,7 @@ class Visit:
     @property
     def address(self) -> str:
         """Who is asking, for counting tries."""
-        return address_of(self.request, self.settings)
+        return address_of(self.request, self.settings.network.trusted_proxies)
 
     def text(self, name: str) -> str:
         """What was filled into a field, without blanks around it."""
@@ -123,7 +123,7 @@ class Visit:
         return self.words("time.date", day=exact.day, month=month, year=exact.year)
 
     def _finish(self, response: web.Response) -> web.Response:
-        secure = is_https(self.request, self.settings)
+        secure = is_https(self.request, self.settings.network.trusted_proxies)
         for kind, value in self.new_cookies.items():
             response.set_cookie(
                 cookie_name(kind, self.settings, secure=secure),

@@ -3,7 +3,7 @@
 import pytest
 
 from appliance.admin.app import ANYBODY, OWNER_ONLY
-from appliance.admin.guard import POLICY
+from appliance.base.browsers import POLICY
 from tests.support.panel_house import HOST, House
 
 SAFE = {

@@ -16,8 +16,8 @@ from appliance.admin.claim import (
     new_code,
 )
 from appliance.admin.owner import OwnerFile
-from appliance.admin.throttle import TRIES, Throttle, TooManyTries
 from appliance.base.passwords import verify_now
+from appliance.base.throttle import TRIES, Throttle, TooManyTries
 from tests.support.clock import FakeClock
 
 PASSWORD = "the cat sleeps all day"

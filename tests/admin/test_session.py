@@ -10,12 +10,10 @@ from appliance.admin.session import (
     MOST_SESSIONS,
     Sessions,
     WrongPassword,
-    form_token,
-    is_form_token,
-    new_token,
 )
-from appliance.admin.throttle import TRIES, Throttle, TooManyTries
+from appliance.base.browsers import form_token, is_form_token, new_token
 from appliance.base.passwords import hash_now
+from appliance.base.throttle import TRIES, Throttle, TooManyTries
 from tests.support.clock import FakeClock
 
 PASSWORD = "the cat sleeps all day"

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from appliance.admin.claim import SHORTEST_PASSWORD, AlreadyClaimed, UnfitPassword, WrongCode
-from appliance.admin.guard import safe_path
 from appliance.admin.session import WrongPassword
-from appliance.admin.throttle import TooManyTries
 from appliance.admin.visit import Visit
+from appliance.base.browsers import safe_path
+from appliance.base.throttle import TooManyTries
 
 
 async def show_claim(visit: Visit) -> web.Response:

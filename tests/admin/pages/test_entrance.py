@@ -3,7 +3,7 @@
 import pytest
 
 from appliance.admin.session import LIFETIME_SECONDS
-from appliance.admin.throttle import TRIES
+from appliance.base.throttle import TRIES
 from tests.support.panel_house import HOST, OWNER_PASSWORD, PORT, House, open_house
 
 COOKIE = f"hearth_panel_{PORT}"

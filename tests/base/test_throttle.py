@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.admin.throttle import (
+from appliance.base.throttle import (
     MOST_ADDRESSES,
     TRIES,
     TRIES_TOGETHER,

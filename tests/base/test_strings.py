@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from appliance.admin.strings import NoSuchString, Strings
+from appliance.base.strings import NoSuchString, Strings
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "web" / "templates").rglob("*.html"))
-SOURCES = sorted((ROOT / "appliance" / "admin").rglob("*.py"))
+SOURCES = [
+    path
+    for folder in ("admin", "pds")
+    for path in sorted((ROOT / "appliance" / folder).rglob("*.py"))
+]
 # A name may be put together: "roles." ~ part.name, f"person_errors.{error.name}".
 _USED = re.compile(r"""(?:\bt|words|strings|has)\(\s*f?["']([a-z_]+\.[^"']*)["'](\s*~)?""")
 _BUILT = re.compile(r"""name = f["']([a-z_]+\.[^"']*)["']""")
