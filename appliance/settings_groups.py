@@ -113,6 +113,9 @@ class AppViewSettings:
     )
     public_url: str = setting("", "The URL of the one inside, for images.", form=_URL)
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    verifiers: tuple[str, ...] = setting(
+        (), "DIDs whose verifications of others count.", form=r"did:[a-z]+:\S+"
+    )
     logged_out_reads: bool = setting(
         False, "Whether it answers those who are not signed in.", dev=True
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from appliance.appview.text_segments import segmented
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
@@ -229,7 +230,7 @@ def set_profile_text(
     conn.execute("DELETE FROM actor_text WHERE rowid = ?", (actor_id,))
     conn.execute(
         "INSERT INTO actor_text (rowid, handle, display_name, description) VALUES (?, ?, ?, ?)",
-        (actor_id, handle, display_name, description),
+        (actor_id, handle, segmented(display_name or ""), segmented(description or "")),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from appliance.appview import actors
 from appliance.appview.actors import PENDING, SyncState
+from appliance.appview.index import gates
 from appliance.appview.indexer import Indexer, ref_of
 from appliance.atproto.car import InvalidCar, read_car
 from appliance.atproto.cid import Cid
@@ -73,6 +74,7 @@ class EventIndexer:
         """Note that the whole repo up to a commit is indexed; apply the events held meanwhile."""
         actor_id = actors.intern(conn, commit.did, now_us)
         actors.set_synced(conn, actor_id, commit.rev, commit.data)
+        gates.judge_again(conn, actor_id)
         did, rev = commit.did, commit.rev
         conn.after_commit(lambda: self._on_indexed(did, rev))
         held = conn.rows(
@@ -111,7 +113,7 @@ class EventIndexer:
         for op in event.ops:
             ref = ref_of(event.did, state.actor_id, op.path)
             if op.cid is None:
-                self.indexer.remove(conn, ref)
+                self.indexer.remove(conn, ref, arrived_us)
             else:
                 self.indexer.put(conn, ref, op.cid, changed[op.cid], arrived_us, is_live=True)
         self._set_synced(conn, event.did, state.actor_id, event.rev, commit.data)

@@ -65,6 +65,8 @@ def is_told(h: Hydration, row: Notification, preferences: Mapping[str, Json]) ->
         return False
     if row.root_id in h.muted_threads:
         return False
+    if row.reason in ("verified", "unverified") and h.did(row.author_id) not in h.verifiers:
+        return False
     wish = preferences.get(PREFERENCE_OF.get(row.reason, ""), {})
     if not wish.get("list", True):
         return False

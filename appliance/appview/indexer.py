@@ -93,13 +93,19 @@ class Indexer:
             self.new_posts.append(ref)
         return True
 
-    def remove(self, conn: Connection, ref: RecordRef) -> None:
-        """Take a deleted record out of the index, and what it told."""
+    def remove(self, conn: Connection, ref: RecordRef, now_us: int | None = None) -> None:
+        """Take a deleted record out of the index, and what it told.
+
+        now_us: when it was deleted, if just now; None for what a whole repo no longer has.
+        """
         index = _COLLECTIONS.get(ref.collection)
         if index is None:
             return
         if self._delete(conn, index, ref, self._collection_id(conn, ref.collection)):
-            notifications.forget_record(conn, ref.uri)
+            if now_us is not None and ref.collection == graph.VERIFICATION:
+                notifications.tell_unverified(conn, ref.uri, now_us)
+            else:
+                notifications.forget_record(conn, ref.uri)
             self.counts["removed"] += 1
 
     def held(self, conn: Connection, actor_id: int) -> dict[str, Cid]:

@@ -8,6 +8,7 @@ from appliance.appview.records import IndexedRecord, RecordRef
 from appliance.appview.viewer_state import Subscription
 from appliance.base.connection import Connection
 
+DELETED = '{"$type":"app.bsky.notification.defs#recordDeleted"}'
 LIFETIME_US = 180 * 86_400 * 1_000_000
 
 
@@ -71,7 +72,7 @@ def tell_subscribers(
     for each in subscribers:
         target_id = actors.find(conn, each.viewer)
         wanted = each.post if parent_id is None else each.reply
-        if wanted and target_id is not None and target_id != post.actor_id:
+        if wanted and target_id is not None and _may_be_told(conn, target_id, post.actor_id):
             insert(
                 conn,
                 target_id,
@@ -84,9 +85,33 @@ def tell_subscribers(
             )
 
 
+def _may_be_told(conn: Connection, viewer_id: int, actor_id: int) -> bool:
+    """Tell whether an account lets a subscriber hear of its posts: by default who follows it."""
+    declared = conn.value(
+        "SELECT record ->> '$.allowSubscriptions' FROM declaration"
+        " WHERE actor_id = ? AND collection = 'app.bsky.notification.declaration'",
+        actor_id,
+    )
+    follows = "SELECT 1 FROM follow WHERE actor_id = ? AND target_id = ? AND counts = 1"
+    if viewer_id == actor_id or declared == "none":
+        return False
+    if conn.value(follows, viewer_id, actor_id) is None:
+        return False
+    return declared != "mutuals" or conn.value(follows, actor_id, viewer_id) is not None
+
+
 def forget_record(conn: Connection, uri: str) -> None:
     """Take back what a deleted record told."""
     conn.execute("DELETE FROM notification WHERE uri = ?", (uri,))
+
+
+def tell_unverified(conn: Connection, uri: str, now_us: int) -> None:
+    """Tell who was told of a verification that it is gone; the record no longer exists."""
+    conn.execute(
+        "UPDATE notification SET reason = 'unverified', sort_us = ?, record = ?"
+        " WHERE uri = ? AND reason = 'verified'",
+        (now_us, DELETED, uri),
+    )
 
 
 def prune(conn: Connection, now_us: int, limit: int = 5000) -> int:

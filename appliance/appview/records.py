@@ -48,6 +48,11 @@ class IndexedRecord(RecordRef):
             return self.now_us
         return max(0, Datetime.unchecked(created).to_us())
 
+    @property
+    def told_us(self) -> int | None:
+        """When it says it was written, where we cannot tell because it came with a whole repo."""
+        return None if self.is_live else self.created_us
+
     def times(self) -> tuple[int, int, int]:
         """created_us, indexed_us and sort_us, the earlier of the two."""
         created = self.created_us

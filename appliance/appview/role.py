@@ -11,7 +11,7 @@ from appliance.appview.backfill import Backfill
 from appliance.appview.blobs import Blobs
 from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.feed_services import FeedServices
-from appliance.appview.hydrate.hydrator import Hydrator
+from appliance.appview.hydrate.hydrator import Hydrator, Standing
 from appliance.appview.identities import IdentityRefresher
 from appliance.appview.image_pool import ImagePool
 from appliance.appview.images import BlobGate, Images
@@ -103,7 +103,8 @@ async def open_appview(
         viewers = ViewerState(viewers_db, clock.now_us)
         did = Did(settings.appview.did or settings.pds.did)
         public_url = settings.appview.public_url.rstrip("/") or settings.pds.url
-        hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us, takedowns.subjects)
+        standing = Standing(takedowns.subjects, frozenset(settings.appview.verifiers))
+        hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us, standing)
         revs = IndexedRevs(actors)
         refresher = IdentityRefresher(actors, resolver, clock.now_us)
         # The writer thread compiles lexicons for itself: it must not meet the loop doing so.

@@ -1,16 +1,7 @@
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from appliance.appview import actors
-from tests.support.index_lab import IndexLab, open_lab
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[IndexLab]:
-    with open_lab(tmp_path) as lab:
-        yield lab
+from tests.support.index_lab import IndexLab
 
 
 def follow_counts(lab: IndexLab, did: str) -> tuple[int, int]:

@@ -1,15 +1,6 @@
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.index_lab import IndexLab, open_lab
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[IndexLab]:
-    with open_lab(tmp_path) as lab:
-        yield lab
+from tests.support.index_lab import IndexLab
 
 
 def test_a_second_like_of_the_same_post_does_not_count(lab: IndexLab) -> None:

@@ -1,18 +1,7 @@
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from appliance.atproto.cid import Cid
-from tests.support.index_lab import IndexLab, StrongRef, open_lab
+from tests.support.index_lab import IndexLab, StrongRef
 
 IMAGE = Cid.for_blob(b"a picture")
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[IndexLab]:
-    with open_lab(tmp_path) as lab:
-        yield lab
 
 
 def images(alt: str) -> dict[str, object]:

@@ -1,18 +1,8 @@
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.index_lab import IndexLab, StrongRef, open_lab
+from tests.support.index_lab import IndexLab, StrongRef
 
 RULE = "app.bsky.feed.threadgate#"
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[IndexLab]:
-    with open_lab(tmp_path) as lab:
-        yield lab
 
 
 def row(lab: IndexLab, post: StrongRef) -> dict[str, Any]:

@@ -1,45 +1,15 @@
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
 from appliance.appview import labels, notifications
 from appliance.appview.notifications import LIFETIME_US
 from appliance.appview.role import AppView
 from appliance.appview.viewer_state import Subscription
-from appliance.settings import Settings
 from tests.support.appview_network import (
     FakeNetwork,
-    fake_network,
-    network_settings,
-    open_role,
     until,
 )
-from tests.support.index_lab import IndexLab, open_lab
+from tests.support.index_lab import IndexLab
 from tests.support.repo_author import RepoAuthor
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[IndexLab]:
-    with open_lab(tmp_path) as lab:
-        yield lab
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return network_settings(tmp_path)
-
-
-@pytest.fixture
-async def network(settings: Settings) -> AsyncIterator[FakeNetwork]:
-    async with fake_network(settings) as network:
-        yield network
-
-
-@pytest.fixture
-async def appview(settings: Settings, network: FakeNetwork) -> AsyncIterator[AppView]:
-    async with open_role(settings) as role:
-        yield role
 
 
 def test_notifications_older_than_half_a_year_go(lab: IndexLab) -> None:
@@ -67,7 +37,9 @@ async def test_subscribers_hear_of_the_kinds_of_posts_they_asked_for(
     alice = network.add(RepoAuthor("alice"))
     viewers = [network.add(RepoAuthor(name)) for name in ("bob", "carol", "dave")]
     for viewer in viewers:
-        await network.tell(viewer.post())
+        await network.tell(
+            viewer.post(), viewer.create("app.bsky.graph.follow", subject=str(alice.did))
+        )
     bob, carol, dave = (viewer.did for viewer in viewers)
     await appview.viewers.subscribe(bob, alice.did, post=True, reply=False)
     await appview.viewers.subscribe(carol, alice.did, post=True, reply=True)

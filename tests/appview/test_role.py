@@ -1,36 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from appliance.appview.role import AppView
 from appliance.settings import Settings
 from tests.support.appview_network import (
     FakeNetwork,
-    fake_network,
-    network_settings,
     open_role,
     until,
 )
 from tests.support.repo_author import RepoAuthor
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return network_settings(tmp_path)
-
-
-@pytest.fixture
-async def network(settings: Settings) -> AsyncIterator[FakeNetwork]:
-    async with fake_network(settings) as network:
-        yield network
-
-
-@pytest.fixture
-async def appview(settings: Settings, network: FakeNetwork) -> AsyncIterator[AppView]:
-    async with open_role(settings) as role:
-        yield role
 
 
 def posts(appview: AppView) -> int:

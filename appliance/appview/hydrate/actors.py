@@ -4,11 +4,12 @@ from collections.abc import Collection
 
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.ids import json_list
-from appliance.appview.hydrate.rows import ActorRow, Declaration
+from appliance.appview.hydrate.rows import ActorRow, Declaration, VerificationRow
 from appliance.atproto.syntax import AtUri
 from appliance.base.database import Database
 
-KNOWN_FOLLOWERS_SHOWN = 5
+# Five are shown; of those loaded some may be blocked or gone.
+KNOWN_LOADED = 10
 
 
 def load_actors(db: Database, into: Hydration, ids: Collection[int]) -> None:
@@ -38,24 +39,49 @@ def load_actors(db: Database, into: Hydration, ids: Collection[int]) -> None:
         into.declarations.setdefault(actor, {})[collection] = Declaration(*rest)
 
 
+def load_verifications(db: Database, into: Hydration, ids: Collection[int]) -> None:
+    """Load what the trusted verifiers say of these accounts, and the verifiers."""
+    if not into.verifiers:
+        return
+    rows = db.read(
+        "SELECT v.target_id, v.actor_id, v.rkey, v.handle, v.display_name, v.created_us"
+        " FROM json_each(?) j CROSS JOIN verification v ON v.target_id = j.value"
+        " CROSS JOIN actor a ON a.id = v.actor_id"
+        " AND a.did IN (SELECT value FROM json_each(?)) ORDER BY v.sort_us",
+        json_list(ids),
+        json_list(into.verifiers),
+    )
+    for target, *values in rows:
+        found = VerificationRow._make(values)
+        into.verifications.setdefault(target, []).append(found)
+    load_actors(db, into, {issuer for _, issuer, *_ in rows})
+
+
 def known_followers(db: Database, viewer: int, target: int) -> tuple[int, list[int]]:
     """Count whom the viewer follows among an account's followers, and give the newest few.
 
     Reads at most the viewer's own follows, by index.
     """
-    count = db.read_one(
-        "SELECT count(*) FROM follow w INDEXED BY follow_by_actor CROSS JOIN follow f"
-        " ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1"
-        " WHERE w.actor_id = ? AND w.counts = 1",
-        target,
-        viewer,
-    )
     rows = db.read(
         "SELECT w.target_id FROM follow w INDEXED BY follow_by_actor CROSS JOIN follow f"
         " ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1"
-        " WHERE w.actor_id = ? AND w.counts = 1 ORDER BY w.sort_us DESC LIMIT ?",
+        " WHERE w.actor_id = ? AND w.counts = 1 ORDER BY w.sort_us DESC",
         target,
         viewer,
-        KNOWN_FOLLOWERS_SHOWN * 2,
     )
-    return (int(count[0]) if count else 0), [actor for (actor,) in rows]
+    return len(rows), [actor for (actor,) in rows[:KNOWN_LOADED]]
+
+
+def known_likers(db: Database, viewer: int, post: int) -> tuple[int, list[int]]:
+    """Count whom the viewer follows among those who like a post, and give the newest few.
+
+    Reads at most the viewer's own follows, by index.
+    """
+    rows = db.read(
+        'SELECT w.target_id FROM follow w INDEXED BY follow_by_actor CROSS JOIN "like" l'
+        " ON l.actor_id = w.target_id AND l.subject_id = ? AND l.counts = 1"
+        " WHERE w.actor_id = ? AND w.counts = 1 ORDER BY w.sort_us DESC",
+        post,
+        viewer,
+    )
+    return len(rows), [actor for (actor,) in rows[:KNOWN_LOADED]]

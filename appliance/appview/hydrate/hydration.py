@@ -18,6 +18,7 @@ from appliance.appview.hydrate.rows import (
     RepostRow,
     StarterPackRow,
     SubjectRow,
+    VerificationRow,
 )
 from appliance.appview.media import MediaUrls
 from appliance.atproto.syntax import Did, JsonObject
@@ -79,8 +80,12 @@ class Hydration:
     taken_down: Set[str] = frozenset()
     actors: dict[int, ActorRow] = field(default_factory=dict)
     declarations: dict[int, dict[str, Declaration]] = field(default_factory=dict)
+    # Whose verifications are believed here, and what they say of accounts.
+    verifiers: Set[str] = frozenset()
+    verifications: dict[int, list[VerificationRow]] = field(default_factory=dict)
     relations: dict[int, Relation] = field(default_factory=dict)
     known_followers: dict[int, tuple[int, list[int]]] = field(default_factory=dict)
+    known_likers: dict[int, tuple[int, list[int]]] = field(default_factory=dict)
     blocks: set[tuple[int, int]] = field(default_factory=set)
     subjects: dict[int, SubjectRow] = field(default_factory=dict)
     posts: dict[int, PostRow] = field(default_factory=dict)
@@ -102,6 +107,7 @@ class Hydration:
     pack_feeds: dict[int, list[int]] = field(default_factory=dict)
     labelers: dict[int, LabelerRow] = field(default_factory=dict)
     labels: dict[str, list[orjson.Fragment]] = field(default_factory=dict)
+    label_values: dict[str, set[str]] = field(default_factory=dict)
     redacted: set[str] = field(default_factory=set)
     # Views made so far: one author or one root often stands on a page many times.
     basic_views: dict[int, JsonObject] = field(default_factory=dict)

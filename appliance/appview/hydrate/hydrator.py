@@ -1,8 +1,14 @@
 """Decide what a page needs and load it, level by level, in a bounded number of reads."""
 
 from collections.abc import Callable, Collection, Iterable, Set
+from dataclasses import dataclass
 
-from appliance.appview.hydrate.actors import known_followers, load_actors
+from appliance.appview.hydrate.actors import (
+    known_followers,
+    known_likers,
+    load_actors,
+    load_verifications,
+)
 from appliance.appview.hydrate.collections import (
     load_generators,
     load_labelers,
@@ -35,6 +41,14 @@ from appliance.base.database import Database
 QUOTE_LEVELS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the operator decided about others: what is taken down, whose verifications count."""
+
+    taken_down: Set[str]
+    verifiers: Set[str] = frozenset()
+
+
 class Hydrator:
     """Load the rows behind the ids of a skeleton, for one audience."""
 
@@ -44,17 +58,24 @@ class Hydrator:
         viewers: ViewerState,
         media: MediaUrls,
         now_us: Callable[[], int],
-        taken_down: Set[str],
+        standing: Standing,
     ) -> None:
         self._index = index
         self._viewers = viewers
         self._media = media
         self._now_us = now_us
-        self._taken_down = taken_down
+        self._standing = standing
 
     def empty(self, audience: Audience) -> Hydration:
         """Give a hydration with nothing loaded yet."""
-        return Hydration(audience, self._media, self._now_us(), self._taken_down)
+        standing = self._standing
+        return Hydration(
+            audience,
+            self._media,
+            self._now_us(),
+            taken_down=standing.taken_down,
+            verifiers=standing.verifiers,
+        )
 
     def bare(self, actor_id: int) -> Hydration:
         """Load one account and no more, for nobody: to see whether it may be shown at all."""
@@ -96,6 +117,15 @@ class Hydrator:
     def posts(self, audience: Audience, ids: Iterable[int], *, chains: bool = True) -> Hydration:
         """Load posts with authors, quotes and gates; with chains also what they reply to."""
         return self.feed(audience, ids, (), chains=chains)
+
+    def thread(self, audience: Audience, anchor: int, others: Iterable[int]) -> Hydration:
+        """Load the posts of a thread, and whom the viewer knows of those who like its anchor."""
+        likers = None if audience.id is None else known_likers(self._index, audience.id, anchor)
+        known = () if likers is None else likers[1]
+        into = self.feed(audience, [anchor, *others], (), actors=known)
+        if likers is not None:
+            into.known_likers[anchor] = likers
+        return into
 
     def feed(
         self,
@@ -189,6 +219,7 @@ class Hydrator:
     def _finish(self, into: Hydration, actors: Collection[int]) -> None:
         """Load accounts, their relation to the viewer, and all labels."""
         load_actors(self._index, into, actors)
+        load_verifications(self._index, into, actors)
         load_relations(self._index, self._viewers, into, actors)
         self._load_named_lists(into, _lists_between(into))
         if into.audience.labelers:

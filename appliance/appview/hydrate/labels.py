@@ -26,6 +26,7 @@ def load_labels(db: Database, into: Hydration, uris: Iterable[str]) -> None:
         json_list({labeler.did for labeler in labelers}),
     )
     for uri, src, value, label in rows:
+        into.label_values.setdefault(uri, set()).add(value)
         into.labels.setdefault(uri, []).append(orjson.Fragment(label))
         if value in REMOVING and src in redacting:
             into.redacted.add(uri)

@@ -49,6 +49,16 @@ class ActorRow(NamedTuple):
         return self.status is None
 
 
+class VerificationRow(NamedTuple):
+    """A verification of an account by one of the verifiers trusted here."""
+
+    issuer_id: int
+    rkey: str
+    handle: str
+    display_name: str
+    created_us: int
+
+
 class Declaration(NamedTuple):
     """A record there is one of per account, as JSON text."""
 

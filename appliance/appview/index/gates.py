@@ -78,22 +78,77 @@ def delete_postgate(conn: Connection, ref: RecordRef) -> None:
     conn.execute("DELETE FROM detached_quote WHERE post_id = ?", (post_id,))
 
 
-def forbids_quote(conn: Connection, post_id: int, actor_id: int) -> bool:
-    """Tell whether a post may not be quoted by an account; its own author always may."""
-    gated = conn.value("SELECT no_quotes FROM postgate WHERE post_id = ?", post_id)
-    return bool(gated) and subjects.owner(conn, post_id) != actor_id
+def forbids_quote(
+    conn: Connection, post_id: int, actor_id: int, written_us: int | None = None
+) -> bool:
+    """Tell whether a post may not be quoted by an account; its own author always may.
 
-
-def forbids_reply(conn: Connection, root_id: int, actor_id: int) -> bool:
-    """Tell whether an account may not reply in a thread; the thread's author always may."""
-    gate = conn.value("SELECT record FROM threadgate WHERE post_id = ?", root_id)
-    if gate is None:
+    written_us: when it was quoted, if a gate made later shall not count.
+    """
+    gate = conn.row("SELECT no_quotes, created_us FROM postgate WHERE post_id = ?", post_id)
+    if gate is None or not gate[0] or (written_us is not None and written_us < gate[1]):
         return False
+    return subjects.owner(conn, post_id) != actor_id
+
+
+def forbids_reply(
+    conn: Connection, root_id: int, actor_id: int, written_us: int | None = None
+) -> bool:
+    """Tell whether an account may not reply in a thread; the thread's author always may.
+
+    written_us: when the reply was written, if a gate made later shall not count.
+    """
+    row = conn.row("SELECT record, created_us FROM threadgate WHERE post_id = ?", root_id)
+    if row is None or (written_us is not None and written_us < row[1]):
+        return False
+    gate = row[0]
     allow = orjson.loads(gate).get("allow")
     author_id = subjects.owner(conn, root_id)
     if allow is None or author_id == actor_id:
         return False
     return not any(_lets_in(conn, rule, root_id, author_id, actor_id) for rule in allow)
+
+
+def judge_again(conn: Connection, actor_id: int) -> None:
+    """Apply the gates again once a whole repo is here, for it came in no order of time.
+
+    To replies in the account's threads and quotes of its posts, and to its own replies in gated
+    threads; only to those written after the gate, since a gate changes nothing of what was before.
+    """
+    rows = conn.rows(
+        "SELECT p.id, p.parent_id, p.root_id, p.actor_id, p.invalid_root, p.violates_threadgate"
+        " FROM subject s CROSS JOIN threadgate g ON g.post_id = s.id"
+        " CROSS JOIN post p ON p.root_id = g.post_id"
+        " WHERE s.actor_id = ?1 AND p.created_us >= g.created_us"
+        " UNION SELECT p.id, p.parent_id, p.root_id, p.actor_id, p.invalid_root,"
+        " p.violates_threadgate FROM post p CROSS JOIN threadgate g ON g.post_id = p.root_id"
+        " WHERE p.actor_id = ?1 AND p.created_us >= g.created_us",
+        actor_id,
+    )
+    for post_id, parent_id, root_id, replier_id, invalid, violated in rows:
+        violates = forbids_reply(conn, root_id, replier_id)
+        if violates == bool(violated):
+            continue
+        conn.execute(
+            "UPDATE post SET violates_threadgate = ? WHERE id = ?", (int(violates), post_id)
+        )
+        if not invalid:
+            subjects.count_replies(conn, parent_id, -1 if violates else 1)
+    _judge_quotes_again(conn, actor_id)
+
+
+def _judge_quotes_again(conn: Connection, actor_id: int) -> None:
+    rows = conn.rows(
+        "SELECT p.id, p.quote_id, p.actor_id FROM subject s"
+        " CROSS JOIN postgate g ON g.post_id = s.id CROSS JOIN post p ON p.quote_id = g.post_id"
+        " WHERE s.actor_id = ? AND g.no_quotes = 1 AND p.violates_postgate = 0"
+        " AND p.created_us >= g.created_us",
+        actor_id,
+    )
+    for post_id, quoted_id, quoting_id in rows:
+        if quoting_id != actor_id:
+            conn.execute("UPDATE post SET violates_postgate = 1 WHERE id = ?", (post_id,))
+            subjects.count_quotes(conn, quoted_id, -1)
 
 
 def is_hidden(conn: Connection, root_id: int, post_id: int) -> bool:

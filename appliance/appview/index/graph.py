@@ -6,6 +6,8 @@ from appliance.appview.index.record_index import RecordIndex
 from appliance.appview.records import IndexedRecord, RecordRef
 from appliance.base.connection import Connection
 
+VERIFICATION = "app.bsky.graph.verification"
+
 _follows = PairTable("follow", "target_id")
 _blocks = PairTable("block", "target_id")
 
@@ -72,5 +74,5 @@ def follows(conn: Connection, actor_id: int, target_id: int) -> bool:
 INDEXES = (
     RecordIndex("app.bsky.graph.follow", insert_follow, delete_follow),
     RecordIndex("app.bsky.graph.block", insert_block, delete_block),
-    RecordIndex("app.bsky.graph.verification", insert_verification, delete_verification),
+    RecordIndex(VERIFICATION, insert_verification, delete_verification),
 )

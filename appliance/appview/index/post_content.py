@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from appliance.appview.text_segments import segmented
 from appliance.atproto.syntax import JsonObject
 
 _EMBED = "app.bsky.embed."
@@ -38,7 +39,7 @@ def content_of(value: JsonObject) -> PostContent:
         uris.append(media["external"]["uri"])
     langs = value.get("langs")
     return PostContent(
-        text="\n".join((value["text"], *_media_words(media_kind, media), *tags)),
+        text=segmented("\n".join((value["text"], *_media_words(media_kind, media), *tags))),
         langs=f" {' '.join(langs)} " if langs else None,
         embed="+".join(filter(None, (media_kind, "record" if quote else None))) or None,
         quote=quote,

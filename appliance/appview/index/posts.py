@@ -19,7 +19,9 @@ def insert(conn: Connection, record: IndexedRecord) -> None:
     content = content_of(record.value)
     post_id = subjects.intern_own(conn, record.uri, record.actor_id)
     quote_id = subjects.intern(conn, content.quote, record.now_us) if content.quote else None
-    forbidden_quote = quote_id is not None and gates.forbids_quote(conn, quote_id, record.actor_id)
+    forbidden_quote = quote_id is not None and gates.forbids_quote(
+        conn, quote_id, record.actor_id, record.told_us
+    )
     _insert_row(conn, record, post_id, content, place, quote_id, forbidden_quote)
     _insert_words(conn, post_id, record, content)
     actors.count(conn, record.actor_id, posts=1)

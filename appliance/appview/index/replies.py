@@ -37,7 +37,7 @@ def place_of(conn: Connection, record: IndexedRecord) -> Place | None:
     if parent_id is None or root_id is None:
         return None
     invalid, alone = _against_parent(conn, record.actor_id, parent_id, root_id)
-    forbidden = gates.forbids_reply(conn, root_id, record.actor_id)
+    forbidden = gates.forbids_reply(conn, root_id, record.actor_id, record.told_us)
     return Place(parent_id, root_id, invalid, forbidden, alone)
 
 

@@ -28,6 +28,32 @@ def followers(db: Database, actor: int, before: Position, limit: int) -> Slice[E
     return entries(rows, limit)
 
 
+async def follows_by_size(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
+    """Whom an account follows, those with most followers first."""
+    return await db.scan(_by_size, _FOLLOWS, actor, before, limit)
+
+
+async def followers_by_size(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
+    """Who follows an account, those with most followers first."""
+    return await db.scan(_by_size, _FOLLOWERS, actor, before, limit)
+
+
+_FOLLOWS = (
+    "SELECT a.followers_count, a.id FROM follow f CROSS JOIN actor a ON a.id = f.target_id"
+    " WHERE f.actor_id = ? AND f.counts = 1 AND (a.followers_count, a.id) < (?, ?)"
+    " ORDER BY a.followers_count DESC, a.id DESC LIMIT ?"
+)
+_FOLLOWERS = (
+    "SELECT a.followers_count, a.id FROM follow f CROSS JOIN actor a ON a.id = f.actor_id"
+    " WHERE f.target_id = ? AND f.counts = 1 AND (a.followers_count, a.id) < (?, ?)"
+    " ORDER BY a.followers_count DESC, a.id DESC LIMIT ?"
+)
+
+
+def _by_size(conn: Connection, sql: str, actor: int, before: Position, limit: int) -> Slice[Entry]:
+    return entries(conn.rows(sql, actor, *before, limit + 1), limit)
+
+
 def known_followers(
     db: Database, viewer: int, actor: int, before: Position, limit: int
 ) -> Slice[Entry]:

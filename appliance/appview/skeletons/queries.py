@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
 
+from appliance.appview.text_segments import ends_unspaced, query_words
 from appliance.atproto.syntax import Datetime, InvalidSyntax
 
 _TERM: Final = re.compile(r'"([^"]*)"?|(\S+)')
@@ -133,7 +134,7 @@ def words(text: str) -> list[str]:
 
 def prefix_match(text: str, columns: Iterable[str]) -> str | None:
     """Make a full-text expression for a name being typed: its last word may be unfinished."""
-    found = words(text)[:MOST_TERMS]
+    found = [part for word in words(text) for part in query_words(word)][:MOST_TERMS]
     if not found:
         return None
     quoted = " AND ".join(f'"{word}"' for word in found[:-1])
@@ -142,5 +143,9 @@ def prefix_match(text: str, columns: Iterable[str]) -> str | None:
 
 
 def _quoted(phrase: str) -> str:
-    found = words(phrase)
-    return f'"{" ".join(found)}"' if found else ""
+    """Quote a phrase; a single character of writing without spaces stands for its pairs."""
+    found = [part for word in words(phrase) for part in query_words(word)]
+    if not found:
+        return ""
+    is_open = len(found[-1]) == 1 and ends_unspaced(found[-1])
+    return f'"{" ".join(found)}"' + ("*" if is_open else "")

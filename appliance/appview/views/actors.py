@@ -1,9 +1,11 @@
 """app.bsky.actor.defs: the two short profile views and what the viewer has to do with them."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from appliance.appview.hydrate.hydration import Hydration
-from appliance.appview.hydrate.rows import ActorRow, Relation
+from appliance.appview.hydrate.rows import ActorRow, Relation, VerificationRow
 from appliance.appview.views import list_basics
 from appliance.appview.views.values import blob_cid, fragment, iso, present, self_labels
 from appliance.atproto.syntax import AtUri, Json, JsonObject
@@ -12,6 +14,11 @@ INVALID_HANDLE = "handle.invalid"
 STATUS = "app.bsky.actor.status"
 CHAT = "chat.bsky.actor.declaration"
 ACTIVITY = "app.bsky.notification.declaration"
+KNOWN_SHOWN = 5
+IMPOSTOR = "impersonation"
+GERM = "com.germnetwork.declaration"
+# Who may be told of an account's posts when it does not say.
+DEFAULT_SUBSCRIPTIONS = "followers"
 LIVE_MINUTES = (5, 240)
 
 
@@ -26,6 +33,12 @@ def basic(h: Hydration, actor_id: int) -> JsonObject | None:
     view = _shared(h, row)
     h.basic_views[actor_id] = view
     return view
+
+
+def known(h: Hydration, ids: Sequence[int]) -> list[JsonObject]:
+    """Make profileViewBasics of the first few of those whom no block hides."""
+    views = [basic(h, actor) for actor in ids if not h.is_blocked(actor)]
+    return [view for view in views if view is not None][:KNOWN_SHOWN]
 
 
 def profile(h: Hydration, actor_id: int) -> JsonObject | None:
@@ -59,6 +72,9 @@ def _shared(h: Hydration, row: ActorRow) -> JsonObject:
     view["labels"] = _labels(h, row)
     if row.created_us is not None:
         view["createdAt"] = iso(row.created_us)
+    verified = verification(h, row)
+    if verified is not None:
+        view["verification"] = verified
     status = _status(h, row)
     if status is not None:
         view["status"] = status
@@ -150,7 +166,48 @@ def _associated(h: Hydration, row: ActorRow) -> JsonObject:
     if ACTIVITY in declared:
         record = orjson.loads(declared[ACTIVITY].record)
         view["activitySubscription"] = {"allowSubscriptions": record["allowSubscriptions"]}
+    else:
+        view["activitySubscription"] = {"allowSubscriptions": DEFAULT_SUBSCRIPTIONS}
+    if GERM in declared:
+        record = orjson.loads(declared[GERM].record)
+        message_me = record.get("messageMe")
+        if isinstance(message_me, dict):
+            view["germ"] = {name: message_me[name] for name in ("messageMeUrl", "showButtonTo")}
     return view
+
+
+def verification(h: Hydration, row: ActorRow) -> JsonObject | None:
+    """Make a verificationState; None for who is neither verified nor a verifier.
+
+    A verification is valid while name and handle are those that were verified; a label that says
+    somebody only pretends takes all validity away.
+    """
+    said = [_verification(h, row, each) for each in h.verifications.get(row.id, ())]
+    views = [view for view in said if view is not None]
+    is_verifier = row.did in h.verifiers
+    if not views and not is_verifier:
+        return None
+    pretends = IMPOSTOR in h.label_values.get(row.did, ())
+    is_valid = any(view["isValid"] for view in views) and not pretends
+    return {
+        "verifications": views,
+        "verifiedStatus": ("valid" if is_valid else "invalid") if views else "none",
+        "trustedVerifierStatus": ("invalid" if pretends else "valid") if is_verifier else "none",
+    }
+
+
+def _verification(h: Hydration, row: ActorRow, said: VerificationRow) -> JsonObject | None:
+    issuer = h.actor(said.issuer_id)
+    if issuer is None:
+        return None
+    name = row.display_name or ""
+    return {
+        "issuer": issuer.did,
+        **present(issuerDisplayName=issuer.display_name, issuerHandle=issuer.handle),
+        "uri": AtUri.make(issuer.did, "app.bsky.graph.verification", said.rkey),
+        "isValid": said.handle == row.handle and said.display_name == name,
+        "createdAt": iso(said.created_us),
+    }
 
 
 def _status(h: Hydration, row: ActorRow) -> JsonObject | None:

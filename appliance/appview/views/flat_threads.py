@@ -24,13 +24,14 @@ DEFS: Final = "app.bsky.unspecced.defs#"
 class Thread:
     """The posts of a thread view, and what their order depends on.
 
-    op: who started the thread. op_thread: the chain of answers of the op to themselves. hidden:
-    replies the op has hidden. above: parents, the nearest first. children: replies by parent.
+    op: who started the thread. op_thread: the chain of answers of the op to themselves, root first.
+    hidden: replies the op has hidden. above: parents, the nearest first. children: replies by
+    parent.
     """
 
     anchor: int
     op: int | None
-    op_thread: Collection[int] = ()
+    op_thread: Sequence[int] = ()
     op_likes: Collection[int] = ()
     hidden: Collection[int] = ()
     sort: str = "oldest"
@@ -185,6 +186,9 @@ def _post_item(
         "hiddenByThreadgate": row.id in thread.hidden,
         "mutedByViewer": h.is_muted(row.actor_id),
     }
+    if row.id in thread.op_thread:
+        value["opThreadPostIndex"] = thread.op_thread.index(row.id) + 1
+        value["opThreadPostCount"] = len(thread.op_thread)
     return _item(row.uri, depth, value)
 
 

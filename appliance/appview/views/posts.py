@@ -74,6 +74,9 @@ def _viewer_state(h: Hydration, row: PostRow) -> JsonObject:
     author = h.actor(row.actor_id)
     if author is not None and author.pinned_id == row.id:
         view["pinned"] = True
+    count, likers = h.known_likers.get(row.id, (0, ()))
+    if count:
+        view["knownLikers"] = {"count": count, "actors": actors.known(h, likers)}
     return view
 
 

@@ -5,10 +5,8 @@ import orjson
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.rows import ActorRow
 from appliance.appview.views import packs
-from appliance.appview.views.actors import basic, profile
+from appliance.appview.views.actors import known, profile
 from appliance.atproto.syntax import JsonObject
-
-KNOWN_FOLLOWERS_SHOWN = 5
 
 
 def detailed(h: Hydration, actor_id: int) -> JsonObject | None:
@@ -50,11 +48,6 @@ def _add_record_fields(view: JsonObject, record: JsonObject, row: ActorRow) -> N
 
 def _known_followers(h: Hydration, actor_id: int) -> JsonObject:
     count, newest = h.known_followers[actor_id]
-    shown = [
-        view
-        for follower in newest
-        if not h.is_blocked(follower) and (view := basic(h, follower)) is not None
-    ]
     if not count or h.is_blocked(actor_id):
         return {}
-    return {"knownFollowers": {"count": count, "followers": shown[:KNOWN_FOLLOWERS_SHOWN]}}
+    return {"knownFollowers": {"count": count, "followers": known(h, newest)}}

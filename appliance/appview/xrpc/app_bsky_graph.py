@@ -4,7 +4,7 @@ from functools import partial
 
 from appliance.appview.hydrate import ids
 from appliance.appview.hydrate.hydration import Audience, Hydration, SignedIn
-from appliance.appview.pipeline import Fetch
+from appliance.appview.pipeline import FetchLater, answer, at_once
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import graphs
 from appliance.appview.skeletons.slices import Entry
@@ -32,16 +32,13 @@ async def get_follows(
     cursor: str | None,
     sort: str | None,
 ) -> Json:
-    """Give whom an account follows, the newest first; `top` is the same here."""
+    """Give whom an account follows, the newest first; by `top` those with most followers."""
     actor_id = lookups.actor(appview, actor, "Actor not found")
     index = appview.pipeline.index
-    return await _around(
-        appview,
-        audience,
-        actor_id,
-        lambda before, count: graphs.follows(index, actor_id, before, count),
-        ("follows", limit, cursor),
-    )
+    fetch = at_once(partial(graphs.follows, index, actor_id))
+    if sort == "top":
+        fetch = partial(graphs.follows_by_size, index, actor_id)
+    return await _around(appview, audience, actor_id, fetch, ("follows", limit, cursor))
 
 
 @methods.query("app.bsky.graph.getFollowers", auth=anyone)
@@ -54,16 +51,13 @@ async def get_followers(
     cursor: str | None,
     sort: str | None,
 ) -> Json:
-    """Give who follows an account, the newest first; `top` is the same here."""
+    """Give who follows an account, the newest first; by `top` those with most followers."""
     actor_id = lookups.actor(appview, actor, "Actor not found")
     index = appview.pipeline.index
-    return await _around(
-        appview,
-        audience,
-        actor_id,
-        lambda before, count: graphs.followers(index, actor_id, before, count),
-        ("followers", limit, cursor),
-    )
+    fetch = at_once(partial(graphs.followers, index, actor_id))
+    if sort == "top":
+        fetch = partial(graphs.followers_by_size, index, actor_id)
+    return await _around(appview, audience, actor_id, fetch, ("followers", limit, cursor))
 
 
 @methods.query("app.bsky.graph.getKnownFollowers", auth=signed_in)
@@ -77,20 +71,15 @@ async def get_known_followers(
 ) -> Json:
     actor_id = lookups.actor(appview, actor, "Actor not found")
     index, viewer_id = appview.pipeline.index, viewer.id or 0
-    return await _around(
-        appview,
-        viewer,
-        actor_id,
-        lambda before, count: graphs.known_followers(index, viewer_id, actor_id, before, count),
-        ("followers", limit, cursor),
-    )
+    fetch = at_once(partial(graphs.known_followers, index, viewer_id, actor_id))
+    return await _around(appview, viewer, actor_id, fetch, ("followers", limit, cursor))
 
 
 async def _around(
     appview: AppView,
     audience: Audience,
     actor_id: int,
-    fetch: Fetch[Entry],
+    fetch: FetchLater[Entry],
     page: tuple[str, int, str | None],
 ) -> Json:
     """Answer with an account and a page, given as (name, limit, cursor), of others around it.
@@ -101,10 +90,14 @@ async def _around(
     subject = actors.profile(h, actor_id)
     if h.is_blocked(actor_id):
         return {"subject": subject, page[0]: []}
-    return {
-        "subject": subject,
-        **await appview.pipeline.profiles(audience, fetch, *page),
-    }
+    name, limit, cursor = page
+    shown, after = await appview.pipeline.page(
+        fetch,
+        lambda rows: appview.pipeline.profile_views(audience, [row.id for row in rows]),
+        limit,
+        cursor,
+    )
+    return {"subject": subject, **answer(name, shown, after)}
 
 
 @methods.query("app.bsky.graph.getSuggestedFollowsByActor", auth=signed_in)

@@ -38,7 +38,7 @@ async def get_post_thread_v2(
     # A level more than asked for: it tells nothing but whether replies were put aside.
     replies = threads.descendants(index, anchor_id, max(below, 1))
     loaded = [anchor_id, *parents, *(reply.id for reply in replies)]
-    h = appview.pipeline.hydrate.posts(audience, loaded)
+    h = appview.pipeline.hydrate.thread(audience, anchor_id, loaded)
     thread = _thread(appview, h, anchor_id, loaded)
     thread.sort, thread.branching = sort, branching_factor
     thread.place(parents, replies)
@@ -82,7 +82,7 @@ def _thread(appview: AppView, h: Hydration, anchor_id: int, loaded: list[int]) -
     return Thread(
         anchor_id,
         op,
-        op_thread=frozenset(threads.op_thread(index, root, op)),
+        op_thread=threads.op_thread(index, root, op),
         op_likes=likes_of(index, op, loaded),
         hidden=hidden_replies(index, root),
     )
