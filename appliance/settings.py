@@ -22,6 +22,7 @@ from appliance.settings_groups import (
     DevSettings,
     DirectorySettings,
     LimitsSettings,
+    LookSettings,
     Mode,
     NetworkSettings,
     Paths,
@@ -51,6 +52,7 @@ class Settings:
     directory: DirectorySettings = DirectorySettings()
     admin: AdminSettings = AdminSettings()
     smtp: SmtpSettings = SmtpSettings()
+    look: LookSettings = LookSettings()
     limits: LimitsSettings = LimitsSettings()
     dev: DevSettings = DevSettings()
     paths: Paths = Paths()

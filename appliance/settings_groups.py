@@ -148,6 +148,18 @@ class SmtpSettings:
 
 
 @dataclass(frozen=True)
+class LookSettings:
+    """How the pages look that members see."""
+
+    logo_url: str = setting("", "A picture before the network's name, by https.", form=_URL)
+    primary_color: str = setting(
+        "", "The colour of links and buttons, as #a2461f.", form=r"#([0-9a-fA-F]{3}){1,2}"
+    )
+    home_url: str = setting("", "A page about this network.", form=_URL)
+    support_url: str = setting("", "A page where members find help.", form=_URL)
+
+
+@dataclass(frozen=True)
 class LimitsSettings:
     """Rate limits."""
 

@@ -9,7 +9,7 @@ from appliance.atproto.syntax import Did, Handle, InvalidSyntax
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.base.passwords import hash_password, verify_password
-from appliance.pds import accounts, email_tokens, sessions
+from appliance.pds import accounts, devices, email_tokens, sessions
 from appliance.pds.accounts import Account, AccountStore
 from appliance.pds.app_passwords import AppPassword, AppPasswordStore
 
@@ -170,6 +170,7 @@ def check_email(email: str) -> None:
 def set_password(conn: Connection, did: Did, hashed: str) -> None:
     accounts.set_password(conn, did, hashed)
     sessions.revoke_all(conn, did)
+    devices.end_all(conn, did)
 
 
 def reset_password(conn: Connection, token: str, hashed: str, now_us: int) -> Did:

@@ -9,6 +9,7 @@ from appliance.firehose.events import AccountEvent, IdentityEvent
 from appliance.pds import (
     accounts,
     app_passwords,
+    devices,
     email_tokens,
     invites,
     mailer,
@@ -60,6 +61,7 @@ class Lifecycle:
         for forget in (
             accounts.erase,
             app_passwords.delete_all,
+            devices.end_all,
             email_tokens.delete_all,
             invites.delete_all,
             mailer.delete_all,

@@ -27,6 +27,7 @@ from appliance.pds.blob_files import BlobFiles
 from appliance.pds.blobs import BlobStore
 from appliance.pds.crawl_requests import CrawlRequests
 from appliance.pds.credentials import Credentials
+from appliance.pds.devices import DeviceSessions
 from appliance.pds.email_tokens import EmailTokens
 from appliance.pds.exports import RepoExporter
 from appliance.pds.factors.factors import Factors
@@ -86,6 +87,7 @@ class Pds:
     blobs: BlobStore
     codes: CodeMail
     credentials: Credentials
+    devices: DeviceSessions
     email_tokens: EmailTokens
     event_log: EventLog
     seats: Seats
@@ -213,6 +215,7 @@ def _build(
         blobs=blobs,
         codes=codes,
         credentials=Credentials(db, accounts, app_passwords, clock),
+        devices=DeviceSessions(db, clock),
         email_tokens=email_tokens,
         event_log=EventLog(db),
         seats=Seats.of(settings),

@@ -5,6 +5,7 @@ behind the password its presence is enough. Attestations are not asked for: any 
 """
 
 import hashlib
+import hmac
 import json
 import secrets
 from collections import OrderedDict
@@ -23,7 +24,6 @@ from appliance.base.database import Connection, Database
 from appliance.pds.accounts import Account
 
 CHALLENGE_SECONDS: Final = 300
-MOST_CHALLENGES: Final = 2000
 MOST_PASSKEYS: Final = 20
 LONGEST_NAME: Final = 60
 LONGEST_ANSWER: Final = 20_000
@@ -117,6 +117,7 @@ class Passkeys:
             )
         except (WebAuthnException, ValueError, LookupError, TypeError) as bad:
             raise BadPasskey from bad
+        self._challenges.use_up(challenge)
         name = name.strip()[:LONGEST_NAME] or "Passkey"
         row = (made.credential_id, account.did, made.credential_public_key, made.sign_count, name)
         await self._db.write(insert, row, self._clock.now_us())
@@ -172,12 +173,13 @@ class Passkeys:
             )
         except (WebAuthnException, ValueError, LookupError, TypeError) as bad:
             raise BadPasskey from bad
+        self._challenges.use_up(challenge)
         now = self._clock.now_us()
         await self._db.write(note_use, credential_id, checked.new_sign_count, now)
         return Did.unchecked(did)
 
     def _read(self, answer: str) -> tuple[dict[str, Any], bytes]:
-        """Read what a browser sent, and use up the challenge it answers."""
+        """Read what a browser sent, and the challenge of ours that it answers."""
         if len(answer) > LONGEST_ANSWER:
             raise BadPasskey
         try:
@@ -188,27 +190,43 @@ class Passkeys:
             challenge = webauthn.base64url_to_bytes(client_data["challenge"])
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as bad:
             raise BadPasskey from bad
-        if not self._challenges.use(challenge):
+        if not self._challenges.is_good(challenge):
             raise BadPasskey
         return credential, challenge
 
 
 class _Challenges:
-    """What browsers were asked to sign: each is good once, for five minutes, until a restart."""
+    """What browsers are asked to sign: each is good once, for five minutes, until a restart.
+
+    A challenge says itself until when it is good and that it is ours, so that asking for many
+    costs nothing here; only those that a passkey has signed are remembered.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._ends: OrderedDict[bytes, float] = OrderedDict()
+        self._key = secrets.token_bytes(32)
+        self._used: OrderedDict[bytes, float] = OrderedDict()
 
     def new(self) -> bytes:
-        challenge = secrets.token_bytes(32)
-        self._ends[challenge] = self._now() + CHALLENGE_SECONDS
-        if len(self._ends) > MOST_CHALLENGES:
-            self._ends.popitem(last=False)
-        return challenge
+        end = int(self._now()) + CHALLENGE_SECONDS
+        body = end.to_bytes(8, "big") + secrets.token_bytes(16)
+        return body + self._seal(body)
 
-    def use(self, challenge: bytes) -> bool:
-        return self._ends.pop(challenge, 0.0) > self._now()
+    def is_good(self, challenge: bytes) -> bool:
+        body, seal = challenge[:24], challenge[24:]
+        ours = hmac.compare_digest(seal, self._seal(body))
+        late = int.from_bytes(body[:8], "big") <= self._now()
+        return ours and not late and challenge not in self._used
+
+    def use_up(self, challenge: bytes) -> None:
+        """Remember a challenge that was signed, for as long as it would be good."""
+        now = self._now()
+        while self._used and next(iter(self._used.values())) <= now:
+            self._used.popitem(last=False)
+        self._used[challenge] = now + CHALLENGE_SECONDS
+
+    def _seal(self, body: bytes) -> bytes:
+        return hmac.digest(self._key, body, "sha256")
 
 
 def insert(conn: Connection, row: tuple[bytes, Did, bytes, int, str], now_us: int) -> None:
