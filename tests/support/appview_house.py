@@ -120,10 +120,14 @@ class AppViewHouse:
 
 
 @asynccontextmanager
-async def open_house(path: Path, *, logged_out_reads: bool = True) -> AsyncIterator[AppViewHouse]:
-    """Open an AppView on an empty directory; no relay answers it."""
+async def open_house(
+    path: Path, *, logged_out_reads: bool = True, values: dict[str, Any] | None = None
+) -> AsyncIterator[AppViewHouse]:
+    """Open an AppView on an empty directory; no relay answers it. values: other settings."""
     clock = FakeClock()
-    settings = defaults("dev", path).with_values({"appview.logged_out_reads": logged_out_reads})
+    settings = defaults("dev", path).with_values(
+        {"appview.logged_out_reads": logged_out_reads, **(values or {})}
+    )
     ring = KeyRing()
     async with (
         HttpClient.open(OutboundPolicy()) as http,
