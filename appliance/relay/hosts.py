@@ -118,6 +118,12 @@ class HostStore:
         sql = "SELECT 1 FROM account WHERE host_id = ? AND throttled = 1 LIMIT 1"
         return self._db.read_one(sql, host_id) is not None
 
+    def count_throttled(self, host_id: int) -> int:
+        """Count the accounts of a host that wait for a place, at most as many as may."""
+        sql = "SELECT count(*) FROM account WHERE host_id = ? AND throttled = 1"
+        row = self._db.read_one(sql, host_id)
+        return 0 if row is None else int(row[0])
+
     async def configure(self, chosen: Sequence[tuple[str, str]]) -> None:
         """Make the (hostname, URL) of our settings trusted and active, and them alone trusted.
 

@@ -1,8 +1,10 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -55,21 +57,23 @@ class Lab:
         at.accounts[account.did] = account
         return account
 
-    def settings(self, *crawl: str, mode: str = "dev") -> Settings:
+    def settings(self, *crawl: str, mode: str = "dev", open_to_all: bool = True) -> Settings:
         settings = defaults("dev", self.path)
         values = {
             "pds.public_url": self.home.url,
             "pds.plc_url": self.directory.url,
             "relay.crawl": crawl,
             "dev.allow_loopback": mode == "dev",
-            "relay.open": mode == "dev",
+            "relay.open": mode == "dev" and open_to_all,
         }
         return settings.with_values(values)
 
     @asynccontextmanager
-    async def relay(self, *crawl: str, mode: str = "dev") -> AsyncIterator["Running"]:
+    async def relay(
+        self, *crawl: str, mode: str = "dev", open_to_all: bool = True
+    ) -> AsyncIterator["Running"]:
         """Run the relay and serve it."""
-        settings = self.settings(*crawl, mode=mode)
+        settings = self.settings(*crawl, mode=mode, open_to_all=open_to_all)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(
                 HttpClient.open(OutboundPolicy(allow_loopback=True))
@@ -99,6 +103,22 @@ class Running:
             if response.content_type != "application/json":
                 return response.status, dict(response.headers)
             return response.status, await response.json()
+
+    async def ask(self, name: str, /, **params: str) -> tuple[int, Any]:
+        """Call a query of internal.hearth.relay as the operator."""
+        url = self.server.make_url(f"/xrpc/internal.hearth.relay.{name}")
+        headers = {"Authorization": self.role.access.header}
+        async with self.session.get(url, params=params, headers=headers) as response:
+            is_json = response.content_type == "application/json"
+            return response.status, await response.json() if is_json else await response.read()
+
+    async def order(self, name: str, /, **fields: object) -> tuple[int, Any]:
+        """Call a procedure of internal.hearth.relay as the operator."""
+        url = self.server.make_url(f"/xrpc/internal.hearth.relay.{name}")
+        headers = {"Authorization": self.role.access.header}
+        async with self.session.post(url, json=fields, headers=headers) as response:
+            body = await response.read()
+            return response.status, json.loads(body) if body else None
 
     async def request_crawl(self, hostname: str) -> tuple[int, bytes]:
         url = self.server.make_url("/xrpc/com.atproto.sync.requestCrawl")

@@ -97,7 +97,10 @@ class Stores:
 
     def events(self, after: int = 0) -> list[RepoEvent]:
         """Read all events of the log."""
-        found = [events.parse(frame) for _, frame in EventLog(self.db).after(after)]
+        found: list[events.Event] = []
+        while batch := EventLog(self.db).after(after):
+            found += [events.parse(frame) for _, frame in batch]
+            after = batch[-1][0]
         return [event for event in found if not isinstance(event, events.InfoEvent)]
 
     def last_commit_event(self) -> CommitEvent:

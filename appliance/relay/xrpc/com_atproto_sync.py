@@ -121,6 +121,8 @@ async def request_crawl(relay: Relay, *, hostname: str) -> None:
     if known is None or (known.standing == "waiting" and relay.policy.open):
         known = await _take(relay, named)
     if known.standing == "active":
+        if known.given_up(relay.clock.now_us()):
+            await relay.hosts.set_offline(known.id, None)
         relay.crawler.follow(known)
 
 
