@@ -1,0 +1,190 @@
+"""Every method of every role, asked by everybody, sensibly and not: never a fault of ours."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from random import Random
+
+import pytest
+
+from appliance.atproto.lexicon.catalog import load_catalog
+from tests.support.appliance import Appliance
+from tests.support.client import (
+    PASSWORD,
+    Answer,
+    Client,
+    Member,
+    Operator,
+    checked,
+    join,
+    now,
+    sign_in,
+)
+from tests.support.lexicon_values import Requests
+
+SENSIBLE = 1
+WILD = 4
+# A longer one is refused in plain words before it is taken for XRPC.
+LONGEST_PATH = 8_000
+# They end what the others need: asked when all else has been.
+LAST = (
+    "com.atproto.server.deactivateAccount",
+    "com.atproto.server.activateAccount",
+    "com.atproto.server.deleteSession",
+    "com.atproto.server.refreshSession",
+    "com.atproto.server.revokeAppPassword",
+    "com.atproto.server.deleteAccount",
+    "com.atproto.identity.updateHandle",
+    "com.atproto.admin.",
+    "internal.hearth.",
+)
+
+
+@pytest.fixture
+async def callers(network: Appliance, ann: Member, bob: Member) -> Mapping[str, dict[str, str]]:
+    """The headers of everybody who may call."""
+    operator = Operator(ann.http, network.pds, network.operator_token)
+    plain = await _with_app_password(network, bob, privileged=False)
+    privileged = await _with_app_password(network, bob, privileged=True)
+    asleep = await join(ann.http, network.pds, "asleep")
+    await asleep.post("com.atproto.server.deactivateAccount")
+    gone = await join(ann.http, network.pds, "gone")
+    await operator.post(
+        "com.atproto.admin.updateSubjectStatus",
+        subject={"$type": "com.atproto.admin.defs#repoRef", "did": gone.did},
+        takedown={"applied": True, "ref": "1"},
+    )
+    hidden = await sign_in(ann.http, network.pds, gone.did, allowTakendown=True)
+    service = await bob.get(
+        "com.atproto.server.getServiceAuth", aud=await _appview_did(network, bob)
+    )
+    basic = b64encode(f"admin:{network.operator_token}".encode()).decode()
+    tokens = {
+        "member": bob.token,
+        "renewal": bob.refresh,
+        "app password": plain.token,
+        "privileged app password": privileged.token,
+        "deactivated": asleep.token,
+        "taken down": hidden.token,
+        "service": service["token"],
+        "forged": "eyJhbGciOiJub25lIn0.e30.",
+    }
+    return {
+        "nobody": {},
+        **{name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()},
+        "operator": {"Authorization": f"Basic {basic}"},
+        "wrong operator": {"Authorization": f"Basic {b64encode(b'admin:x').decode()}"},
+        "dpop": {"Authorization": f"DPoP {bob.token}", "DPoP": "e30.e30.e30"},
+        "elsewhere": {
+            "Authorization": f"Bearer {bob.token}",
+            "atproto-proxy": "did:web:localhost%3A1#bsky_appview",
+        },
+    }
+
+
+async def test_no_method_fails_for_anybody(
+    network: Appliance, ann: Member, bob: Member, callers: Mapping[str, dict[str, str]]
+) -> None:
+    random = Random(20261121)  # noqa: S311
+    catalog = load_catalog()
+    requests = Requests(catalog, random, await _known(ann, bob))
+    methods = [nsid for nsid, main in catalog.methods.items() if main["type"] != "subscription"]
+    methods.sort(key=lambda nsid: (nsid.startswith(LAST), random.random()))
+    faults: list[str] = []
+    accepted = refused = 0
+    said = len(network.stderr())
+    for nsid in methods:
+        for caller, headers in callers.items():
+            for attempt in range(SENSIBLE + (WILD if caller in ("member", "operator") else 1)):
+                request = requests.make(nsid, wild=attempt >= SENSIBLE)
+                base = _role(network, nsid, random)
+                answer = await _send(Client(ann.http, base), request, headers)
+                fault = _fault(nsid, answer) if len(request[1]) < LONGEST_PATH else ""
+                if fault:
+                    faults.append(f"{caller}: {request[:3]!s:.600}: {fault}")
+                refused, accepted = (
+                    (refused + 1, accepted) if answer.status >= 400 else (refused, accepted + 1)
+                )
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:20])
+    assert network.complaints(said) == []
+    # Both happen often, or the requests were not worth much.
+    assert accepted > 300, (accepted, refused)
+    assert refused > 1_000, (accepted, refused)
+
+
+def _role(network: Appliance, nsid: str, random: Random) -> str:
+    """Choose whom to ask: mostly the PDS, as members do."""
+    others = [network.relay] if nsid.startswith("com.atproto.sync.") else [network.appview]
+    return random.choice([network.pds, network.pds, network.pds, *others])
+
+
+async def _send(
+    client: Client, request: tuple[str, str, bytes | None, dict[str, str]], headers: dict[str, str]
+) -> Answer:
+    verb, path, body, own = request
+    return await client.raw(verb, path, body, {**own, **headers})
+
+
+def _fault(nsid: str, answer: Answer) -> str:
+    """Say what is wrong with an answer, or nothing."""
+    if answer.status >= 500:
+        told = answer.json
+        # A member may name another service, which is not there.
+        if answer.status in (501, 502) and told["error"] in (
+            "MethodNotImplemented",
+            "UpstreamFailure",
+        ):
+            return ""
+        return f"{answer.status} {told}"
+    if answer.status >= 400:
+        told = answer.json
+        return "" if isinstance(told.get("error"), str) and told["error"] else f"no name: {told}"
+    if 300 <= answer.status < 400:
+        return ""
+    try:
+        checked(nsid, answer)
+    except ValueError as problem:
+        return f"not valid under its lexicon: {problem}"
+    return ""
+
+
+async def _with_app_password(network: Appliance, owner: Member, *, privileged: bool) -> Member:
+    made = await owner.post(
+        "com.atproto.server.createAppPassword", name=f"app {privileged}", privileged=privileged
+    )
+    return await sign_in(owner.http, network.pds, owner.did, made["password"])
+
+
+async def _appview_did(network: Appliance, caller: Member) -> str:
+    port = network.appview.rpartition(":")[2]
+    return f"did:web:localhost%3A{port}"
+
+
+async def _known(ann: Member, bob: Member) -> dict[str, list[str]]:
+    """Collect names of things that are there, and of some that are not."""
+    post = await ann.write_post("the first fox")
+    listed = await ann.create(
+        "app.bsky.graph.list", name="L", purpose="app.bsky.graph.defs#curatelist"
+    )
+    await bob.like(post)
+    blob = await ann.upload(b"hello", "text/plain")
+    nobody = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
+    dids = [ann.did, bob.did, nobody]
+    handles = [ann.handle, bob.handle, "nobody.test"]
+    return {
+        "did": dids,
+        "handle": handles,
+        "at-identifier": [*dids, *handles],
+        "at-uri": [post.uri, listed.uri, f"at://{nobody}/app.bsky.feed.post/3kaaaaaaaaa2a"],
+        "nsid": ["app.bsky.feed.post", "test.hearth.note", "com.atproto.server.createSession"],
+        "cid": [
+            post.cid,
+            blob["ref"]["$link"],
+            "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a",
+        ],
+        "datetime": [now(), "1985-04-12T23:20:50.123Z", "2030-01-01T00:00:00Z"],
+        "tid": ["3kaaaaaaaaa2a", post.rkey],
+        "record-key": ["self", "3kaaaaaaaaa2a", post.rkey],
+        "uri": ["https://example.com/a", "http://127.0.0.1:1/"],
+        "language": ["en", "pt-BR"],
+        "text": ["fox", "a word or two", "", "ünïcode 🦊", PASSWORD, "60", ann.handle],
+    }
