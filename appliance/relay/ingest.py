@@ -4,6 +4,7 @@ A batch is one transaction, with the host's cursor in it: after a crash nothing 
 """
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from appliance.relay.judgement import PASSED, AskAgain, Incoming, Judge, Known, 
 from appliance.relay.lookups import Lookups, Question
 from appliance.relay.quarantine import Kept
 from appliance.relay.rates import Rates
+from appliance.upkeep.metrics import Timing
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Progress:
     """What one transaction did: events handled, verdicts, and the question that stopped it."""
 
     handled: int
+    seconds: float
     seq: int
     verdicts: list[tuple[Verdict, str]]
     question: Question | None
@@ -80,6 +83,8 @@ class Ingest:
         self._warned: dict[tuple[int, str], float] = {}
         self.counts: Counter[str] = Counter()
         self.received: Counter[tuple[str, str]] = Counter()
+        self.judging = Timing()
+        self.lag_seconds: dict[str, float] = {}
 
     async def take(self, host: Host, frames: Sequence[bytes]) -> int | None:
         """Handle frames of one host in order; give its new cursor, None if nothing was numbered.
@@ -87,6 +92,7 @@ class Ingest:
         Raises StreamBroken, when what came before the break is handled.
         """
         reading = self._read(host, frames)
+        self._note_lag(host, reading.batch)
         if reading.broken:
             await self._db.write(_keep_broken, host.id, reading.broken, self._clock.now_us())
         if reading.missed:
@@ -127,6 +133,7 @@ class Ingest:
                 judge_batch, replace(host, cursor=cursor), batch, known, self._clock.now_us()
             )
             cursor = progress.seq
+            self.judging.add(progress.handled, progress.seconds)
             self._count(host, batch, progress)
             batch = batch[progress.handled :]
             if progress.question is not None:
@@ -178,6 +185,14 @@ class Ingest:
             self.counts["odd_time"] += 1
         return event.seq
 
+    def _note_lag(self, host: Host, batch: Sequence[Incoming]) -> None:
+        """Note how long the newest commit of a batch has been on its way."""
+        for incoming in reversed(batch):
+            if isinstance(incoming.event, CommitEvent):
+                behind_us = self._clock.now_us() - incoming.event.rev.to_us()
+                self.lag_seconds[host.hostname] = max(behind_us, 0) / 1_000_000
+                return
+
     async def _ask_again(self, host: Host, question: Question) -> None:
         """Refresh what we know of an account, unless that was done a moment ago."""
         did, what = question
@@ -207,6 +222,7 @@ def judge_batch(
     conn: Connection, host: Host, batch: Sequence[Incoming], known: Known, now_us: int
 ) -> Progress:
     """Judge events in order inside one transaction, until the end or the first open question."""
+    started = time.perf_counter()
     judge = Judge(conn, host, known, now_us)
     seq = host.cursor or 0
     verdicts: list[tuple[Verdict, str]] = []
@@ -222,7 +238,8 @@ def judge_batch(
             break
         seq = incoming.event.seq
     save_cursor(conn, host.id, seq, now_us)
-    return Progress(len(verdicts), seq, verdicts, question)
+    taken = time.perf_counter() - started
+    return Progress(len(verdicts), taken, seq, verdicts, question)
 
 
 def _rejudge(
