@@ -26,12 +26,17 @@ BATCH_FRAMES = 256
 BATCH_BYTES = 64_000
 SHARED_BATCHES = 64
 PRUNE_ROWS = 500
+# Events are so far apart in time that each operation of a commit can be given a time of its own.
+APART_US = 256
+# A clock that was ahead by more than this and set right is believed at once.
+SET_BACK_US = 600 * 1_000_000
 # More events than can be in a write-ahead log that a power cut takes away.
 SKIPPED = 100_000
 # No number beyond this is jumped to, whoever says that we were there: so enough are left.
 MAX_JUMP = 1 << 52
 
 _TABLE = "event"
+_LAST_TIME = "SELECT time_us FROM event ORDER BY seq DESC LIMIT 1"
 _HEAD = "SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1"
 
 Entry = tuple[int, bytes]
@@ -50,9 +55,13 @@ def append(conn: Connection, did: Did, kind: str, frame_body: bytes, now_us: int
     """Append a frame inside the caller's transaction; give the seq it gets.
 
     `frame_body` is a whole frame with any `seq`; only that number is rewritten. `kind` is commit,
-    sync, identity or account. Tailers see it once the transaction is committed.
+    sync, identity or account. Tailers see it once the transaction is committed. Its time is now,
+    or as much later as keeps the events in order and apart.
     """
     seq = int(conn.value(_HEAD) or 0) + 1
+    next_us = int(conn.value(_LAST_TIME) or 0) + APART_US
+    if now_us < next_us < now_us + SET_BACK_US:
+        now_us = next_us
     conn.execute(
         "INSERT INTO event (seq, did, kind, time_us, frame) VALUES (?, ?, ?, ?, ?)",
         (seq, did, kind, now_us, with_seq(frame_body, seq)),
@@ -112,6 +121,11 @@ class EventLog:
     def held_bytes(self) -> int:
         """Tell how much of the newest frames is kept in memory."""
         return self._ring_bytes
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is told."""
+        return self._closed
 
     def close(self) -> None:
         """End every tail, so that subscribers are sent away before the server stops."""

@@ -24,7 +24,7 @@ MOST_SPOKEN = 100
 SPOKEN_SECONDS = 60.0
 
 Send = Callable[[bytes], Awaitable[None]]
-OnText = Callable[[bytes], None]
+OnMessage = Callable[[WSMessage], None]
 
 
 class Refused(ValueError):
@@ -42,13 +42,14 @@ async def serve_stream(
     request: web.Request,
     stream: Stream,
     *,
-    on_text: OnText | None = None,
+    on_message: OnMessage | None = None,
     incoming_bytes: int = INCOMING_BYTES,
     protocols: Sequence[str] = (),
 ) -> web.WebSocketResponse:
     """Answer a subscription and serve it until one side ends it.
 
-    `on_text` gets what the subscriber says, and may raise Refused; without it nobody listens.
+    `on_message` gets what the subscriber says, text or binary, and may raise Refused; without it
+    nobody listens.
     Raises XrpcError when the request is no WebSocket.
     """
     # Messages are the same for all subscribers, so they are not compressed for each.
@@ -66,13 +67,13 @@ async def serve_stream(
     sender = Worker("subscriber", partial(_serve, request, ws, stream))
     sender.begin()
     try:
-        await _listen(ws, on_text)
+        await _listen(ws, on_message)
     finally:
         await sender.stop()
     return ws
 
 
-async def _listen(ws: web.WebSocketResponse, on_text: OnText | None) -> None:
+async def _listen(ws: web.WebSocketResponse, on_message: OnMessage | None) -> None:
     spoken, since = 0, time.monotonic()
     async for message in ws:
         spoken += 1
@@ -84,16 +85,16 @@ async def _listen(ws: web.WebSocketResponse, on_text: OnText | None) -> None:
             spoken, since = 0, now
         if message.type is WSMsgType.PING:
             await ws.pong(message.data)
-        elif on_text is not None and not await _heard(ws, message, on_text):
+        elif on_message is not None and not await _heard(ws, message, on_message):
             return
 
 
-async def _heard(ws: web.WebSocketResponse, message: WSMessage, on_text: OnText) -> bool:
-    """Hand a text on; False if it ended the connection."""
-    if message.type is not WSMsgType.TEXT:
+async def _heard(ws: web.WebSocketResponse, message: WSMessage, on_message: OnMessage) -> bool:
+    """Hand a message on; False if it ended the connection."""
+    if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
         return True
     try:
-        on_text(message.data.encode())
+        on_message(message)
     except Refused as refused:
         reason = str(refused).encode()[:120].decode(errors="ignore").encode()
         await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=reason)

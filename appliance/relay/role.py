@@ -23,6 +23,7 @@ from appliance.relay.bans import BanStore
 from appliance.relay.crawler import Crawler
 from appliance.relay.hosts import HostStore
 from appliance.relay.ingest import Ingest
+from appliance.relay.jetstream.tape import Tape
 from appliance.relay.lookups import Lookups
 from appliance.relay.moderation import Moderation
 from appliance.relay.policy import Policy
@@ -46,6 +47,7 @@ class Relay:
 
     log: EventLog
     seats: Seats
+    tape: Tape
     hosts: HostStore
     accounts: AccountStore
     collections: CollectionStore
@@ -125,6 +127,7 @@ async def open_relay(
             yield Relay(
                 log=log,
                 seats=Seats.of(settings),
+                tape=Tape(log),
                 hosts=hosts,
                 accounts=accounts,
                 collections=CollectionStore(db),

@@ -144,9 +144,9 @@ async def test_batches_are_bounded_in_bytes(db: Database, log: EventLog) -> None
 async def test_pruning_drops_old_events_and_then_the_oldest_above_the_size(
     db: Database, log: EventLog
 ) -> None:
-    await db.write(write, 5, ALICE, 1_000)
-    await db.write(write, 1200, ALICE, 2_000)
-    assert await log.prune(1_500, 10**9) == 5
+    await db.write(write, 5, ALICE, 1_000_000)
+    await db.write(write, 1200, ALICE, 2_000_000)
+    assert await log.prune(1_500_000, 10**9) == 5
     assert log.floor() == 5
     size = len(log.after(1204)[0][1])
     assert await log.prune(0, size * 10) == 1190
@@ -170,18 +170,26 @@ def test_the_pds_and_the_relay_keep_the_same_table() -> None:
 
 async def test_a_cursor_is_found_by_time(db: Database, log: EventLog) -> None:
     assert log.since(1) == 0
-    for time_us in (1_000, 1_000, 2_000, 3_000, 3_000, 5_000):
+    for time_us in (1_000, 2_000, 3_000, 4_000, 5_000):
         await db.write(write, 1, ALICE, time_us)
-    await db.write(event_log.forget, BOB)
-    found = {
-        time_us: log.since(time_us) for time_us in (0, 1_000, 1_001, 3_000, 4_000, 5_000, 9_000)
-    }
-    assert found == {0: 0, 1_000: 0, 1_001: 2, 3_000: 3, 4_000: 5, 5_000: 5, 9_000: 6}
-    assert [log.time_of(seq) for seq in (1, 3, 7)] == [1_000, 2_000, 0]
+    times = (0, 1_000, 1_001, 3_000, 4_500, 5_000, 9_000)
+    found = {time_us: log.since(time_us) for time_us in times}
+    assert found == {0: 0, 1_000: 0, 1_001: 1, 3_000: 2, 4_500: 4, 5_000: 4, 9_000: 5}
+    assert [log.time_of(seq) for seq in (1, 3, 7)] == [1_000, 3_000, 0]
     await db.write(write, 2, BOB, 6_000)
     await db.write(event_log.forget, ALICE)
-    assert (log.since(0), log.since(6_000), log.since(6_001)) == (6, 6, 8)
+    assert (log.since(0), log.since(6_000), log.since(6_001), log.since(7_000)) == (5, 5, 6, 7)
     assert db.full_scans() == []
+
+
+async def test_events_are_apart_in_time_and_a_clock_set_right_is_believed(
+    db: Database, log: EventLog
+) -> None:
+    late = 4_000_000_000
+    for time_us in (1_000, 1_000, 900, 2_000, late, late - 1_000_000, 10_000):
+        await db.write(write, 1, ALICE, time_us)
+    times = [log.time_of(seq) for seq in range(1, 8)]
+    assert times == [1_000, 1_256, 1_512, 2_000, late, late + 256, 10_000]
 
 
 async def test_all_who_ask_at_the_same_place_share_one_batch(db: Database, log: EventLog) -> None:

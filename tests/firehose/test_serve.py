@@ -105,9 +105,9 @@ async def test_a_future_cursor_gets_an_error_frame_and_the_end(
 async def test_an_outdated_cursor_is_told_so_and_gets_what_is_left(
     db: Database, log: EventLog, server: BaseTestServer
 ) -> None:
-    await db.write(write, 5, ALICE, 1_000)
-    await db.write(write, 2, ALICE, 2_000)
-    await log.prune(1_500, 10**9)
+    await db.write(write, 5, ALICE, 1_000_000)
+    await db.write(write, 2, ALICE, 2_000_000)
+    await log.prune(1_500_000, 10**9)
     async with subscribe(server, "2") as ws:
         info, *rest = await frames(ws, 3)
         assert (info.t, info.body["name"]) == ("#info", "OutdatedCursor")
