@@ -1,17 +1,29 @@
 """The relay's aiohttp application."""
 
+from functools import partial
+
 from aiohttp import web
 
 from appliance.atproto.xrpc.limits import Limits
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
+from appliance.relay.jetstream import legacy
+from appliance.relay.metrics import metrics_of
 from appliance.relay.role import Relay
-from appliance.relay.xrpc import com_atproto_sync, internal_hearth_upkeep
+from appliance.relay.xrpc import (
+    com_atproto_sync,
+    internal_hearth_relay,
+    internal_hearth_upkeep,
+    network_bsky_jetstream,
+)
 from appliance.settings import Settings
+from appliance.upkeep import metrics
 
 FRONT = """This is a relay of the AT Protocol: it carries the public events of its hosts.
 
     /xrpc/com.atproto.sync.subscribeRepos
+    /subscribe                                         Jetstream, JSON for bots
+    /xrpc/network.bsky.jetstream.subscribeEvents       its second dialect
 """
 
 
@@ -21,12 +33,19 @@ def build_app(role: Relay, settings: Settings) -> web.Application:
     add_methods(
         app,
         role,
-        [com_atproto_sync.methods, internal_hearth_upkeep.methods],
+        [
+            com_atproto_sync.methods,
+            internal_hearth_relay.methods,
+            internal_hearth_upkeep.methods,
+            network_bsky_jetstream.methods,
+        ],
         validator=role.validator,
         validate_outputs=settings.dev.validate_outputs,
         limits=_limits(role, settings) if settings.limits.enabled else None,
     )
     app.router.add_get("/", _front)
+    app.router.add_get(metrics.PATH, metrics.endpoint(role, partial(metrics_of, role)))
+    app.router.add_get(legacy.PATH, partial(legacy.subscribe, tape=role.tape, seats=role.seats))
 
     close_on_shutdown(app, role.log)
     return app
