@@ -101,6 +101,11 @@ class RelaySettings:
     open: bool = setting(
         False, "Whether a host that asks is followed at once; else it waits for you.", dev=True
     )
+    peers: tuple[str, ...] = setting(
+        (),
+        "Machines nearby that it follows: 'name[:port] address sha256:fingerprint of certificate'.",
+        form=HOST + r"(:\d{1,5})? [0-9a-f.:]+ sha256:[0-9a-f]{64}",
+    )
 
 
 @dataclass(frozen=True)

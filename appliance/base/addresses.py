@@ -59,11 +59,13 @@ class OutboundPolicy:
     """What a client may reach besides public addresses over https.
 
     `allow_loopback` is for development: this machine, by http, on any port. `lan_peers` maps the
-    names of machines an owner has paired to their addresses.
+    names of machines an owner has paired to their addresses. `pins` maps names to the SHA-256 of
+    the certificate with which they have to show themselves, whoever has signed it.
     """
 
     allow_loopback: bool = False
     lan_peers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    pins: Mapping[str, bytes] = field(default_factory=dict)
 
     def allows(self, address: str) -> bool:
         """Tell whether a connection to this numeric address may be opened."""

@@ -180,6 +180,7 @@ class HttpClient:
                         allow_redirects=False,
                         timeout=limits,
                         auto_decompress=decompress,
+                        ssl=self._tls(target),
                         # What has no type is passed on without one.
                         skip_auto_headers=("Content-Type",),
                     )
@@ -217,6 +218,7 @@ class HttpClient:
                 headers=headers,
                 heartbeat=heartbeat,
                 max_msg_size=max_bytes,
+                ssl=self._tls(target),
                 timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
             ) as connection,
         ):
@@ -233,6 +235,11 @@ class HttpClient:
             session = self._outside
             target = self._policy.checked(url.rstrip("/") + path if path else url)
         return session, target.extend_query(params) if params else target
+
+    def _tls(self, target: URL) -> aiohttp.Fingerprint | bool:
+        """Tell how a server has to show itself: as the world does, or by a certificate we know."""
+        pin = self._policy.pins.get(target.raw_host or "")
+        return True if pin is None else aiohttp.Fingerprint(pin)
 
     def _socket_session(self, path: str) -> aiohttp.ClientSession:
         session = self._sockets.get(path)

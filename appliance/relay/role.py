@@ -21,11 +21,13 @@ from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
 from appliance.relay.bans import BanStore
 from appliance.relay.crawler import Crawler
+from appliance.relay.home import Home
 from appliance.relay.hosts import HostStore
 from appliance.relay.ingest import Ingest
 from appliance.relay.jetstream.tape import Tape
 from appliance.relay.lookups import Lookups
 from appliance.relay.moderation import Moderation
+from appliance.relay.peers import peers_client, read_peer
 from appliance.relay.policy import Policy
 from appliance.relay.quarantine import QuarantineStore
 from appliance.relay.rates import Rates
@@ -33,6 +35,7 @@ from appliance.relay.reconcile import Reconciler
 from appliance.relay.repair import Repairer
 from appliance.relay.repairs import RepairStore
 from appliance.relay.repo_collections import CollectionStore
+from appliance.relay.upstream_watch import UpstreamWatch
 from appliance.relay.ways import Ways
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
@@ -48,6 +51,7 @@ class Relay:
     log: EventLog
     seats: Seats
     tape: Tape
+    upstreams: UpstreamWatch
     hosts: HostStore
     accounts: AccountStore
     collections: CollectionStore
@@ -97,13 +101,18 @@ async def open_relay(
     path = settings.paths.database("relay")
     # SQLite leaves its write-ahead log behind only where it was cut off.
     cut_off = path.with_name(f"{path.name}-wal").exists()
-    async with await Database.open(path, schema, synchronous="NORMAL") as db:
+    peers = [read_peer(text) for text in settings.relay.peers]
+    async with (
+        await Database.open(path, schema, synchronous="NORMAL") as db,
+        peers_client(peers) as peer_http,
+    ):
         if cut_off:
             await db.write(event_log.skip_numbers)
         home = policy.configured(settings.pds.url)
         homes = {home.hostname: settings.paths.address("pds")}
         hosts, accounts = HostStore(db, clock), AccountStore(db)
-        chosen = [home, *map(policy.configured, settings.relay.crawl)]
+        paired = [peer.named for peer in peers]
+        chosen = [home, *paired, *map(policy.configured, settings.relay.crawl)]
         await hosts.configure([(named.hostname, named.url) for named in chosen])
         resolver = IdentityResolver(
             http,
@@ -112,22 +121,25 @@ async def open_relay(
             () if settings.network.mode == "public" else settings.network.handle_domains,
             (*homes.values(), *settings.relay.crawl),
         )
-        ways = Ways(http, homes, http, ())
+        ways = Ways(http, homes, peer_http, {named.hostname for named in paired})
         rates = Rates(clock)
         repairer = Repairer(db, ways, resolver, clock)
         ingest = Ingest(db, Lookups(resolver, clock), rates, repairer.ask_status, clock)
         crawler = Crawler(ways, workers, hosts, ingest, rates)
         reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)
+        upstreams = UpstreamWatch(http, settings.pds.relays, Home(db, hosts, home), clock)
         crawler.start(clock)
         workers.start("relay repairs accounts", repairer.run)
         workers.start("relay compares itself with its hosts", reconciler.run)
+        workers.start("relay looks whether it is seen", upstreams.run)
         workers.start("relay prunes its log", partial(_prune, log, settings, clock))
         try:
             yield Relay(
                 log=log,
                 seats=Seats.of(settings),
                 tape=Tape(log),
+                upstreams=upstreams,
                 hosts=hosts,
                 accounts=accounts,
                 collections=CollectionStore(db),

@@ -57,23 +57,29 @@ class Lab:
         at.accounts[account.did] = account
         return account
 
-    def settings(self, *crawl: str, mode: str = "dev", open_to_all: bool = True) -> Settings:
+    def settings(self, *crawl: str, mode: str = "dev", **values: object) -> Settings:
         settings = defaults("dev", self.path)
         values = {
             "pds.public_url": self.home.url,
             "pds.plc_url": self.directory.url,
             "relay.crawl": crawl,
             "dev.allow_loopback": mode == "dev",
-            "relay.open": mode == "dev" and open_to_all,
+            "relay.open": mode == "dev",
+            **values,
         }
         return settings.with_values(values)
 
     @asynccontextmanager
     async def relay(
-        self, *crawl: str, mode: str = "dev", open_to_all: bool = True
+        self,
+        *crawl: str,
+        mode: str = "dev",
+        open_to_all: bool = True,
+        peers: tuple[str, ...] = (),
     ) -> AsyncIterator["Running"]:
         """Run the relay and serve it."""
-        settings = self.settings(*crawl, mode=mode, open_to_all=open_to_all)
+        chosen = {"relay.peers": peers, "relay.open": mode == "dev" and open_to_all}
+        settings = self.settings(*crawl, mode=mode, **chosen)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(
                 HttpClient.open(OutboundPolicy(allow_loopback=True))

@@ -5,6 +5,7 @@ import random
 import resource
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -103,7 +104,7 @@ def mutate(frame: bytes, others: Sequence[bytes], chance: random.Random) -> byte
 def _with_odd_field(frame: bytes, chance: random.Random) -> bytes:
     decoded = decode_frame(frame)
     body = dict(decoded.body)
-    odd = (
+    odd: tuple[Any, ...] = (
         None,
         -1,
         1 << 52,
