@@ -49,6 +49,31 @@ class FakeAccount:
         return self.commit(RecordWrite("create", f"app.bsky.feed.post/{rkey}", record))
 
 
+def did_document(
+    account: FakeAccount, pds_url: str, key: PrivateKey | None = None
+) -> dict[str, object]:
+    """Write the DID document of an account at a host."""
+    return {
+        "id": account.did,
+        "alsoKnownAs": [f"at://{account.handle}"],
+        "verificationMethod": [
+            {
+                "id": f"{account.did}#atproto",
+                "type": "Multikey",
+                "controller": account.did,
+                "publicKeyMultibase": (key or account.key).public.multikey,
+            }
+        ],
+        "service": [
+            {
+                "id": "#atproto_pds",
+                "type": "AtprotoPersonalDataServer",
+                "serviceEndpoint": pds_url,
+            }
+        ],
+    }
+
+
 class FakeDirectory:
     """GET /{did}: the documents somebody has put there. `asked` counts per DID."""
 
@@ -59,25 +84,7 @@ class FakeDirectory:
         self.down = False
 
     def put(self, account: FakeAccount, pds_url: str, key: PrivateKey | None = None) -> None:
-        self.documents[account.did] = {
-            "id": account.did,
-            "alsoKnownAs": [f"at://{account.handle}"],
-            "verificationMethod": [
-                {
-                    "id": f"{account.did}#atproto",
-                    "type": "Multikey",
-                    "controller": account.did,
-                    "publicKeyMultibase": (key or account.key).public.multikey,
-                }
-            ],
-            "service": [
-                {
-                    "id": "#atproto_pds",
-                    "type": "AtprotoPersonalDataServer",
-                    "serviceEndpoint": pds_url,
-                }
-            ],
-        }
+        self.documents[account.did] = did_document(account, pds_url, key)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator["FakeDirectory"]:
@@ -101,6 +108,7 @@ class FakeHost:
     """A PDS as a relay sees it.
 
     `accounts` are those whose repos it has; what it answers of them is true, but for `status`.
+    `document` is that of a did:web which it serves.
     """
 
     def __init__(self, db: Database) -> None:
@@ -111,6 +119,7 @@ class FakeHost:
         self.handles: dict[str, str] = {}
         self.status: dict[str, dict[str, object]] = {}
         self.accounts: dict[str, FakeAccount] = {}
+        self.document: dict[str, object] = {}
         self.seen_cursors: list[str | None] = []
 
     async def tell(self, *events: RepoEvent) -> None:
@@ -137,6 +146,19 @@ class FakeHost:
         if found is None or account is None or account.repo.head is None:
             return found
         return {**found, "rev": account.repo.head.rev} if found["active"] else found
+
+    def own_account(self, name: str, clock: Clock) -> FakeAccount:
+        """Open an account whose did:web is served here."""
+        account = FakeAccount(name, clock)
+        account.did = Did(f"did:web:{self.hostname.replace(':', '%3A')}")
+        account.repo = Repo(account.did, Mst.empty(), None)
+        self.document = did_document(account, self.url)
+        self.status[account.did] = {"did": account.did, "active": True}
+        self.accounts[account.did] = account
+        return account
+
+    async def did_web(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.document)
 
     async def repo_status(self, request: web.Request) -> web.Response:
         return _json_or_unknown(self.repo(request.query["did"]))
@@ -204,6 +226,7 @@ async def fake_host(path: Path, socket: Path | None = None) -> AsyncIterator[Fak
         app.router.add_get("/xrpc/com.atproto.sync.getLatestCommit", host.latest_commit)
         app.router.add_get("/xrpc/com.atproto.sync.getBlocks", host.blocks)
         app.router.add_get("/xrpc/com.atproto.repo.describeRepo", host.describe_repo)
+        app.router.add_get("/.well-known/did.json", host.did_web)
         close_on_shutdown(app, host.log)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
