@@ -14,6 +14,7 @@ from appliance.relay.xrpc import (
     com_atproto_sync,
     internal_hearth_relay,
     internal_hearth_upkeep,
+    internal_hearth_upstream,
     network_bsky_jetstream,
 )
 from appliance.settings import Settings
@@ -37,6 +38,7 @@ def build_app(role: Relay, settings: Settings) -> web.Application:
             com_atproto_sync.methods,
             internal_hearth_relay.methods,
             internal_hearth_upkeep.methods,
+            internal_hearth_upstream.methods,
             network_bsky_jetstream.methods,
         ],
         validator=role.validator,

@@ -126,6 +126,8 @@ def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
         )
     if not failing:
         yield Finding(f"Part {name}", "good", "answers, and its background work runs")
+    for told in status.get("findings", ()):
+        yield Finding(**told)
 
 
 def check_files(data: Path, now: float) -> list[Finding]:

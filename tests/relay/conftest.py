@@ -47,6 +47,7 @@ class Lab:
     clock: LateClock
     directory: FakeDirectory
     home: FakeHost
+    upstreams: tuple[str, ...] = ()
 
     def account(self, name: str, host: FakeHost | None = None) -> FakeAccount:
         account = FakeAccount(name, self.clock)
@@ -62,6 +63,7 @@ class Lab:
         values = {
             "pds.public_url": self.home.url,
             "pds.plc_url": self.directory.url,
+            "pds.relays": self.upstreams,
             "relay.crawl": crawl,
             "dev.allow_loopback": mode == "dev",
             "relay.open": mode == "dev",
@@ -122,7 +124,7 @@ class Running:
         """Call a procedure of internal.hearth.relay as the operator."""
         url = self.server.make_url(f"/xrpc/internal.hearth.relay.{name}")
         headers = {"Authorization": self.role.access.header}
-        async with self.session.post(url, json=fields, headers=headers) as response:
+        async with self.session.post(url, json=fields or None, headers=headers) as response:
             body = await response.read()
             return response.status, json.loads(body) if body else None
 

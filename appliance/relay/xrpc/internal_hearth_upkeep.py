@@ -11,4 +11,4 @@ methods: MethodTable[Relay] = MethodTable()
 
 @methods.query("internal.hearth.upkeep.getStatus", auth=operator)
 async def get_status(relay: Relay, caller: None) -> Json:
-    return report("relay", relay.workers.status(), await relay.counts())
+    return report("relay", relay.workers.status(), await relay.counts(), relay.upstreams.findings())
