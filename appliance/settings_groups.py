@@ -67,6 +67,11 @@ class PdsSettings:
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     invites_required: bool = setting(True, "Whether an invite code opens an account.", dev=False)
     blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
+    resolve_lexicons: bool = setting(
+        True,
+        "Whether unknown kinds of records are measured by the lexicons their authors publish.",
+        dev=False,
+    )
     plc_url: str = setting(
         "", "The did:plc directory; empty for the one inside.", public=PLC, form=_URL
     )
@@ -100,6 +105,9 @@ class RelaySettings:
     replay_bytes: int = setting(1 << 30, "How much of it is kept at most.", least=1)
     open: bool = setting(
         False, "Whether a host that asks is followed at once; else it waits for you.", dev=True
+    )
+    friends: bool = setting(
+        True, "Whether small hosts of those whom members follow are followed without asking you."
     )
     peers: tuple[str, ...] = setting(
         (),

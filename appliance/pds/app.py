@@ -8,12 +8,14 @@ from appliance.atproto.syntax import Handle, InvalidSyntax, Nsid
 from appliance.atproto.xrpc.limits import Limits
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
+from appliance.pds.account_pages.door import add_pages
 from appliance.pds.role import Pds
 from appliance.pds.xrpc import (
     app_bsky_actor,
     com_atproto_admin_account,
     com_atproto_admin_subject,
     com_atproto_identity,
+    com_atproto_lexicon,
     com_atproto_moderation,
     com_atproto_repo,
     com_atproto_server_account,
@@ -35,6 +37,7 @@ _TABLES = (
     com_atproto_admin_account.methods,
     com_atproto_admin_subject.methods,
     com_atproto_identity.methods,
+    com_atproto_lexicon.methods,
     com_atproto_moderation.methods,
     com_atproto_repo.methods,
     com_atproto_server_account.methods,
@@ -71,6 +74,7 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
         limits=limits,
     )
     close_on_shutdown(app, role.event_log)
+    add_pages(app, role)
     app.router.add_get("/", pages.front)
     app.router.add_get("/robots.txt", pages.robots)
     app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)

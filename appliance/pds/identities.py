@@ -65,6 +65,17 @@ class Identities:
         await self._directory.submit(did, operation)
         return did, key
 
+    @property
+    def rotation_key(self) -> str:
+        """This server's rotation key, as a did:key."""
+        return self._rotation_key.public.did_key
+
+    async def state(self, did: Did) -> JsonObject:
+        """What the directory says of a did:plc now. Raises UnusableIdentity for another DID."""
+        if not plc.is_plc_did(did):
+            raise UnusableIdentity("Only a did:plc has rotation keys")
+        return await self._directory.data(did)
+
     def key_for_arrival(self, did: Did) -> PrivateKey:
         """The key for an account that moves here: the one reserved for it, or a new one."""
         return self._keys.reserved(did) or PrivateKey.generate()

@@ -136,13 +136,25 @@ class RepoStore:
         """Sign the same content under a new rev and announce where the repo stands."""
         await self._db.write(self._sign_anew, did, self._keys.get(did))
 
+    async def make_own(self, did: Did) -> None:
+        """Sign what another server signed, before its account is active here; tells nobody.
+
+        Relays judge the head by the key in the DID document, which by then is ours.
+        """
+        key = self._keys.get(did)
+        if not parse_commit(self.head(did).commit_block).verify(key.public):
+            await self._db.write(self._sign, did, key)
+
     def _sign_anew(self, conn: Connection, did: Did, key: PrivateKey) -> None:
+        append_sync(conn, self._sign(conn, did, key), self._clock.now_us())
+
+    def _sign(self, conn: Connection, did: Did, key: PrivateKey) -> Commit:
         head = load_head(conn, did)
         repo = self._trees.find(head) or self._trees.build(conn, head)
         repo, news = repo.apply((), self._revs.next(after=head.rev), key)
         set_head(conn, head.id, news.commit)
-        append_sync(conn, news.commit, self._clock.now_us())
         self._trees.keep(repo, 0)
+        return news.commit
 
     def _write(
         self,

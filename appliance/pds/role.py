@@ -8,6 +8,7 @@ from importlib.resources import files
 from secrets import token_hex
 from urllib.parse import urlsplit
 
+from appliance.atproto.identity.lexicon_resolver import LexiconResolver
 from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.lexicon.validate import Validator
@@ -36,8 +37,10 @@ from appliance.pds.handles import HandlePolicy
 from appliance.pds.identities import Identities
 from appliance.pds.invites import InviteStore
 from appliance.pds.letters import CodeMail
+from appliance.pds.lexicons import Lexicons
 from appliance.pds.lifecycle import Lifecycle
 from appliance.pds.mailer import Mailer
+from appliance.pds.moves import Moves
 from appliance.pds.preferences import PreferenceStore
 from appliance.pds.proxy import Proxy, Routes
 from appliance.pds.records import RecordStore
@@ -98,9 +101,12 @@ class Pds:
     imports: RepoImporter
     invites: InviteStore
     keys: SigningKeys
+    lexicon_resolver: LexiconResolver
+    lexicons: Lexicons
     lifecycle: Lifecycle
     mailer: Mailer
     mint: TokenMint
+    moves: Moves
     passkeys: Passkeys
     preferences: PreferenceStore
     proxy: Proxy
@@ -185,6 +191,8 @@ def _build(
     paths, site = settings.paths, site_of(settings)
     home_domains = () if settings.network.mode == "public" else site.handle_domains
     resolver = IdentityResolver(http, site.plc_url, clock.now, home_domains, settings.relay.crawl)
+    lexicon_resolver = LexiconResolver(http, resolver, clock.now)
+    lexicons = Lexicons(validator, lexicon_resolver, asking=settings.pds.resolve_lexicons)
     rotation_key = load_rotation_key(paths.secret("plc-rotation-key"))
     jwt_secret = read_or_create(paths.secret("jwt-secret"), lambda: token_hex(32))
     keys = SigningKeys(db, clock)
@@ -226,9 +234,12 @@ def _build(
         imports=RepoImporter(db, blobs, resolver, clock),
         invites=InviteStore(db, clock, site.hostname),
         keys=keys,
+        lexicon_resolver=lexicon_resolver,
+        lexicons=lexicons,
         lifecycle=Lifecycle(db, blobs, keys, clock),
         mailer=mailer,
         mint=mint,
+        moves=Moves(db, http, resolver, clock),
         passkeys=passkeys,
         preferences=PreferenceStore(db, clock),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
@@ -238,7 +249,7 @@ def _build(
         sessions=SessionStore(db, mint, clock),
         signup=SignUp(db, accounts, identities, repos, clock),
         takedowns=Takedowns(db, records, blobs),
-        writes=WritePreparer(validator, TidClock(clock.now_us).next),
+        writes=WritePreparer(lexicons, TidClock(clock.now_us).next),
     )
 
 

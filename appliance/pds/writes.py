@@ -8,10 +8,10 @@ from appliance.atproto import cbor, data
 from appliance.atproto.cbor import Value
 from appliance.atproto.cid import Cid
 from appliance.atproto.data import BlobRef
-from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import AtUri, Did, Json, JsonObject, Nsid, RecordKey
 from appliance.atproto.tid import Tid
 from appliance.pds import records
+from appliance.pds.lexicons import Lexicons
 from appliance.pds.records import RecordRow
 
 MAX_WRITES: Final = 200
@@ -90,8 +90,8 @@ class PreparedWrite:
 class WritePreparer:
     """Turn what a client sends into writes. Pure: nothing is read or written here."""
 
-    def __init__(self, validator: Validator, next_key: Callable[[], Tid]) -> None:
-        self._validator = validator
+    def __init__(self, lexicons: Lexicons, next_key: Callable[[], Tid]) -> None:
+        self._lexicons = lexicons
         self._next_key = next_key
 
     def create(
@@ -196,12 +196,13 @@ class WritePreparer:
     ) -> ValidationStatus | None:
         if validate is False:
             return None
-        if not self._validator.knows_record(collection):
+        validator = self._lexicons.of(collection)
+        if not validator.knows_record(collection):
             if validate:
                 raise UnknownRecordType(collection)
             return "unknown"
-        self._validator.record(collection, value)
-        _check_key(self._validator.record_key_rule(collection), rkey)
+        validator.record(collection, value)
+        _check_key(validator.record_key_rule(collection), rkey)
         return "valid"
 
     def _claims(
@@ -210,7 +211,7 @@ class WritePreparer:
         if status != "valid":  # the lexicon's own limits hold only where the lexicon was applied
             return tuple(BlobClaim(blob, None) for blob in data.find_blobs(value))
         claims = []
-        for blob, accept, max_size in self._validator.blob_rules(collection, value):
+        for blob, accept, max_size in self._lexicons.of(collection).blob_rules(collection, value):
             if not any(_accepts(pattern, blob.mime_type) for pattern in accept):
                 raise InvalidMimeType(blob.cid, blob.mime_type, accept)
             claims.append(BlobClaim(blob, max_size))

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from appliance.atproto.car import read_car
+from appliance.atproto.repo.commit import parse_commit
 from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, SyncEvent
+from appliance.firehose.verify import root_of
 from tests.support.pds_box import PASSWORD, Answer, Box, Member, open_box
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -111,8 +114,8 @@ async def test_everything_moves(old: Box, new: Box) -> None:
     await write(old, before)
     after = await arrive(old, new, before)
     assert (await import_repo(old, new, after)).status == 200
-    imported = old.pds.repos.head(before.did).rev
-    assert new.pds.repos.head(after.did).rev == imported
+    imported = old.pds.repos.head(before.did)
+    assert new.pds.repos.head(after.did).commit_cid == imported.commit_cid
 
     missing = await new.get("com.atproto.repo.listMissingBlobs", after.access)
     assert [one["cid"] for one in missing.json["blobs"]] == [cid]
@@ -137,7 +140,12 @@ async def test_everything_moves(old: Box, new: Box) -> None:
     assert isinstance(sync, SyncEvent)
     assert isinstance(commit, CommitEvent)
     assert (account.active, identity.handle) == (True, "alice.new.test")
-    assert (sync.rev, commit.since) == (imported, imported)
+    # The same tree, under a signature that the DID document now vouches for.
+    assert sync.rev > imported.rev
+    assert (commit.since, commit.prev_data) == (sync.rev, imported.data)
+    head = parse_commit(read_car(sync.blocks).blocks[root_of(sync)])
+    assert head.verify(new.pds.keys.get(after.did).public)
+    assert head.data == imported.data
     picture = await new.get("com.atproto.sync.getBlob", did=after.did, cid=cid)
     assert picture.body == PNG
 

@@ -9,9 +9,7 @@ import pytest
 from appliance.atproto import cbor
 from appliance.atproto.cid import Cid
 from appliance.atproto.data import BlobRef, InvalidData
-from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.errors import InvalidRecord
-from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
 from appliance.pds.writes import (
@@ -21,6 +19,7 @@ from appliance.pds.writes import (
     UnknownRecordType,
     WritePreparer,
 )
+from tests.support.lexicon_press import own_lexicons
 from tests.support.pds_stores import (
     ALICE,
     LIKE,
@@ -46,7 +45,7 @@ def numbered() -> Callable[[], Tid]:
 
 @pytest.fixture
 def prepare() -> WritePreparer:
-    return WritePreparer(Validator(load_catalog()), numbered())
+    return WritePreparer(own_lexicons(), numbered())
 
 
 def test_a_record_becomes_dag_cbor_under_its_hash(prepare: WritePreparer) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.data import BlobRef
-from appliance.atproto.lexicon.catalog import load_catalog
-from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.repo.commit import Commit
 from appliance.atproto.syntax import Did, Json, Nsid, RecordKey
 from appliance.atproto.tid import TidClock
@@ -27,6 +25,7 @@ from appliance.pds.records import RecordStore
 from appliance.pds.repos import RepoStore
 from appliance.pds.signing_keys import SigningKeys
 from appliance.pds.writes import PreparedWrite, WritePreparer
+from tests.support.lexicon_press import own_lexicons
 
 ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
 BOB = Did("did:plc:bobbbbbbbbbbbbbbbbbbbbbb")
@@ -127,7 +126,7 @@ async def open_stores(folder: Path, blob_limit: int = BLOB_LIMIT) -> AsyncIterat
             repos=store,
             records=RecordStore(db),
             exports=RepoExporter(db, store, folder),
-            prepare=WritePreparer(Validator(load_catalog()), TidClock(clock.now_us).next),
+            prepare=WritePreparer(own_lexicons(), TidClock(clock.now_us).next),
             files=blob_files,
         )
 

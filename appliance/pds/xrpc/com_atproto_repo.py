@@ -107,6 +107,7 @@ async def create_record(
     swap_commit: Cid | None,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    await _learn(pds, validate, collection)
     write = pds.writes.create_replacing(did, collection, rkey, record, validate)
     return _written(write, await pds.repos.write(did, [write], swap_commit))
 
@@ -126,6 +127,7 @@ async def put_record(
 ) -> Json:
     did = writable(pds, caller, repo).did
     expected = None if swap_record is _ABSENT else Expected(swap_record)
+    await _learn(pds, validate, collection)
     write = pds.writes.put(did, (collection, rkey), record, validate, expected)
     return _written(write, await pds.repos.write(did, [write], swap_commit))
 
@@ -158,6 +160,8 @@ async def apply_writes(
     swap_commit: Cid | None,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    written = [Nsid.unchecked(write["collection"]) for write in writes if "value" in write]
+    await _learn(pds, validate, *written)
     prepared = pds.writes.batch(did, writes, validate)
     commit = await pds.repos.write(did, prepared, swap_commit)
     return _with_commit({"results": [_result(write) for write in prepared]}, commit)
@@ -197,6 +201,12 @@ async def list_missing_blobs(pds: Pds, caller: Caller, *, limit: int, cursor: st
     if page:
         answer["cursor"] = str(page[-1].cid)
     return answer
+
+
+async def _learn(pds: Pds, validate: bool | None, *collections: Nsid) -> None:
+    """Have the lexicons of collections at hand, if records are to be measured by them."""
+    if validate is not False:
+        await pds.lexicons.learn(collections)
 
 
 async def _is_correct(pds: Pds, found: Account, document: DidDocument) -> bool:

@@ -103,6 +103,7 @@ async def check_account_status(pds: Pds, caller: Caller) -> Json:
 @methods.procedure("com.atproto.server.activateAccount", auth=account_full)
 async def activate_account(pds: Pds, caller: Caller) -> None:
     await pds.identities.check_points_here(caller.did)
+    await pds.repos.make_own(caller.did)
     await pds.lifecycle.activate(caller.did)
 
 

@@ -1,0 +1,52 @@
+"""App passwords, and the browsers an account is signed in in."""
+
+from aiohttp import web
+
+from appliance.pds.account_pages.visit import HOME, Visit
+from appliance.pds.app_passwords import AppPasswordExists
+
+LONGEST_NAME = 100
+
+
+async def show(visit: Visit) -> web.Response:
+    return _page(visit)
+
+
+async def create(visit: Visit) -> web.Response:
+    """Make an app password, shown this once."""
+    name = visit.text("name")
+    if not 0 < len(name) <= LONGEST_NAME:
+        return _page(visit, name=name, error=visit.words("apps.no_name", most=LONGEST_NAME))
+    privileged = visit.text("privileged") == "yes"
+    try:
+        _, secret = await visit.pds.app_passwords.create(visit.did, name, privileged)
+    except AppPasswordExists:
+        return _page(visit, name=name, error=visit.words("apps.exists"))
+    return _page(visit, made=(name, secret))
+
+
+async def revoke(visit: Visit) -> web.Response:
+    """Forget an app password; the app that has it is signed out."""
+    await visit.pds.sessions.revoke_app_password(visit.did, visit.secret("name"))
+    return visit.go(f"{HOME}/apps")
+
+
+async def end_device(visit: Visit) -> web.Response:
+    """Sign the account out of another browser, or of this one."""
+    await visit.pds.devices.end(visit.text("device"), visit.did)
+    return visit.go(f"{HOME}/apps")
+
+
+def _page(
+    visit: Visit, *, name: str = "", error: str = "", made: tuple[str, str] | None = None
+) -> web.Response:
+    return visit.page(
+        "apps",
+        status=422 if error else 200,
+        app_passwords=visit.pds.app_passwords.list(visit.did),
+        devices=visit.pds.devices.devices_of(visit.did),
+        this_device=visit.at.device if visit.at else "",
+        name=name,
+        error=error,
+        made=made,
+    )

@@ -1,0 +1,160 @@
+"""Sign in, prove anew, sign out, change to another account, and a forgotten password."""
+
+from aiohttp import web
+
+from appliance.atproto.syntax import Did
+from appliance.base.browsers import safe_path
+from appliance.base.throttle import TooManyTries
+from appliance.pds.account_pages.visit import CHOICE_COOKIE, HOME, Visit
+from appliance.pds.credentials import InvalidPassword, WrongCredentials
+from appliance.pds.email_tokens import ExpiredEmailToken, InvalidEmailToken
+from appliance.pds.factors.factors import FactorRequired, TooManyGuesses, WrongFactor
+from appliance.pds.factors.passkeys import BadPasskey
+from appliance.pds.factors.sign_in import HalfWay, TicketExpired
+
+
+async def show_sign_in(visit: Visit) -> web.Response:
+    return _sign_in_page(visit, following(visit.query("next")), "")
+
+
+async def show_prove(visit: Visit) -> web.Response:
+    """Ask a member who is signed in for the password, or a passkey, once more."""
+    return _sign_in_page(visit, following(visit.query("next")), "", proving=True)
+
+
+async def sign_in(visit: Visit) -> web.Response:
+    """Take the password of somebody who comes in, or who proves anew who they are."""
+    after, proving = following(visit.text("next")), visit.text("proving") == "yes"
+    name = visit.did if proving else visit.text("identifier").removeprefix("@")
+    try:
+        visit.desk.throttle.count(f"{visit.address} {name.lower()}")
+        found = await visit.desk.sign_in.password(name, visit.secret("password"), visit.form_key)
+    except TooManyTries as stop:
+        error = visit.words("errors.tries", count=stop.wait)
+        return _sign_in_page(visit, after, error, proving=proving)
+    except WrongCredentials:
+        kind = "wrong_password" if proving else "wrong"
+        return _sign_in_page(visit, after, visit.words(f"entrance.{kind}"), proving=proving)
+    if isinstance(found, HalfWay):
+        return _second_page(visit, found, after, "")
+    visit.desk.throttle.forgive(f"{visit.address} {name.lower()}")
+    await visit.enter(found.did)
+    return visit.go(after)
+
+
+async def second_step(visit: Visit) -> web.Response:
+    """Take the second step, or mail a code for it."""
+    after, ticket = following(visit.text("next")), visit.text("ticket")
+    try:
+        did = visit.desk.sign_in.holder(ticket, visit.form_key)
+    except TicketExpired:
+        return _sign_in_page(visit, after, visit.words("entrance.late"))
+    half = HalfWay(did, ticket, await visit.pds.factors.required(did))
+    if visit.text("send"):
+        await visit.pds.factors.send_code(visit.pds.accounts.require(did))
+        return _second_page(visit, half, after, "", sent=True)
+    try:
+        await visit.desk.sign_in.second_step(ticket, visit.secret("factor_code"), visit.form_key)
+    except (FactorRequired, WrongFactor):
+        return _second_page(visit, half, after, visit.words("entrance.wrong_code"))
+    except TooManyGuesses as stop:
+        words = visit.words("entrance.guesses", count=-(-stop.wait // 60))
+        return _second_page(visit, half, after, words)
+    await visit.enter(did)
+    return visit.go(after)
+
+
+async def passkey(visit: Visit) -> web.Response:
+    """Sign in by a passkey alone, or prove anew by one."""
+    after, proving = following(visit.text("next")), visit.text("proving") == "yes"
+    try:
+        did = await visit.desk.sign_in.passkey(visit.secret("factor_code"))
+    except BadPasskey:
+        words = visit.words("entrance.bad_passkey")
+        return _sign_in_page(visit, after, words, proving=proving)
+    if proving and did != visit.did:
+        words = visit.words("entrance.other_passkey", handle=visit.account.handle)
+        return _sign_in_page(visit, after, words, proving=proving)
+    await visit.enter(did)
+    return visit.go(after)
+
+
+async def sign_out(visit: Visit) -> web.Response:
+    await visit.leave(visit.did)
+    return visit.go(HOME)
+
+
+async def switch(visit: Visit) -> web.Response:
+    """Go on as another account of this browser."""
+    wanted = visit.text("did")
+    if wanted not in [one.did for one in visit.signed_in]:
+        visit.not_found()
+    visit.set_cookie(CHOICE_COOKIE, Did.unchecked(wanted))
+    return visit.go(HOME)
+
+
+async def show_forgotten(visit: Visit) -> web.Response:
+    return visit.page("forgotten", sent=False, error="", email="", code="")
+
+
+async def send_reset(visit: Visit) -> web.Response:
+    """Mail a code; who is here and who is not is not told."""
+    email = visit.text("email")
+    try:
+        visit.desk.throttle.count(f"{visit.address} reset")
+    except TooManyTries as stop:
+        error = visit.words("errors.tries", count=stop.wait)
+        return visit.page("forgotten", status=422, sent=False, error=error, email=email, code="")
+    found = visit.pds.accounts.by_email(email)
+    if found is not None:
+        await visit.pds.codes.send(found, "reset_password")
+    return visit.page("forgotten", sent=True, error="", email=email, code="")
+
+
+async def reset(visit: Visit) -> web.Response:
+    """Set a new password with a mailed code; the second step stays as it is."""
+    code, error = visit.text("code"), ""
+    try:
+        visit.desk.throttle.count(f"{visit.address} reset")
+        await visit.pds.credentials.reset_password(code, visit.secret("password"))
+    except TooManyTries as stop:
+        error = visit.words("errors.tries", count=stop.wait)
+    except (InvalidEmailToken, ExpiredEmailToken):
+        error = visit.words("entrance.wrong_code")
+    except InvalidPassword:
+        error = visit.words("password.unfit", least=1)
+    if error:
+        return visit.page("forgotten", status=422, sent=True, error=error, email="", code=code)
+    return visit.go(f"{HOME}/sign-in")
+
+
+def following(text: str) -> str:
+    """The page of ours to go on to."""
+    return safe_path(text, HOME)
+
+
+def _sign_in_page(visit: Visit, after: str, error: str, *, proving: bool = False) -> web.Response:
+    return visit.page(
+        "sign_in",
+        status=422 if error else 200,
+        after=after,
+        error=error,
+        proving=proving,
+        identifier=visit.text("identifier"),
+        passkey=visit.pds.passkeys.request(),
+    )
+
+
+def _second_page(
+    visit: Visit, half: HalfWay, after: str, error: str, *, sent: bool = False
+) -> web.Response:
+    has_passkey = "passkey" in half.kinds
+    return visit.page(
+        "second_step",
+        status=422 if error else 200,
+        half=half,
+        after=after,
+        error=error,
+        sent=sent or half.kinds == ["mail"],
+        passkey=visit.pds.passkeys.request(half.did) if has_passkey else "",
+    )

@@ -1,0 +1,20 @@
+"""The overview: whose account it is, how it stands, and what can be done."""
+
+from aiohttp import web
+
+from appliance.pds.account_pages.profile import display_name
+from appliance.pds.account_pages.visit import Visit
+
+
+async def show(visit: Visit) -> web.Response:
+    pds, did = visit.pds, visit.did
+    others = [pds.accounts.find(one.did) for one in visit.signed_in if one.did != did]
+    return visit.page(
+        "home",
+        name=display_name(pds, did),
+        steps=pds.factors.steps(did),
+        app_passwords=len(pds.app_passwords.list(did)),
+        devices=len(pds.devices.devices_of(did)),
+        others=[one for one in others if one is not None],
+        done=visit.query("done") if visit.query("done") in ("profile", "handle", "email") else "",
+    )

@@ -1,0 +1,57 @@
+"""The name and the words that others see of a member."""
+
+from typing import Any
+
+from aiohttp import web
+
+from appliance.atproto.lexicon.errors import InvalidRecord
+from appliance.atproto.syntax import Did, Nsid, RecordKey
+from appliance.pds.account_pages.visit import HOME, Visit
+from appliance.pds.accounts import AccountDeactivated, AccountTakedown
+from appliance.pds.records import RecordNotFound
+from appliance.pds.role import Pds
+
+_COLLECTION = Nsid.unchecked("app.bsky.actor.profile")
+_KEY = RecordKey.unchecked("self")
+
+
+async def show(visit: Visit) -> web.Response:
+    kept = _record(visit.pds, visit.did)
+    return _page(visit, kept.get("displayName", ""), kept.get("description", ""), "")
+
+
+async def save(visit: Visit) -> web.Response:
+    """Write the profile record; what else it holds stays."""
+    name, about = visit.text("name"), visit.text("about").replace("\r\n", "\n")
+    record = {**_record(visit.pds, visit.did), "$type": _COLLECTION}
+    for field, text in (("displayName", name), ("description", about)):
+        if text:
+            record[field] = text
+        else:
+            record.pop(field, None)
+    try:
+        account = visit.pds.accounts.require_writable(visit.did)
+        write = visit.pds.writes.put(account.did, (_COLLECTION, _KEY), record, True, None)
+        await visit.pds.repos.write(account.did, [write], None)
+    except InvalidRecord:
+        return _page(visit, name, about, visit.words("profile.too_long"))
+    except (AccountDeactivated, AccountTakedown):
+        return _page(visit, name, about, visit.words("profile.closed"))
+    return visit.go(f"{HOME}?done=profile")
+
+
+def display_name(pds: Pds, did: Did) -> str:
+    return str(_record(pds, did).get("displayName", ""))
+
+
+def _record(pds: Pds, did: Did) -> dict[str, Any]:
+    try:
+        found = pds.records.get(did, _COLLECTION, _KEY).value
+    except RecordNotFound:
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _page(visit: Visit, name: Any, about: Any, error: str) -> web.Response:
+    status = 422 if error else 200
+    return visit.page("profile", status=status, name=str(name), about=str(about), error=error)
