@@ -83,6 +83,13 @@ class HostStore:
         row = self._db.read_one(f"SELECT {_COLUMNS} FROM host WHERE hostname = ?", hostname)  # noqa: S608
         return None if row is None else _host(row)
 
+    def named(self, hostname: str) -> Host:
+        """Raises HostNotFound."""
+        host = self.find(hostname)
+        if host is None:
+            raise HostNotFound(f"the relay does not know {hostname[:253]}")
+        return host
+
     def by_id(self, host_id: int) -> Host:
         """Raises HostNotFound."""
         row = self._db.read_one(f"SELECT {_COLUMNS} FROM host WHERE id = ?", host_id)  # noqa: S608

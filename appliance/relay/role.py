@@ -19,8 +19,10 @@ from appliance.firehose.event_log import EventLog
 from appliance.firehose.seats import Seats
 from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
+from appliance.relay.admission import Admission
 from appliance.relay.bans import BanStore
 from appliance.relay.crawler import Crawler
+from appliance.relay.friends import Friends
 from appliance.relay.home import Home
 from appliance.relay.hosts import HostStore
 from appliance.relay.ingest import Ingest
@@ -63,7 +65,7 @@ class Relay:
     repairer: Repairer
     reconciler: Reconciler
     moderation: Moderation
-    policy: Policy
+    admission: Admission
     workers: Workers
     clock: Clock
     validator: Validator
@@ -129,6 +131,11 @@ async def open_relay(
         reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)
         upstreams = UpstreamWatch(http, settings.pds.relays, Home(db, hosts, home), clock)
+        chosen_policy = Policy(settings.dev.allow_loopback, settings.relay.open)
+        admission = Admission(hosts, BanStore(db, clock), crawler, chosen_policy, clock)
+        if settings.relay.friends:
+            friends = Friends(log, accounts, resolver, admission, hosts.named(home.hostname).id)
+            workers.start("relay looks for friends of members", friends.run)
         crawler.start(clock)
         workers.start("relay repairs accounts", repairer.run)
         workers.start("relay compares itself with its hosts", reconciler.run)
@@ -151,7 +158,7 @@ async def open_relay(
                 repairer=repairer,
                 reconciler=reconciler,
                 moderation=Moderation(db, crawler, clock),
-                policy=Policy(settings.dev.allow_loopback, settings.relay.open),
+                admission=admission,
                 workers=workers,
                 clock=clock,
                 validator=validator,

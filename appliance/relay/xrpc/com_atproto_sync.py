@@ -6,29 +6,17 @@ from aiohttp import web
 
 from appliance.atproto.syntax import Did, Json, Nsid
 from appliance.atproto.tid import Tid
-from appliance.atproto.xrpc.errors import (
-    InvalidRequest,
-    RateLimitExceeded,
-    UpstreamFailure,
-    XrpcError,
-)
+from appliance.atproto.xrpc.errors import InvalidRequest, RateLimitExceeded
 from appliance.atproto.xrpc.methods import MethodTable, Reply
 from appliance.firehose.serve import serve_subscribe_repos
 from appliance.relay.accounts import Account, RepoNotFound
 from appliance.relay.hosts import Host, HostNotFound, TooManyHosts
-from appliance.relay.policy import Named
 from appliance.relay.role import Relay
 
 methods: MethodTable[Relay] = MethodTable()
 
 # A day's places are given; an hour later some may be free again.
 RETRY_AFTER_SECONDS = 3600
-
-
-class HostBanned(PermissionError):
-    """The relay will not follow this host."""
-
-    xrpc_name = "HostBanned"
 
 
 @methods.subscription("com.atproto.sync.subscribeRepos")
@@ -112,38 +100,10 @@ async def get_repo(relay: Relay, *, did: Did, since: Tid | None) -> Reply:
 
 @methods.procedure("com.atproto.sync.requestCrawl")
 async def request_crawl(relay: Relay, *, hostname: str) -> None:
-    named = relay.policy.name(hostname)
-    known = relay.hosts.find(named.hostname)
-    banned = known is not None and known.standing == "banned"
-    if banned or relay.bans.of_host(named.hostname) is not None:
-        raise HostBanned("the relay does not follow this host")
-    # Where hosts wait for approval, nobody's word makes us connect to them.
-    if known is None or (known.standing == "waiting" and relay.policy.open):
-        known = await _take(relay, named)
-    if known.standing == "active":
-        if known.given_up(relay.clock.now_us()):
-            await relay.hosts.set_offline(known.id, None)
-        relay.crawler.follow(known)
-
-
-async def _take(relay: Relay, named: Named) -> Host:
-    """Note a new host. Raises RateLimitExceeded, InvalidRequest."""
-    waiting = not relay.policy.open
-    whole = waiting or await _is_small(relay, named.url)
     try:
-        return await relay.hosts.add(named.hostname, named.url, waiting=waiting, whole=whole)
+        await relay.admission.asked(hostname)
     except TooManyHosts as error:
         raise RateLimitExceeded({"Retry-After": str(RETRY_AFTER_SECONDS)}) from error
-
-
-async def _is_small(relay: Relay, url: str) -> bool:
-    """Raises InvalidRequest when there is no PDS to be reached."""
-    try:
-        return await relay.crawler.is_small(url)
-    except UpstreamFailure as error:
-        raise InvalidRequest(f"no PDS answers there: {error.message}", "HostNotFound") from error
-    except XrpcError as error:
-        raise InvalidRequest(f"no PDS answers there: {error.name}", "HostNotFound") from error
 
 
 def _position(cursor: str | None) -> int:

@@ -6,7 +6,7 @@ from appliance.atproto.syntax import Datetime, Did, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable, Stream
 from appliance.relay.accounts import RepoNotFound
-from appliance.relay.hosts import Host, HostNotFound
+from appliance.relay.hosts import Host
 from appliance.relay.quarantine import Kept
 from appliance.relay.repair import TryLater
 from appliance.relay.role import Relay
@@ -138,10 +138,7 @@ async def _whole(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _host(relay: Relay, hostname: str) -> Host:
-    host = relay.hosts.find(hostname.strip().lower())
-    if host is None:
-        raise HostNotFound(f"the relay does not know {hostname[:253]}")
-    return host
+    return relay.hosts.named(hostname.strip().lower())
 
 
 def _number(cursor: str | None, otherwise: int) -> int:
