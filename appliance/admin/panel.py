@@ -13,6 +13,7 @@ from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient
+from appliance.base.look import look_files
 from appliance.base.pages import Pages
 from appliance.base.strings import Strings
 from appliance.base.throttle import Throttle
@@ -63,6 +64,6 @@ async def open_admin(
         sessions=Sessions(owner, throttle, clock.now),
         people=People(roles.pds),
         overview=Overview(roles, paths.data, clock),
-        pages=Pages(STATIC_PATH),
+        pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
         strings=Strings.load(),
     )

@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from aiohttp import web
-from markupsafe import Markup
 
 from appliance.admin.panel import Panel
 from appliance.admin.session import LIFETIME_SECONDS
 from appliance.base.browsers import address_of, form_token, is_https
+from appliance.base.times import When
 from appliance.settings import Settings
 
 MOST_FIELD_LENGTH: Final = 2000
 SESSION_COOKIE: Final = "hearth_panel"
 FORM_COOKIE: Final = "hearth_form"
+NAVIGATION: Final = (
+    ("home", "/"),
+    ("people", "/people"),
+    ("invites", "/invites"),
+    ("mail", "/mail"),
+)
 
 
 @dataclass
@@ -94,33 +99,17 @@ class Visit:
         return {
             "t": self.panel.strings,
             "network": self.panel.desk.name,
+            "home_path": "/",
+            "nav": NAVIGATION if self.is_owner and self.request.path != "/claim" else (),
+            "sign_out_path": "/sign-out",
+            "logo_url": "",
+            "look": self.panel.pages.has_static("look.css"),
+            "links": (),
             "form_token": form_token(self.form_key) if self.form_key else "",
             "signed_in": self.is_owner,
             "here": self.request.path,
-            "when": self._when,
+            "when": When(self.panel.strings, self.panel.clock.now),
         }
-
-    def _when(self, moment: str | float) -> Markup:
-        """Write a time as people say it, with the exact one in the markup and on hover."""
-        if isinstance(moment, str):
-            exact = datetime.fromisoformat(moment).astimezone(UTC)
-        else:
-            exact = datetime.fromtimestamp(moment, UTC)
-        age = self.panel.clock.now() - exact.timestamp()
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            exact.isoformat(timespec="seconds"),
-            exact.strftime("%Y-%m-%d %H:%M UTC"),
-            self._said(age, exact),
-        )
-
-    def _said(self, age: float, exact: datetime) -> str:
-        if age < 60:
-            return self.words("time.now")
-        for limit, seconds, name in _AGES:
-            if age < limit:
-                return self.words(f"time.{name}", count=int(age // seconds))
-        month = self.words(f"time.month_{exact.month}")
-        return self.words("time.date", day=exact.day, month=month, year=exact.year)
 
     def _finish(self, response: web.Response) -> web.Response:
         secure = is_https(self.request, self.settings.network.trusted_proxies)
@@ -134,9 +123,6 @@ class Visit:
                 secure=secure,
             )
         return response
-
-
-_AGES: Final = ((3600, 60, "minutes"), (86_400, 3600, "hours"), (7 * 86_400, 86_400, "days"))
 
 
 def cookie_name(kind: str, settings: Settings, *, secure: bool) -> str:

@@ -65,6 +65,11 @@ def stylesheet(primary: str) -> str:
     )
 
 
+def look_files(primary: str) -> dict[str, bytes]:
+    """The stylesheet that the owner's colour adds to our pages, if there is one."""
+    return {"look.css": stylesheet(primary).encode()} if primary else {}
+
+
 def _properties(accent: Colour, ground: str, softness: float) -> str:
     soft = _mix(accent, parse(ground), softness)
     for step in range(21):

@@ -6,6 +6,7 @@ served from memory under a name that holds their hash, so browsers may keep them
 
 import hashlib
 import mimetypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -41,12 +42,20 @@ class Pages:
     In templates, `static("style.css")` is the path of a static file below `static_path`.
     """
 
-    def __init__(self, static_path: str, root: Traversable | None = None) -> None:
+    def __init__(
+        self,
+        static_path: str,
+        root: Traversable | None = None,
+        added: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Take static files beside those in the folder as `added`."""
         self._root = root or web_root()
         self._static_path = static_path
         self._names: dict[str, str] = {}
         self.static_files: dict[str, StaticFile] = {}
         self._read_static(self._root / "static", "")
+        for file_name, body in (added or {}).items():
+            self._add(file_name, body)
         self._environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(self._source),
             autoescape=True,
@@ -69,6 +78,9 @@ class Pages:
         """Return the path under which a static file is served. Raises KeyError."""
         return f"{self._static_path}/{self._names[name]}"
 
+    def has_static(self, name: str) -> bool:
+        return name in self._names
+
     def _source(self, name: str) -> str | None:
         parts = name.split("/")
         if any(part in ("", ".", "..") for part in parts):
@@ -83,12 +95,14 @@ class Pages:
             if entry.is_dir():
                 self._read_static(entry, f"{prefix}{entry.name}/")
                 continue
-            body = entry.read_bytes()
-            stem, dot, ending = entry.name.rpartition(".")
-            digest = hashlib.sha256(body).hexdigest()[:HASH_DIGITS]
-            hashed = f"{prefix}{stem}.{digest}{dot}{ending}"
-            self._names[prefix + entry.name] = hashed
-            self.static_files[hashed] = StaticFile(body, _content_type(entry.name))
+            self._add(prefix + entry.name, entry.read_bytes())
+
+    def _add(self, name: str, body: bytes) -> None:
+        stem, dot, ending = name.rpartition(".")
+        digest = hashlib.sha256(body).hexdigest()[:HASH_DIGITS]
+        hashed = f"{stem}.{digest}{dot}{ending}"
+        self._names[name] = hashed
+        self.static_files[hashed] = StaticFile(body, _content_type(name))
 
 
 def _content_type(name: str) -> str:

@@ -23,8 +23,9 @@ class TooManyTries(Exception):
 class Throttle:
     """Count tries per address and together, over the last ten minutes."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], together: int = TRIES_TOGETHER) -> None:
         self._now = now
+        self._most_together = together
         self._tries: dict[str, deque[float]] = {}
         self._together: deque[float] = deque()
 
@@ -35,7 +36,7 @@ class Throttle:
         """
         own = self._tries.get(address, deque())
         self._check(own, TRIES)
-        self._check(self._together, TRIES_TOGETHER)
+        self._check(self._together, self._most_together)
         if address not in self._tries and len(self._tries) >= MOST_ADDRESSES:
             self._tries.pop(next(iter(self._tries)))
         self._tries[address] = own

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "web" / "templates").rglob("*.html"))
 SOURCES = [
     path
-    for folder in ("admin", "pds")
+    for folder in ("admin", "base", "pds")
     for path in sorted((ROOT / "appliance" / folder).rglob("*.py"))
 ]
 # A name may be put together: "roles." ~ part.name, f"person_errors.{error.name}".

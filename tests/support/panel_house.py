@@ -24,7 +24,7 @@ from tests.support.pds_box import Box, open_box
 PORT = 2587
 HOST = f"localhost:{PORT}"
 OWNER_PASSWORD = "the cat sleeps all day"
-_FORM_TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
+FORM_TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Visitor:
                     if morsel["max-age"] == "0":
                         del self.cookies[name]
             seen = Seen(answer.status, answer.headers.copy(), await answer.text())
-        found = _FORM_TOKEN.search(seen.text)
+        found = FORM_TOKEN.search(seen.text)
         if found is not None:
             self.token = found[1]
         return seen

@@ -62,5 +62,5 @@ async def _page(visit: Visit, *, error: str = "", done: bool = False) -> web.Res
         first=bool(keys) and keys[0] != ours,
         error=error,
         done=done,
-        today=visit.pds.clock.now(),
+        today=visit.pds.clock.iso()[:10],
     )

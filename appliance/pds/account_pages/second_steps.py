@@ -125,8 +125,8 @@ async def _page(
 def _qr(text: str) -> Markup:
     """A QR code as inline SVG, without styles of its own."""
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        out, kind="svg", xmldecl=False, svgns=False, omitsize=True, svgclass="qr", lineclass=None
-    )
+    code = segno.make(text, error="m", micro=False)
+    form = {"xmldecl": False, "svgns": False, "omitsize": True, "lineclass": "qr-lines"}
+    code.save(out, kind="svg", svgclass="qr", **form)
     # Made of squares alone: the text is not in the markup.
     return Markup(out.getvalue().decode())  # noqa: S704
