@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from functools import partial
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 # A host with no more accounts than this is read from its oldest event on.
 SMALL_HOST = 1000
 WATCH_SECONDS = 30.0
+# How long the PDS beside us may take to find out that it is a restored backup, and to let its
+# numbers jump above ours.
+HOME_PATIENCE_SECONDS = 10.0
 # Nothing heard for so long: idle. It is as healthy as any; quiet hosts are the usual ones.
 IDLE_US = 24 * 3600 * 1_000_000
 
@@ -39,6 +43,7 @@ class Crawler:
         self._rates = rates
         self._followers: dict[int, tuple[Follower, Worker]] = {}
         self._paused: dict[int, asyncio.Event] = {}
+        self._refused_since: dict[int, float] = {}
 
     def start(self, clock: Clock) -> None:
         """Begin to follow every active host, but those that were given up."""
@@ -122,6 +127,7 @@ class Crawler:
 
     async def _take(self, host_id: int, frames: list[bytes]) -> None:
         host = self._hosts.by_id(host_id)
+        self._refused_since.pop(host_id, None)
         await self._ingest.take(host, frames)
         if not host.trusted:
             await self._pause(host, self._rates.host_pause(host_id, len(frames)))
@@ -138,11 +144,22 @@ class Crawler:
 
     async def _refused(self, host_id: int, error: str) -> None:
         """Begin anew at what is live when the host's numbers went back behind ours."""
-        if error != "FutureCursor":
+        if error != "FutureCursor" or self._is_patient(host_id):
             return
         log.warning("host begins anew host=%s", self._hosts.by_id(host_id).hostname)
         await self._hosts.set_cursor(host_id, None)
         await self._hosts.want_comparison(host_id)
+
+    def _is_patient(self, host_id: int) -> bool:
+        """Tell whether to wait on, instead of giving up where we are in our own PDS's stream."""
+        if not self._ways.is_home(self._hosts.by_id(host_id)):
+            return False
+        now = time.monotonic()
+        since = self._refused_since.setdefault(host_id, now)
+        if now - since < HOME_PATIENCE_SECONDS:
+            return True
+        del self._refused_since[host_id]
+        return False
 
     async def _watch(self, clock: Clock) -> None:
         """Note who is away since when, for ever; a worker."""

@@ -26,6 +26,10 @@ class Ways:
         self._peer_http = peer_http
         self._peers = peers
 
+    def is_home(self, host: Host) -> bool:
+        """Whether this is the PDS beside us."""
+        return host.hostname in self._homes
+
     def http(self, host: Host) -> HttpClient:
         return self._peer_http if host.hostname in self._peers else self._http
 

@@ -4,6 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import with_seq
@@ -15,6 +17,7 @@ from appliance.firehose.events import (
     SyncEvent,
     parse,
 )
+from appliance.relay import crawler
 from tests.relay.conftest import Lab, Running, until
 from tests.support.hosts import TIME, fake_host
 
@@ -234,8 +237,9 @@ async def test_a_deleted_account_leaves_the_replay_and_can_be_gone_from_the_dire
 
 
 async def test_a_host_whose_numbers_went_back_is_followed_from_now_on(
-    lab: Lab, tmp_path: Path
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(crawler, "HOME_PATIENCE_SECONDS", 0.1)
     alice = lab.account("alice")
     await lab.home.tell_commit(alice.commit(), alice.post("a"), alice.post("b"))
     async with lab.relay() as running, running.stream() as stream:
