@@ -41,7 +41,13 @@ def as_toml(settings: Settings) -> str:
         value = _value(settings, each.name)
         key = each.name.partition(".")[2]
         mark = "#" if value == _value(unchanged, each.name) and key != "mode" else ""
-        lines += textwrap.wrap(each.help, 96, initial_indent="# ", subsequent_indent="# ")
+        lines += textwrap.wrap(
+            each.help,
+            96,
+            initial_indent="# ",
+            subsequent_indent="# ",
+            break_on_hyphens=False,
+        )
         lines.append(f"{mark}{key} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 

@@ -176,7 +176,13 @@ class LookSettings:
 class LimitsSettings:
     """Rate limits."""
 
-    enabled: bool = setting(True, "Whether callers are limited in rate.", dev=False)
+    enabled: bool = setting(
+        True,
+        "Whether callers are limited in rate; who sends the key in the file"
+        " secrets/rate-limit-bypass-key as X-RateLimit-Bypass never is.",
+        dev=False,
+    )
+    bypass_addresses: tuple[str, ...] = setting((), "IP addresses that are never limited.")
     subscribers: int = setting(200, "How many may listen to a stream at once, with limits on.")
     subscribers_per_address: int = setting(8, "How many of these from one address.")
 

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from appliance.atproto.syntax import Handle, InvalidSyntax, Nsid
-from appliance.atproto.xrpc.limits import Limits
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
 from appliance.pds.account_pages.door import add_pages
@@ -61,9 +60,6 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
     async def fallback(request: web.Request, nsid: str) -> web.StreamResponse:
         return await forward(role, request, Nsid.unchecked(nsid))
 
-    limits = None
-    if settings.limits.enabled:
-        limits = Limits(role.clock.now, trusted_proxies=settings.network.trusted_proxies)
     add_methods(
         app,
         role,
@@ -71,7 +67,7 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
         validator=role.validator,
         validate_outputs=settings.dev.validate_outputs,
         fallback=fallback,
-        limits=limits,
+        limits=role.limits,
     )
     close_on_shutdown(app, role.event_log)
     add_pages(app, role)

@@ -93,7 +93,7 @@ class Credentials:
         Says nothing of the account's standing. Raises WrongCredentials, after at least 0.35 s.
         """
         started = time.monotonic()
-        account = self._named(identifier)
+        account = self.named(identifier)
         if account is not None and len(password) <= LONGEST_PASSWORD_TRIED:
             app_password = self._app_passwords.match(account.did, password)
             if app_password or await verify_password(password, account.password_hash):
@@ -141,7 +141,7 @@ class Credentials:
         check_email(email)
         await self._db.write(accounts.set_email, did, email)
 
-    def _named(self, identifier: str) -> Account | None:
+    def named(self, identifier: str) -> Account | None:
         try:
             if identifier.startswith("did:"):
                 return self._accounts.find(Did(identifier))

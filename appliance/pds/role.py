@@ -15,6 +15,7 @@ from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import TidClock
 from appliance.atproto.xrpc.client import XrpcClient
+from appliance.atproto.xrpc.limits import Limits
 from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -22,6 +23,7 @@ from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.seats import Seats
+from appliance.pds import rates
 from appliance.pds.accounts import AccountStore
 from appliance.pds.app_passwords import AppPasswordStore
 from appliance.pds.blob_files import BlobFiles
@@ -104,6 +106,7 @@ class Pds:
     lexicon_resolver: LexiconResolver
     lexicons: Lexicons
     lifecycle: Lifecycle
+    limits: Limits
     mailer: Mailer
     mint: TokenMint
     moves: Moves
@@ -195,6 +198,7 @@ def _build(
     lexicons = Lexicons(validator, lexicon_resolver, asking=settings.pds.resolve_lexicons)
     rotation_key = load_rotation_key(paths.secret("plc-rotation-key"))
     jwt_secret = read_or_create(paths.secret("jwt-secret"), lambda: token_hex(32))
+    bypass_key = read_or_create(paths.secret("rate-limit-bypass-key"), lambda: token_hex(16))
     keys = SigningKeys(db, clock)
     accounts = AccountStore(db)
     app_passwords = AppPasswordStore(db, clock)
@@ -237,6 +241,7 @@ def _build(
         lexicon_resolver=lexicon_resolver,
         lexicons=lexicons,
         lifecycle=Lifecycle(db, blobs, keys, clock),
+        limits=Limits(clock.now, rates.policy(settings, bypass_key)),
         mailer=mailer,
         mint=mint,
         moves=Moves(db, http, resolver, clock),

@@ -4,7 +4,7 @@ from functools import partial
 
 from aiohttp import web
 
-from appliance.atproto.xrpc.limits import Limits
+from appliance.atproto.xrpc.limits import MINUTE, Limits, Policy, Rule
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
 from appliance.relay.jetstream import legacy
@@ -20,6 +20,10 @@ from appliance.relay.xrpc import (
 from appliance.settings import Settings
 from appliance.upkeep import metrics
 
+_PER_ADDRESS = {
+    "com.atproto.sync.getRepo": (Rule(500, 5 * MINUTE),),
+    "com.atproto.sync.requestCrawl": (Rule(100, 5 * MINUTE),),
+}
 FRONT = """This is a relay of the AT Protocol: it carries the public events of its hosts.
 
     /xrpc/com.atproto.sync.subscribeRepos
@@ -43,7 +47,7 @@ def build_app(role: Relay, settings: Settings) -> web.Application:
         ],
         validator=role.validator,
         validate_outputs=settings.dev.validate_outputs,
-        limits=_limits(role, settings) if settings.limits.enabled else None,
+        limits=Limits(role.clock.now, _policy(settings)),
     )
     app.router.add_get("/", _front)
     app.router.add_get(metrics.PATH, metrics.endpoint(role, partial(metrics_of, role)))
@@ -53,8 +57,13 @@ def build_app(role: Relay, settings: Settings) -> web.Application:
     return app
 
 
-def _limits(role: Relay, settings: Settings) -> Limits:
-    return Limits(role.clock.now, trusted_proxies=settings.network.trusted_proxies)
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        enabled=settings.limits.enabled,
+        per_address=_PER_ADDRESS,
+        trusted_proxies=settings.network.trusted_proxies,
+        bypass_addresses=settings.limits.bypass_addresses,
+    )
 
 
 async def _front(_request: web.Request) -> web.Response:

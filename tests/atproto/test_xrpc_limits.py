@@ -3,7 +3,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from appliance.atproto.xrpc import limits as module
 from appliance.atproto.xrpc.errors import RateLimitExceeded
-from appliance.atproto.xrpc.limits import Limits, Rule, address_key, client_address
+from appliance.atproto.xrpc.limits import Limits, Policy, Rule, address_key, client_address
 
 
 class Time:
@@ -16,7 +16,7 @@ class Time:
 
 def test_points_are_used_up_and_come_back_steadily() -> None:
     time = Time()
-    limits = Limits(time)
+    limits = Limits(time, Policy())
     rules = (Rule(10, 100),)
     for _ in range(10):
         limits.take("x", "key", rules)
@@ -36,7 +36,7 @@ def test_points_are_used_up_and_come_back_steadily() -> None:
 
 
 def test_keys_and_names_are_counted_apart() -> None:
-    limits = Limits(Time())
+    limits = Limits(Time(), Policy())
     rules = (Rule(1, 60),)
     for name, key in (("a", "1"), ("a", "2"), ("b", "1")):
         limits.take(name, key, rules)
@@ -46,7 +46,7 @@ def test_keys_and_names_are_counted_apart() -> None:
 
 def test_points_are_taken_from_all_rules_or_none() -> None:
     time = Time()
-    limits = Limits(time)
+    limits = Limits(time, Policy())
     rules = (Rule(10, 60), Rule(3, 3600))
     limits.take("x", "key", rules, points=3)
     for _ in range(20):
@@ -57,7 +57,7 @@ def test_points_are_taken_from_all_rules_or_none() -> None:
 
 def test_a_clock_set_back_gives_nothing_away() -> None:
     time = Time()
-    limits = Limits(time)
+    limits = Limits(time, Policy())
     limits.take("x", "key", (Rule(1, 60),))
     time.now -= 500
     with pytest.raises(RateLimitExceeded):
@@ -66,7 +66,7 @@ def test_a_clock_set_back_gives_nothing_away() -> None:
 
 def test_buckets_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_BUCKETS", 10)
-    limits = Limits(Time())
+    limits = Limits(Time(), Policy())
     for number in range(100):
         limits.take("x", str(number), (Rule(1, 60),))
     limits.take("x", "0", (Rule(1, 60),))
@@ -99,7 +99,7 @@ def test_only_trusted_proxies_are_believed(trusted: int, header: str, expected: 
 
 
 def test_our_own_roles_are_not_counted() -> None:
-    limits = Limits(Time(), any_method=(Rule(1, 60),))
+    limits = Limits(Time(), Policy(any_method=(Rule(1, 60),)))
     request = make_mocked_request("GET", "/")
     for _ in range(3):
         limits.check_request("t.a", request.clone(remote=""))

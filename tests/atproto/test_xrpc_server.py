@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.xrpc.errors import AuthRequired, RateLimitExceeded
-from appliance.atproto.xrpc.limits import Limits, Rule
+from appliance.atproto.xrpc.limits import Limits, Policy, Rule
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.atproto.xrpc.server import DeclaredTwice, add_methods
 from tests.support.xrpc_service import CATALOG, JSON, SIGNED, Client, Role, methods, serving
@@ -212,7 +212,7 @@ async def test_a_subscription_is_a_websocket(client: Client) -> None:
 
 
 async def test_a_caller_over_the_limit_is_told_when_to_come_back() -> None:
-    limits = Limits(lambda: 1000.0, per_address={}, any_method=(Rule(2, 60),))
+    limits = Limits(lambda: 1000.0, Policy(any_method=(Rule(2, 60),)))
     async with serving(limits=limits) as limited:
         assert [(await limited.get("t.a.big"))[0] for _ in range(3)] == [200, 200, 429]
         status, body, headers = await limited.get("t.a.big")

@@ -21,7 +21,7 @@ from appliance.atproto.xrpc.errors import (
     MethodNotImplemented,
     XrpcError,
 )
-from appliance.atproto.xrpc.limits import Limits
+from appliance.atproto.xrpc.limits import STATUS, Limits
 from appliance.atproto.xrpc.methods import Method, MethodTable, Reply, Stream, arguments
 from appliance.version import VERSION
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 PRIVATE: Final[Mapping[str, str]] = {"Cache-Control": "private", "Vary": "Authorization"}
 _PUBLIC: Final[Mapping[str, str]] = {}
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 class InvalidOutput(Exception):
@@ -140,7 +141,10 @@ class _Server:
             values = self._validator.parameters(method.nsid, request.query)
         positional = [self._role]
         if method.auth is not None:
-            positional.append(await method.auth(self._role, request))
+            caller = await method.auth(self._role, request)
+            positional.append(caller)
+            if self._limits is not None and (did := getattr(caller, "did", None)):
+                self._limits.check_caller(method.nsid, did, request)
         extras: dict[str, Any] = {}
         if method.kind == "procedure":
             if method.has_json_input:
@@ -223,6 +227,10 @@ async def _preflight(
     return await handler(request)
 
 
-async def _allow_every_origin(_request: web.Request, response: web.StreamResponse) -> None:
+async def _allow_every_origin(request: web.Request, response: web.StreamResponse) -> None:
+    if response.headers.get("Cross-Origin-Resource-Policy") == "same-origin":
+        return  # a page beside the methods: for its own origin alone
     for name, text in answers.CORS.items():
+        response.headers.setdefault(name, text)
+    for name, text in request.get(STATUS, _NOTHING).items():
         response.headers.setdefault(name, text)

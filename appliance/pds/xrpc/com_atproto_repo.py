@@ -18,6 +18,7 @@ from appliance.atproto.syntax import (
 )
 from appliance.atproto.xrpc.errors import InvalidRequest, PayloadTooLarge
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds import rates
 from appliance.pds.accounts import Account
 from appliance.pds.blob_files import BlobTooLarge
 from appliance.pds.records import Record, RecordNotFound
@@ -158,8 +159,11 @@ async def apply_writes(
     validate: bool | None,
     writes: list[JsonObject],
     swap_commit: Cid | None,
+    request: web.Request,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    cost = rates.points(writes)
+    pds.limits.take_for(request, rates.REPO_WRITE, did, rates.REPO_WRITES, cost)
     written = [Nsid.unchecked(write["collection"]) for write in writes if "value" in write]
     await _learn(pds, validate, *written)
     prepared = pds.writes.batch(did, writes, validate)

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from aiohttp.web import Request
+
 from appliance.atproto.syntax import Datetime, Did, InvalidSyntax, Json, JsonObject, Nsid
 from appliance.atproto.xrpc.errors import InvalidRequest, InvalidToken
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds import rates
 from appliance.pds.accounts import Account, AccountTakedown
 from appliance.pds.app_passwords import AppPassword
+from appliance.pds.credentials import Login, WrongCredentials
 from appliance.pds.factors.factors import FactorRequired
 from appliance.pds.proxy import CREATE_ACCOUNT, PROTECTED, is_privileged
 from appliance.pds.role import Pds
@@ -34,8 +38,9 @@ async def create_session(
     password: str,
     auth_factor_token: str | None,
     allow_takendown: bool | None,
+    request: Request,
 ) -> Json:
-    login = await pds.credentials.login(identifier, password)
+    login = await _login(pds, identifier, password, request)
     taken_down = login.account.takedown_ref is not None
     if taken_down and not allow_takendown:
         raise AccountTakedown
@@ -96,6 +101,21 @@ async def get_service_auth(
     seconds = SERVICE_TOKEN_SECONDS if exp is None else exp - now
     _check_lifetime(seconds, lxm)
     return {"token": pds.proxy.service_token(caller.did, aud, lxm, seconds)}
+
+
+async def _login(pds: Pds, identifier: str, password: str, request: Request) -> Login:
+    """Check a password, unless too many have been tried. Raises RateLimitExceeded."""
+    whose = f"{identifier.lower()[:256]} {pds.limits.address_key(request)}"
+    pds.limits.take_for(request, "login", whose, rates.LOGIN)
+    found = pds.credentials.named(identifier)
+    if found is not None:
+        pds.limits.require(request, "wrong-password", found.did, rates.WRONG_PASSWORDS)
+    try:
+        return await pds.credentials.login(identifier, password)
+    except WrongCredentials:
+        if found is not None:
+            pds.limits.take_for(request, "wrong-password", found.did, rates.WRONG_PASSWORDS)
+        raise
 
 
 async def session_view(pds: Pds, found: Account, tokens: SessionTokens | None) -> JsonObject:
