@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.atproto.lexicon.errors import InvalidRecord
+from appliance.atproto.lexicon.errors import InvalidValue
 from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.accounts import AccountDeactivated, AccountTakedown
@@ -23,7 +23,7 @@ async def show(visit: Visit) -> web.Response:
 async def save(visit: Visit) -> web.Response:
     """Write the profile record; what else it holds stays."""
     name, about = visit.text("name"), visit.text("about").replace("\r\n", "\n")
-    record = {**_record(visit.pds, visit.did), "$type": _COLLECTION}
+    record = {**_record(visit.pds, visit.did), "$type": str(_COLLECTION)}
     for field, text in (("displayName", name), ("description", about)):
         if text:
             record[field] = text
@@ -33,7 +33,7 @@ async def save(visit: Visit) -> web.Response:
         account = visit.pds.accounts.require_writable(visit.did)
         write = visit.pds.writes.put(account.did, (_COLLECTION, _KEY), record, True, None)
         await visit.pds.repos.write(account.did, [write], None)
-    except InvalidRecord:
+    except InvalidValue:
         return _page(visit, name, about, visit.words("profile.too_long"))
     except (AccountDeactivated, AccountTakedown):
         return _page(visit, name, about, visit.words("profile.closed"))
