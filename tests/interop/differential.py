@@ -85,13 +85,14 @@ async def _play(scene: Scene, ours: Side, theirs: Side) -> list[Pair]:
     ours, theirs = (replace(side, known=dict(side.known)) for side in (ours, theirs))
     pairs = []
     for step in scene.steps:
-        here, there = await asyncio.gather(_take(step, ours), _take(step, theirs))
+        here, there = await asyncio.gather(take(step, ours), take(step, theirs))
         if here is not None and there is not None:
             pairs.append(Pair(scene.name, step.line, step.what, here, there))
     return pairs
 
 
-async def _take(step: Step, side: Side) -> Outcome | None:
+async def take(step: Step, side: Side) -> Outcome | None:
+    """Do one step at one side; give what is compared, if anything is."""
     if isinstance(step, Do):
         told = await step.run(side)
         return None if told is None else Outcome(0, "", value_shape(side, told), {})

@@ -85,6 +85,7 @@ class Hydration:
     verifications: dict[int, list[VerificationRow]] = field(default_factory=dict)
     relations: dict[int, Relation] = field(default_factory=dict)
     known_followers: dict[int, tuple[int, list[int]]] = field(default_factory=dict)
+    op_likes: dict[int, str] = field(default_factory=dict)
     known_likers: dict[int, tuple[int, list[int]]] = field(default_factory=dict)
     blocks: set[tuple[int, int]] = field(default_factory=set)
     subjects: dict[int, SubjectRow] = field(default_factory=dict)

@@ -101,9 +101,8 @@ class Hydrator:
         viewer = audience.id
         if with_known_followers and viewer is not None:
             for actor in ids:
-                if actor != viewer:
-                    into.known_followers[actor] = known_followers(self._index, viewer, actor)
-                    shown.update(into.known_followers[actor][1])
+                into.known_followers[actor] = known_followers(self._index, viewer, actor)
+                shown.update(into.known_followers[actor][1])
         load_actors(self._index, into, {*ids, *shown})
         packs = {
             row.joined_via_id

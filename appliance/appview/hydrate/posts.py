@@ -110,12 +110,15 @@ def load_subject_likes(db: Database, into: Hydration, ids: Iterable[int]) -> Non
         into.subject_likes[subject] = AtUri.make(viewer.did, LIKE, rkey)
 
 
-def likes_of(db: Database, actor: int, posts: Iterable[int]) -> set[int]:
-    """Say which of these posts an account likes."""
+def load_op_likes(db: Database, into: Hydration, op: int, posts: Iterable[int]) -> None:
+    """Load which of these posts the one who started their thread likes."""
+    did = into.did(op)
+    if did is None:
+        return
     rows = db.read(
-        'SELECT l.subject_id FROM json_each(?) j CROSS JOIN "like" l'
+        'SELECT l.subject_id, l.rkey FROM json_each(?) j CROSS JOIN "like" l'
         " ON l.actor_id = ? AND l.subject_id = j.value AND l.counts = 1",
         json_list(posts),
-        actor,
+        op,
     )
-    return {post for (post,) in rows}
+    into.op_likes.update((post, AtUri.make(did, LIKE, rkey)) for post, rkey in rows)

@@ -20,9 +20,11 @@ _RELATIONS = (
     " ON b.target_id = ? AND b.actor_id = j.value AND b.counts = 1"
     " UNION ALL SELECT j.value, 'blocking_by_list', l.list_id FROM json_each(?) j"
     " CROSS JOIN listblock l ON l.actor_id = ? AND l.counts = 1"
+    " CROSS JOIN list m ON m.id = l.list_id AND m.purpose = 'app.bsky.graph.defs#modlist'"
     " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.target_id = j.value AND i.counts = 1"
     " UNION ALL SELECT j.value, 'blocked_by_list', l.list_id FROM json_each(?) j"
     " CROSS JOIN listblock l ON l.actor_id = j.value AND l.counts = 1"
+    " CROSS JOIN list m ON m.id = l.list_id AND m.purpose = 'app.bsky.graph.defs#modlist'"
     " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.target_id = ? AND i.counts = 1"
 )
 _ARMS = 6
@@ -68,8 +70,18 @@ def _load_mutes(db: Database, viewers: ViewerState, into: Hydration, wanted: set
     muted_lists = viewers.muted_lists(viewer.did)
     if muted_lists:
         into.muted_lists = set(subject_ids(db, muted_lists).values())
-        for actor, list_id in members(db, into.muted_lists, wanted):
+        for actor, list_id in members(db, _modlists(db, into.muted_lists), wanted):
             into.relations.setdefault(actor, Relation()).muted_by_list = list_id
+
+
+def _modlists(db: Database, lists: Collection[int]) -> list[int]:
+    """Give those that are there and made for moderation: no other list mutes anybody."""
+    rows = db.read(
+        "SELECT l.id FROM json_each(?) j CROSS JOIN list l ON l.id = j.value"
+        " AND l.purpose = 'app.bsky.graph.defs#modlist'",
+        json_list(lists),
+    )
+    return [list_id for (list_id,) in rows]
 
 
 def members(db: Database, lists: Collection[int], actors: Collection[int]) -> list[tuple[int, int]]:
@@ -94,7 +106,8 @@ def load_blocks(db: Database, into: Hydration, pairs: Iterable[tuple[int, int]])
         "SELECT b.actor_id, b.target_id FROM json_each(?) j CROSS JOIN block b"
         " ON b.actor_id = j.value ->> 0 AND b.target_id = j.value ->> 1 AND b.counts = 1"
         " UNION SELECT l.actor_id, i.target_id FROM json_each(?) j CROSS JOIN listblock l"
-        " ON l.actor_id = j.value ->> 0 AND l.counts = 1 CROSS JOIN listitem i"
+        " ON l.actor_id = j.value ->> 0 AND l.counts = 1 CROSS JOIN list m"
+        " ON m.id = l.list_id AND m.purpose = 'app.bsky.graph.defs#modlist' CROSS JOIN listitem i"
         " ON i.list_id = l.list_id AND i.target_id = j.value ->> 1 AND i.counts = 1",
         keys,
         keys,

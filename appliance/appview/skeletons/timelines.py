@@ -29,11 +29,11 @@ async def timeline(db: Database, viewer: int, before: Position, limit: int) -> S
 
 
 async def list_feed(db: Database, list_id: int, before: Position, limit: int) -> Slice[FeedItem]:
-    """Give posts, replies and reposts by those on a list, newest first."""
+    """Give posts and replies by those on a list, newest first; no reposts."""
     window = window_size(limit)
     rows = db.read(
-        "SELECT f.sort_us, f.id, f.actor_id, f.post_id, EXISTS (SELECT 1 FROM listitem i"
-        " WHERE i.list_id = ? AND i.target_id = f.actor_id AND i.counts = 1)"
+        "SELECT f.sort_us, f.id, f.actor_id, f.post_id, f.id = f.post_id AND EXISTS (SELECT 1"
+        " FROM listitem i WHERE i.list_id = ? AND i.target_id = f.actor_id AND i.counts = 1)"
         " FROM feed_item f WHERE (f.sort_us, f.id) < (?, ?)"
         " ORDER BY f.sort_us DESC, f.id DESC LIMIT ?",
         list_id,
@@ -59,21 +59,29 @@ def _followed(conn: Connection, viewer: int, before: Position, limit: int) -> Sl
 
 def _listed(conn: Connection, list_id: int, before: Position, limit: int) -> Slice[FeedItem]:
     actors = conn.rows("SELECT target_id FROM listitem WHERE list_id = ? AND counts = 1", list_id)
-    return _gathered(conn, [actor for (actor,) in actors], before, limit)
+    return _gathered(conn, [actor for (actor,) in actors], before, limit, with_reposts=False)
 
 
-def _gathered(conn: Connection, actors: list[int], before: Position, limit: int) -> Slice[FeedItem]:
+def _gathered(
+    conn: Connection,
+    actors: list[int],
+    before: Position,
+    limit: int,
+    *,
+    with_reposts: bool = True,
+) -> Slice[FeedItem]:
     """Merge the newest rows of each account; what is older than a full page is not read."""
     found: list[FeedItem] = []
     oldest = 0
     for actor in actors:
         rows = conn.rows(
             "SELECT sort_us, id, actor_id, post_id FROM feed_item WHERE actor_id = ?"
-            " AND (sort_us, id) < (?, ?) AND sort_us >= ?"
+            " AND (sort_us, id) < (?, ?) AND sort_us >= ? AND (? OR id = post_id)"
             " ORDER BY sort_us DESC, id DESC LIMIT ?",
             actor,
             *before,
             oldest,
+            with_reposts,
             limit + 1,
         )
         if not rows:

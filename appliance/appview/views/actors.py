@@ -35,10 +35,14 @@ def basic(h: Hydration, actor_id: int) -> JsonObject | None:
     return view
 
 
-def known(h: Hydration, ids: Sequence[int]) -> list[JsonObject]:
-    """Make profileViewBasics of the first few of those whom no block hides."""
+def known(
+    h: Hydration, found: tuple[int, Sequence[int]] | None
+) -> tuple[int, list[JsonObject]] | None:
+    """Of people the viewer knows, (how many, the first): count and show those no block hides."""
+    count, ids = found or (0, ())
     views = [basic(h, actor) for actor in ids if not h.is_blocked(actor)]
-    return [view for view in views if view is not None][:KNOWN_SHOWN]
+    shown = [view for view in views if view is not None]
+    return (count - len(ids) + len(shown), shown[:KNOWN_SHOWN]) if shown else None
 
 
 def profile(h: Hydration, actor_id: int) -> JsonObject | None:
@@ -49,7 +53,8 @@ def profile(h: Hydration, actor_id: int) -> JsonObject | None:
     view = _shared(h, row)
     if row.description is not None:
         view["description"] = row.description
-    view["indexedAt"] = iso(row.profile_indexed_us or row.indexed_us)
+    if row.profile_indexed_us is not None:
+        view["indexedAt"] = iso(row.profile_indexed_us)
     return view
 
 

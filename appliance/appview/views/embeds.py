@@ -120,10 +120,8 @@ def _record_view(h: Hydration, post: PostRow, value: JsonObject, level: int) -> 
 def _record(h: Hydration, post: PostRow, uri: str, level: int) -> JsonObject:
     """Make the inner view of a quote: the record, or why it is not shown."""
     target = post.quote_id
-    if target is None or post.violates_postgate:
+    if target is None:
         return _not_found(uri)
-    if (target, post.id) in h.detached:
-        return {"$type": "app.bsky.embed.record#viewDetached", "uri": uri, "detached": True}
     owner = _owner(h, target)
     if owner is not None and _is_blocked(h, post.actor_id, owner):
         return {
@@ -132,6 +130,8 @@ def _record(h: Hydration, post: PostRow, uri: str, level: int) -> JsonObject:
             "blocked": True,
             "author": actors.blocked_author(h, owner),
         }
+    if post.violates_postgate or (target, post.id) in h.detached:
+        return {"$type": "app.bsky.embed.record#viewDetached", "uri": uri, "detached": True}
     quoted = h.post(target)
     if quoted is not None:
         return _quoted(h, quoted, level)

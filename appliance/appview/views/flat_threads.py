@@ -32,7 +32,6 @@ class Thread:
     anchor: int
     op: int | None
     op_thread: Sequence[int] = ()
-    op_likes: Collection[int] = ()
     hidden: Collection[int] = ()
     sort: str = "oldest"
     branching: int = 10
@@ -95,10 +94,11 @@ def _above(h: Hydration, thread: Thread) -> list[JsonObject]:
 
 def _below(h: Hydration, thread: Thread, row: PostRow, depth: int) -> list[JsonObject]:
     """Make the item of a post and those of its replies, depth first."""
-    shown = [reply for reply in _replies(h, thread, row.id) if not _is_aside(h, thread, reply)]
-    if depth > 0:
-        shown = shown[: thread.branching]
-    more = max(0, row.reply_count - len(shown))
+    visible = [reply for reply in _replies(h, thread, row.id) if not _is_aside(h, thread, reply)]
+    shown = visible[: thread.branching] if depth > 0 else visible
+    # Those put aside or blocked are no more to be had by asking on.
+    not_loaded = max(0, row.reply_count - len(thread.children.get(row.id, ())))
+    more = not_loaded + len(visible) - len(shown)
     found = [_post_item(h, thread, row, depth, more)]
     for reply in shown:
         guarded = _guarded(h, thread, reply, depth + 1)
@@ -124,7 +124,7 @@ def _rank(h: Hydration, thread: Thread, row: PostRow) -> tuple[Any, ...]:
     """The op's own thread first, then the op, the viewer, whom they follow; then by sort."""
     order = {
         "newest": (-row.sort_us, -row.id),
-        "top": (-_weight(thread, row), -row.sort_us),
+        "top": (-_weight(h, row), -row.sort_us),
     }.get(thread.sort, (row.sort_us, row.id))
     return (
         row.id not in thread.op_thread,
@@ -135,9 +135,9 @@ def _rank(h: Hydration, thread: Thread, row: PostRow) -> tuple[Any, ...]:
     )
 
 
-def _weight(thread: Thread, row: PostRow) -> float:
+def _weight(h: Hydration, row: PostRow) -> float:
     weight = math.log(1 + row.like_count)
-    return (weight or 0.1) * LIKED_BY_OP if row.id in thread.op_likes else weight
+    return (weight or 0.1) * LIKED_BY_OP if row.id in h.op_likes else weight
 
 
 def _is_aside(h: Hydration, thread: Thread, row: PostRow) -> bool:

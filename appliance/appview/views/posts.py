@@ -64,9 +64,11 @@ def _viewer_state(h: Hydration, row: PostRow) -> JsonObject:
     view: JsonObject = {
         "bookmarked": state.bookmarked,
         "threadMuted": state.thread_muted,
-        "replyDisabled": row.thread_id in h.gates and not h.gates[row.thread_id].viewer_may_reply,
         "embeddingDisabled": row.id in h.unquotable and row.actor_id != h.viewer_id,
     }
+    gate = h.gates.get(row.thread_id)
+    if gate is not None:
+        view["replyDisabled"] = bool(row.violates_threadgate) or not gate.viewer_may_reply
     if viewer is not None and state.like is not None:
         view["like"] = AtUri.make(viewer.did, "app.bsky.feed.like", state.like)
     if viewer is not None and state.repost is not None:
@@ -74,9 +76,10 @@ def _viewer_state(h: Hydration, row: PostRow) -> JsonObject:
     author = h.actor(row.actor_id)
     if author is not None and author.pinned_id == row.id:
         view["pinned"] = True
-    count, likers = h.known_likers.get(row.id, (0, ()))
-    if count:
-        view["knownLikers"] = {"count": count, "actors": actors.known(h, likers)}
+    likers = actors.known(h, h.known_likers.get(row.id))
+    if likers is not None:
+        count, shown = likers
+        view["knownLikers"] = {"count": count, "actors": shown}
     return view
 
 

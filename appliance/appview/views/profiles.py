@@ -19,6 +19,7 @@ def detailed(h: Hydration, actor_id: int) -> JsonObject | None:
     view["followsCount"] = row.follows_count
     view["postsCount"] = row.posts_count
     view["associated"] = {
+        "labeler": bool(row.is_labeler),
         **view.get("associated", {}),
         "lists": row.lists_count,
         "feedgens": row.feedgens_count,
@@ -47,7 +48,5 @@ def _add_record_fields(view: JsonObject, record: JsonObject, row: ActorRow) -> N
 
 
 def _known_followers(h: Hydration, actor_id: int) -> JsonObject:
-    count, newest = h.known_followers[actor_id]
-    if not count or h.is_blocked(actor_id):
-        return {}
-    return {"knownFollowers": {"count": count, "followers": known(h, newest)}}
+    found = None if h.is_blocked(actor_id) else known(h, h.known_followers[actor_id])
+    return {} if found is None else {"knownFollowers": {"count": found[0], "followers": found[1]}}

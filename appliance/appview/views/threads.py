@@ -14,7 +14,8 @@ def thread(
 ) -> JsonObject | None:
     """Make a threadViewPost, or a blockedPost; None if the anchor is missing or hidden.
 
-    above: the chain of parents, the nearest first. below: replies level by level.
+    above: the chain of parents, the nearest first. below: replies level by level, oldest first;
+    a tree shows the newest first.
     """
     row = h.post(anchor)
     if row is None:
@@ -38,7 +39,7 @@ def _parents(h: Hydration, anchor: int, above: Sequence[int]) -> JsonObject | No
     for post_id in above:
         view = posts.post_or_placeholder(h, post_id, h.owner(child))
         is_shown = "notFound" not in view and "blocked" not in view
-        chain.append(_node(view) if is_shown else view)
+        chain.append(_node(h, post_id) if is_shown else view)
         if not is_shown:
             break
         child = post_id
@@ -53,9 +54,9 @@ def _parents(h: Hydration, anchor: int, above: Sequence[int]) -> JsonObject | No
 def _with_replies(h: Hydration, post_id: int, children: dict[int, list[int]]) -> JsonObject:
     """Make a node and all below it; the depth of a skeleton is bounded."""
     owner = h.owner(post_id)
-    node = _node({"$type": "app.bsky.feed.defs#postView", **(posts.post(h, post_id) or {})})
+    node = _node(h, post_id)
     replies = []
-    for child in children.get(post_id, ()):
+    for child in reversed(children.get(post_id, ())):
         view = posts.post_or_placeholder(h, child, owner)
         if "blocked" in view:
             replies.append(view)
@@ -65,5 +66,11 @@ def _with_replies(h: Hydration, post_id: int, children: dict[int, list[int]]) ->
     return node
 
 
-def _node(post: JsonObject) -> JsonObject:
-    return {"$type": "app.bsky.feed.defs#threadViewPost", "post": post}
+def _node(h: Hydration, post_id: int) -> JsonObject:
+    """Make a threadViewPost of one post, alone; what its thread's author likes is its context."""
+    like = h.op_likes.get(post_id)
+    return {
+        "$type": "app.bsky.feed.defs#threadViewPost",
+        "post": posts.post(h, post_id),
+        "threadContext": {} if like is None else {"rootAuthorLike": like},
+    }

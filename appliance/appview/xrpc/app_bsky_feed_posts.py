@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from appliance.appview.hydrate.hydration import Audience
+from appliance.appview.hydrate.posts import load_op_likes
 from appliance.appview.pipeline import answer, at_once
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import interactions, threads
@@ -42,6 +43,9 @@ async def get_post_thread(
     above = threads.ancestors(pipeline.index, anchor, min(parent_height, HIGHEST))
     below = threads.descendants(pipeline.index, anchor, min(depth, DEEPEST))
     h = pipeline.hydrate.posts(audience, [anchor, *above, *(reply.id for reply in below)])
+    op = h.owner(h.posts[anchor].thread_id) if anchor in h.posts else None
+    if op is not None:
+        load_op_likes(pipeline.index, h, op, h.posts)
     view = thread_views.thread(h, anchor, above, below)
     if view is None:
         raise InvalidRequest(f"Post not found: {uri}", "NotFound")

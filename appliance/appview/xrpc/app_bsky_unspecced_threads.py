@@ -2,7 +2,7 @@
 
 from appliance.appview.hydrate.gates import hidden_replies
 from appliance.appview.hydrate.hydration import Audience, Hydration
-from appliance.appview.hydrate.posts import likes_of
+from appliance.appview.hydrate.posts import load_op_likes
 from appliance.appview.role import AppView
 from appliance.appview.skeletons import threads
 from appliance.appview.views import flat_threads, posts
@@ -79,10 +79,10 @@ def _thread(appview: AppView, h: Hydration, anchor_id: int, loaded: list[int]) -
     op = h.owner(root)
     if op is None:
         return Thread(anchor_id, None)
+    load_op_likes(index, h, op, loaded)
     return Thread(
         anchor_id,
         op,
         op_thread=threads.op_thread(index, root, op),
-        op_likes=likes_of(index, op, loaded),
         hidden=hidden_replies(index, root),
     )
