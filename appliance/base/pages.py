@@ -6,6 +6,7 @@ served from memory under a name that holds their hash, so browsers may keep them
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +17,7 @@ from typing import Any, Final
 import jinja2
 
 HASH_DIGITS: Final = 12
+_IMPORT: Final = re.compile(rb'from "\./([\w.-]+)"')
 
 
 class NoSuchTemplate(LookupError):
@@ -53,9 +55,9 @@ class Pages:
         self._static_path = static_path
         self._names: dict[str, str] = {}
         self.static_files: dict[str, StaticFile] = {}
-        self._read_static(self._root / "static", "")
-        for file_name, body in (added or {}).items():
-            self._add(file_name, body)
+        bodies = {**_bodies(self._root / "static", ""), **(added or {})}
+        for file_name in bodies:
+            self._add(file_name, bodies)
         self._environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(self._source),
             autoescape=True,
@@ -88,21 +90,32 @@ class Pages:
         entry = (self._root / "templates").joinpath(*parts)
         return entry.read_text(encoding="utf-8") if entry.is_file() else None
 
-    def _read_static(self, folder: Traversable, prefix: str) -> None:
-        if not folder.is_dir():
-            return
-        for entry in folder.iterdir():
-            if entry.is_dir():
-                self._read_static(entry, f"{prefix}{entry.name}/")
-                continue
-            self._add(prefix + entry.name, entry.read_bytes())
+    def _add(self, name: str, bodies: Mapping[str, bytes]) -> str:
+        """Name a file by its hash; scripts find those they import under their new names."""
+        if name in self._names:
+            return self._names[name]
 
-    def _add(self, name: str, body: bytes) -> None:
+        def renamed(found: re.Match[bytes]) -> bytes:
+            return b'from "./' + self._add(found[1].decode(), bodies).encode() + b'"'
+
+        body = _IMPORT.sub(renamed, bodies[name]) if name.endswith(".js") else bodies[name]
         stem, dot, ending = name.rpartition(".")
         digest = hashlib.sha256(body).hexdigest()[:HASH_DIGITS]
         hashed = f"{stem}.{digest}{dot}{ending}"
         self._names[name] = hashed
         self.static_files[hashed] = StaticFile(body, _content_type(name))
+        return hashed
+
+
+def _bodies(folder: Traversable, prefix: str) -> dict[str, bytes]:
+    """Read the files of a folder and of those in it, by path."""
+    found: dict[str, bytes] = {}
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir():
+            found.update(_bodies(entry, f"{prefix}{entry.name}/"))
+        else:
+            found[prefix + entry.name] = entry.read_bytes()
+    return found
 
 
 def _content_type(name: str) -> str:

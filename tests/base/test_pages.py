@@ -55,3 +55,16 @@ def test_a_forgotten_value_is_an_error_and_not_a_gap(root: Path) -> None:
 
 def test_the_web_folder_is_found_in_a_checkout() -> None:
     assert web_root().is_dir()
+
+
+def test_a_script_finds_what_it_imports_under_its_hashed_name(tmp_path: Path) -> None:
+    static = tmp_path / "static"
+    static.mkdir()
+    (static / "a.js").write_text('import { one } from "./b.js";\n')
+    (static / "b.js").write_text("export const one = 1;\n")
+    pages = Pages("/static", tmp_path)
+    kept = pages.static_files[pages.static_url("a.js").removeprefix("/static/")]
+    name = pages.static_url("b.js").removeprefix("/static/")
+    assert kept.body.decode() == f'import {{ one }} from "./{name}";\n'
+    (static / "b.js").write_text("export const one = 2;\n")
+    assert Pages("/static", tmp_path).static_url("a.js") != pages.static_url("a.js")
