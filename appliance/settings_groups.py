@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 Mode: TypeAlias = Literal["public", "home", "dev"]
+Security: TypeAlias = Literal["starttls", "tls", "none"]
 Value: TypeAlias = str | int | bool | tuple[str, ...]
 
 FILE_NAME: Final = "hearth.toml"
@@ -67,6 +68,12 @@ class PdsSettings:
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     invites_required: bool = setting(True, "Whether an invite code opens an account.", dev=False)
     blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
+    blob_folder: str = setting("", "Where blobs are kept, if not in the data folder.")
+    recovery_key: str = setting(
+        "",
+        "A rotation key, as did:key, that stands before ours in every new did:plc.",
+        form=r"did:key:z[a-zA-Z0-9]+",
+    )
     resolve_lexicons: bool = setting(
         True,
         "Whether unknown kinds of records are measured by the lexicons their authors publish.",
@@ -103,6 +110,7 @@ class RelaySettings:
     crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=_URL)
     replay_hours: int = setting(72, "How long its stream can be read back.", least=1)
     replay_bytes: int = setting(1 << 30, "How much of it is kept at most.", least=1)
+    relays: tuple[str, ...] = setting((), "URLs of other relays it follows.", form=_URL)
     open: bool = setting(
         False, "Whether a host that asks is followed at once; else it waits for you.", dev=True
     )
@@ -154,8 +162,12 @@ class AdminSettings:
 class SmtpSettings:
     """Outgoing mail; without it, mail waits in the panel."""
 
+    host: str = setting("", "The mail server; its password is in the file secrets/smtp-password.")
+    port: int = setting(0, "Its port; 0 for the usual one.")
+    security: Security = setting("starttls", "starttls, tls, or none: how it is talked to.")
+    username: str = setting("", "The name to log in with; empty for none.")
     url: str = setting(
-        "", "The mail server, as smtps://user:password@host:465.", form=r"smtps?://\S+"
+        "", "All of it in one, as smtps://user:password@host:465.", form=r"smtps?://\S+"
     )
     sender: str = setting("", "The address that mail comes from.")
 

@@ -22,8 +22,10 @@ GIVEN_UP_US = 7 * DAY_US
 
 _COLUMNS = (
     "id, hostname, url, standing, trusted, cursor, accounts, max_accounts,"
-    " offline_since_us, compare, last_event_us, compared_us, note"
+    " offline_since_us, compare, last_event_us, compared_us, note, is_relay"
 )
+# Where in them trusted, compare and is_relay stand.
+_FLAGS = (4, 9, 13)
 
 
 class TooManyHosts(ValueError):
@@ -40,7 +42,7 @@ class HostNotFound(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host as stored. `cursor` None: begin with what is new.
+    """A host as stored. `cursor` None: begin with what is new. A relay brings others' accounts.
 
     `compare`: its list of repos is to be compared with ours. Times are microseconds since 1970.
     """
@@ -58,6 +60,7 @@ class Host:
     last_event_us: int | None = None
     compared_us: int | None = None
     note: str | None = None
+    is_relay: bool = False
 
     @property
     def account_limit(self) -> int:
@@ -131,8 +134,10 @@ class HostStore:
         row = self._db.read_one(sql, host_id)
         return 0 if row is None else int(row[0])
 
-    async def configure(self, chosen: Sequence[tuple[str, str]]) -> None:
-        """Make the (hostname, URL) of our settings trusted and active, and them alone trusted.
+    async def configure(self, chosen: Sequence[tuple[str, str, bool]]) -> None:
+        """Make the (hostname, URL, is it a relay) of our settings trusted and active.
+
+        They alone are trusted from then on.
 
         One that was in the settings before and is no longer waits for somebody to ask for it.
         """
@@ -227,17 +232,18 @@ def count_account(conn: Connection, host_id: int, change: int) -> None:
     conn.execute("UPDATE host SET accounts = accounts + ? WHERE id = ?", (change, host_id))
 
 
-def _configure(conn: Connection, chosen: Sequence[tuple[str, str]], now_us: int) -> None:
+def _configure(conn: Connection, chosen: Sequence[tuple[str, str, bool]], now_us: int) -> None:
     conn.execute("UPDATE host SET standing = 'waiting' WHERE trusted = 1 AND standing = 'active'")
     conn.execute("UPDATE host SET trusted = 0 WHERE trusted = 1")
-    for hostname, url in chosen:
+    for hostname, url, is_relay in chosen:
         conn.execute(
-            "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us)"
-            " VALUES (?, ?, 'active', 1, 0, ?)"
+            "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us, is_relay)"
+            " VALUES (?, ?, 'active', 1, iif(?, NULL, 0), ?, ?)"
             " ON CONFLICT (hostname) DO UPDATE"
             " SET url = excluded.url, trusted = 1, offline_since_us = NULL,"
+            " is_relay = excluded.is_relay,"
             " standing = iif(standing = 'banned', 'banned', 'active')",
-            (hostname, url, now_us),
+            (hostname, url, is_relay, now_us, is_relay),
         )
 
 
@@ -293,17 +299,7 @@ def _stored(conn: Connection, hostname: str) -> Host:
 
 
 def _host(row: Row) -> Host:
-    host_id, hostname, url, standing, trusted, cursor, accounts, most, gone, compare, *rest = row
-    return Host(
-        host_id,
-        hostname,
-        url,
-        standing,
-        bool(trusted),
-        cursor,
-        accounts,
-        most,
-        gone,
-        bool(compare),
-        *rest,
-    )
+    values = list(row)
+    for at in _FLAGS:
+        values[at] = bool(values[at])
+    return Host(*values)

@@ -5,7 +5,7 @@ A batch is one transaction, with the host's cursor in it: after a crash nothing 
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,7 @@ from appliance.firehose.events import (
     InfoEvent,
     InvalidEvent,
     InvalidSeq,
+    RepoEvent,
     UnknownEvent,
     UpstreamError,
     parse,
@@ -38,6 +39,7 @@ QUIET_SECONDS = 60.0
 # A host whose numbers leap by more than this has lost them, or plays with them.
 SEQ_LEAP = 1_000_000
 OUTDATED = "OutdatedCursor"
+MAX_PASSED = 20_000
 _EXPECTED = frozenset(("old_seq", "host_full"))
 
 AskStatus = Callable[[Did, Host], Awaitable[None]]
@@ -80,6 +82,7 @@ class Ingest:
         self._rates = rates
         self._ask_status = ask_status
         self._clock = clock
+        self._passed: OrderedDict[tuple[Did, str, str], None] = OrderedDict()
         self._warned: dict[tuple[int, str], float] = {}
         self.counts: Counter[str] = Counter()
         self.received: Counter[tuple[str, str]] = Counter()
@@ -167,9 +170,27 @@ class Ingest:
                 else:
                     self.received[host.hostname, event.kind] += 1
                     seq = self._watch(host, seq, Incoming(event, frame))
+                    if host.is_relay and self._came_round(event):
+                        self.counts["repeated"] += 1
+                        continue
                     fast = not host.trusted and self._rates.too_fast(host.id, event)
                     reading.batch.append(Incoming(event, frame, fast))
         return reading
+
+    def _came_round(self, event: RepoEvent) -> bool:
+        """Tell whether a relay repeats what has no rev to tell it by.
+
+        Two relays that follow each other would otherwise pass it to and fro for ever.
+        """
+        if isinstance(event, CommitEvent):
+            return False
+        key = (event.did, event.kind, event.time)
+        if key in self._passed:
+            return True
+        self._passed[key] = None
+        if len(self._passed) > MAX_PASSED:
+            self._passed.popitem(last=False)
+        return False
 
     def _watch(self, host: Host, seq: int, incoming: Incoming) -> int:
         """Note what is odd about an event, and no reason to drop it; give its seq."""

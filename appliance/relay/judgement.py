@@ -147,7 +147,7 @@ class Judge:
         standing = self._known.standings.get(did)
         if standing is None:  # 9
             return self._without_identity(incoming, account)
-        if standing.pds != self._host.url:  # 10, 35, 37
+        if not self._may_speak_for(standing, account):  # 10, 35, 37
             return self._of_another_host(incoming, standing)
         if account is None:
             if bans.is_banned(self._conn, did):
@@ -159,6 +159,23 @@ class Judge:
         elif account.host_id != self._host.id:
             accounts.move(self._conn, account, self._host.id)
         return self._of_its_host(incoming, account, standing)
+
+    def _may_speak_for(self, standing: Standing, account: Account | None) -> bool:
+        """A host speaks for its accounts; a relay for those of hosts that we do not follow.
+
+        Of several relays the first that told of an account goes on to do so.
+        """
+        if standing.pds == self._host.url:
+            return True
+        if not self._host.is_relay:
+            return False
+        direct = None if standing.pds is None else hosts.by_url(self._conn, standing.pds)
+        if direct is not None and direct.standing == "active":
+            return False
+        if account is None or account.host_id == self._host.id:
+            return True
+        known_by = hosts.load(self._conn, account.host_id)
+        return not (known_by.is_relay and known_by.standing == "active")
 
     def _without_identity(self, incoming: Incoming, account: Account | None) -> tuple[Verdict, str]:
         """An account whose DID is gone can still be said to be gone, by the host that had it."""

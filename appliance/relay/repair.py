@@ -84,7 +84,10 @@ class Repairer:
             return "it lives on no host that is followed here"
         if document.signing_key is None:
             return "its DID document has no signing key"
-        client = self._ways.client(host)
+        try:
+            client = self._client(host, document.pds)
+        except XrpcError:
+            return "its host has no usable address"
         theirs = await self._compare_status(did, client)
         if theirs is None:
             return "it is not active"
@@ -93,6 +96,12 @@ class Repairer:
         commit = await _fetch_head(client, did, document.signing_key, self._clock.now_us())
         await self._note_collections(did, client)
         return await self._db.write(_publish_head, did, commit, self._clock.now_us())
+
+    def _client(self, host: Host, pds: str | None) -> XrpcClient:
+        """Ask the account's own host, also if a relay brings us its events."""
+        if host.is_relay and pds != host.url:
+            return self._ways.stranger(pds or "")
+        return self._ways.client(host)
 
     async def _attempt(self, repair: Repair) -> None:
         try:
@@ -178,10 +187,13 @@ async def _fetch_block(client: XrpcClient, did: Did, cid: Cid, rev: str) -> byte
 
 def _take_in(conn: Connection, did: Did, pds: str | None, now_us: int) -> Host | None:
     """Find the host of an account among ours; an account that is not known yet becomes so."""
+    account = accounts.load(conn, did)
     host = None if pds is None else hosts.by_url(conn, pds)
+    if host is None and account is not None:
+        brought_by = hosts.load(conn, account.host_id)
+        host = brought_by if brought_by.is_relay else None
     if host is None or host.standing != "active":
         return None
-    account = accounts.load(conn, did)
     if account is None:
         if bans.is_banned(conn, did) or hosts.places_of(conn, host) <= 0:
             return None

@@ -115,7 +115,13 @@ async def open_relay(
         hosts, accounts = HostStore(db, clock), AccountStore(db)
         paired = [peer.named for peer in peers]
         chosen = [home, *paired, *map(policy.configured, settings.relay.crawl)]
-        await hosts.configure([(named.hostname, named.url) for named in chosen])
+        relays = [policy.configured(url) for url in settings.relay.relays]
+        await hosts.configure(
+            [
+                *((named.hostname, named.url, False) for named in chosen),
+                *((named.hostname, named.url, True) for named in relays),
+            ]
+        )
         resolver = IdentityResolver(
             http,
             settings.pds.plc_url or settings.paths.address("directory"),

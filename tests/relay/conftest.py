@@ -78,9 +78,14 @@ class Lab:
         mode: str = "dev",
         open_to_all: bool = True,
         peers: tuple[str, ...] = (),
+        relays: tuple[str, ...] = (),
     ) -> AsyncIterator["Running"]:
         """Run the relay and serve it."""
-        chosen = {"relay.peers": peers, "relay.open": mode == "dev" and open_to_all}
+        chosen = {
+            "relay.peers": peers,
+            "relay.relays": relays,
+            "relay.open": mode == "dev" and open_to_all,
+        }
         settings = self.settings(*crawl, mode=mode, **chosen)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(
