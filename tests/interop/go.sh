@@ -1,0 +1,15 @@
+#!/bin/sh
+# Build a program of indigo (relay, tap or goat) beside this file, once; print where it is.
+# The first time takes minutes. HEARTH_GO_BIN may name a folder that has them already.
+set -eu
+cd "$(dirname "$0")"
+name=$1
+version=v0.0.0-20260605210604-af2fec94f34c
+# The last version that had it; it moved to a module of its own.
+[ "$name" = goat ] && version=v0.0.0-20251003000214-3259b215110e
+folder=${HEARTH_GO_BIN:-$PWD/node_modules/.go-$version}
+if [ ! -x "$folder/$name" ]; then
+    command -v go >/dev/null || { echo "these tests need Go, or HEARTH_GO_BIN" >&2; exit 1; }
+    GOBIN=$folder GOFLAGS=-buildvcs=false go install "github.com/bluesky-social/indigo/cmd/$name@$version" >&2
+fi
+printf '%s\n' "$folder/$name"
