@@ -1,16 +1,22 @@
 """`hearth run`: the network in service, behind the owner's web server or at home."""
 
+import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from appliance.base.logs import setup_logging
+from appliance.base.secret_files import read_or_create
 from appliance.listeners import PortTaken, bind
 from appliance.node import ROLES, Node, serve
 from appliance.settings import Settings, load
+from appliance.settings_aliases import SECRETS, UNUSED
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
+
+log = logging.getLogger(__name__)
 
 NO_HOSTNAME = """\
 hearth: this network has no name on the internet or at home yet.
@@ -24,6 +30,7 @@ def run(paths: Paths, json_logs: bool) -> int:
     """Run until SIGTERM or SIGINT; return the exit status. Raises InvalidSettings."""
     setup_logging(as_json=json_logs)
     settings = load(paths.data, os.environ)
+    take_over(settings.paths, os.environ)
     if not paths.settings_file.exists():
         save(settings)
     if not settings.pds.hostname:
@@ -35,6 +42,16 @@ def run(paths: Paths, json_logs: bool) -> int:
         sys.stderr.write(f"hearth: cannot listen: {problem}\n")
         return 1
     return serve(settings, listeners, lambda node: _announce(settings, node))
+
+
+def take_over(paths: Paths, env: Mapping[str, str]) -> None:
+    """Keep the secrets that come under the names of the reference PDS; ours, once made, stay."""
+    for variable, name in SECRETS.items():
+        if env.get(variable):
+            read_or_create(paths.secret(name), partial(env.__getitem__, variable))
+    for variable, reason in UNUSED.items():
+        if env.get(variable):
+            log.warning("%s has no effect: %s", variable, reason)
 
 
 def _listen(settings: Settings, role: str) -> Sequence[socket.socket]:

@@ -1,6 +1,7 @@
 """Every setting, read and checked by its one declaration (in `settings_groups`).
 
-From this one declaration come reading (defaults < `<data>/hearth.toml` < `HEARTH_PDS_HOSTNAME`)
+From this one declaration come reading (defaults < names of the reference PDS in the environment <
+`<data>/hearth.toml` < `HEARTH_PDS_HOSTNAME`)
 and the refusal of unknown names; `settings_file` makes of it the file, with each help text above
 its value, and the table in the README. Settings are read once; to change one is to restart.
 Secrets are not settings: they are files of their own under `<data>/secrets/`.
@@ -14,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
+from appliance.settings_aliases import SETTINGS
 from appliance.settings_groups import (
     FILE_NAME,
     HOST,
@@ -114,7 +116,7 @@ def defaults(mode: Mode, data: Path) -> Settings:
 
 def load(data: Path, env: Mapping[str, str]) -> Settings:
     """Read the settings of a data directory. Raises InvalidSettings."""
-    values = {**_read_file(data / FILE_NAME), **_read_environment(env)}
+    values = {**_read_aliases(env), **_read_file(data / FILE_NAME), **_read_environment(env)}
     mode = Settings().with_values({"network.mode": values.get("network.mode", "home")}).network.mode
     settings = defaults(mode, data).with_values(values)
     if not (settings.directory.enabled or settings.pds.plc_url):
@@ -137,6 +139,16 @@ def _read_file(path: Path) -> dict[str, object]:
     return values
 
 
+def _read_aliases(env: Mapping[str, str]) -> dict[str, object]:
+    """Find settings under the names of the reference PDS; an empty text means that it is unset."""
+    known = {each.name: each for each in declarations()}
+    return {
+        name: _from_text(known[name], env[variable], variable)
+        for variable, name in SETTINGS.items()
+        if env.get(variable)
+    }
+
+
 def _read_environment(env: Mapping[str, str]) -> dict[str, object]:
     """Find the settings among the variables; refuse those that only look like one."""
     known = {each.variable: each for each in declarations()}
@@ -147,21 +159,21 @@ def _read_environment(env: Mapping[str, str]) -> dict[str, object]:
             continue
         declared = known.get(variable)
         if declared is not None:
-            values[declared.name] = _from_text(declared, text)
+            values[declared.name] = _from_text(declared, text, variable)
         elif variable.removeprefix(PREFIX).partition("_")[0] in groups:
             raise InvalidSettings(f"no setting {variable}{_suggestion(variable, known)}")
     return values
 
 
-def _from_text(declared: Declaration, text: str) -> Value:
+def _from_text(declared: Declaration, text: str, variable: str) -> Value:
     """Read a value written in an environment variable; a list is parted by commas."""
     if declared.kind is bool:
         if text.lower() not in _BOOLEANS:
-            raise InvalidSettings(f"{declared.variable} must be true or false")
+            raise InvalidSettings(f"{variable} must be true or false")
         return _BOOLEANS[text.lower()]
     if declared.kind is int:
         if not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-            raise InvalidSettings(f"{declared.variable} must be a number")
+            raise InvalidSettings(f"{variable} must be a number")
         return int(text)
     if get_origin(declared.kind) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -46,7 +46,9 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
 
     Raises InvalidSettings.
     """
-    env = {**os.environ, "HEARTH_NETWORK_MODE": "dev"}
+    # A trial has addresses of its own, whatever this machine serves otherwise.
+    own = {name: text for name, text in os.environ.items() if not name.startswith("PDS_")}
+    env = {**own, "HEARTH_NETWORK_MODE": "dev"}
     url = {name: f"http://localhost:{port}" for name, port in ports.items()}
     values: dict[str, object] = {
         "pds.public_url": url["pds"],

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.settings import InvalidSettings, Settings, declarations, defaults, load
+from appliance.settings_aliases import SETTINGS
 from appliance.settings_file import as_markdown, as_toml, save
 
 
@@ -144,3 +145,38 @@ def test_paths_lie_in_the_data_folder(tmp_path: Path) -> None:
     assert paths.address("relay") == f"unix:{tmp_path}/run/relay.sock"
     assert paths.database("viewers") == tmp_path / "viewers.sqlite"
     assert paths.secret("operator-token") == tmp_path / "secrets" / "operator-token"
+
+
+def test_the_names_of_the_reference_pds_are_understood(tmp_path: Path) -> None:
+    written(tmp_path, '[pds]\ncontact_email = "ours@a.example"')
+    env = {
+        "PDS_HOSTNAME": "pds.a.example",
+        "PDS_SERVICE_HANDLE_DOMAINS": ".a.example,.b.example",
+        "PDS_BLOB_UPLOAD_LIMIT": "104857600",
+        "PDS_CRAWLERS": "https://relay1.example,https://relay2.example",
+        "PDS_BSKY_APP_VIEW_URL": "https://appview.example",
+        "PDS_BSKY_APP_VIEW_DID": "did:web:appview.example",
+        "PDS_INVITE_REQUIRED": "false",
+        "PDS_EMAIL_SMTP_URL": "smtps://u:p@mail.example:465",
+        "PDS_CONTACT_EMAIL_ADDRESS": "theirs@a.example",
+        "PDS_PRIVACY_POLICY_URL": "",
+        "PDS_JWT_SECRET": "not a setting",
+        "PDS_UNHEARD_OF": "let be",
+    }
+    settings = load(tmp_path, env)
+    assert settings.pds.hostname == "pds.a.example"
+    assert settings.network.handle_domains == (".a.example", ".b.example")
+    assert settings.pds.blob_limit == 104_857_600
+    assert settings.pds.relays == ("https://relay1.example", "https://relay2.example")
+    assert settings.appview.did == "did:web:appview.example"
+    assert not settings.pds.invites_required
+    assert settings.smtp.url == "smtps://u:p@mail.example:465"
+    # What was set in the panel holds.
+    assert settings.pds.contact_email == "ours@a.example"
+    assert load(tmp_path, {**env, "HEARTH_PDS_HOSTNAME": "c.example"}).pds.hostname == "c.example"
+    with pytest.raises(InvalidSettings, match="PDS_INVITE_REQUIRED must be true or false"):
+        load(tmp_path, {"PDS_INVITE_REQUIRED": "perhaps"})
+
+
+def test_every_name_of_the_reference_is_a_setting_of_ours() -> None:
+    assert set(SETTINGS.values()) <= {each.name for each in declarations()}

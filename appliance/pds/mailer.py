@@ -7,22 +7,20 @@ import asyncio
 import contextlib
 import logging
 import smtplib
-import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from threading import Thread
-from urllib.parse import unquote, urlsplit
 
 from appliance.atproto.syntax import Did
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
+from appliance.pds.mail_server import MailServer
 
 log = logging.getLogger(__name__)
 
 KEPT_US = 7 * 86_400 * 1_000_000
 RETRY_SECONDS = 60.0
-TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,17 @@ class Mail:
 class Mailer:
     """Queue mail, and send what is queued."""
 
-    def __init__(self, db: Database, clock: Clock, smtp_url: str, sender: str) -> None:
+    def __init__(self, db: Database, clock: Clock, server: MailServer | None, sender: str) -> None:
         self._db = db
         self._clock = clock
-        self._smtp_url = smtp_url
+        self._server = server
         self._sender = sender
         self._news = asyncio.Event()
 
     @property
     def sends(self) -> bool:
         """Whether mail leaves this box at all."""
-        return bool(self._smtp_url)
+        return self._server is not None
 
     async def send(self, did: Did, recipient: str, subject: str, body: str) -> None:
         """Queue one mail. It is safe in the outbox on return, and sent soon after."""
@@ -109,35 +107,19 @@ class Mailer:
 
     def _deliver(self, mail: Mail) -> str | None:
         """Hand one mail to the server; say what went wrong."""
+        if self._server is None:
+            return "there is no mail server"
         message = EmailMessage(policy=SMTP)
         try:
             message["From"] = self._sender
             message["To"] = mail.recipient
             message["Subject"] = mail.subject
             message.set_content(mail.body)
-            with connect(self._smtp_url) as server:
+            with self._server.connect() as server:
                 server.send_message(message)
         except (OSError, ValueError, smtplib.SMTPException) as error:
             return f"{type(error).__name__}: {error}"[:300]
         return None
-
-
-def connect(url: str) -> smtplib.SMTP:
-    """Open `smtp://` (STARTTLS when offered) or `smtps://`, and log in when the URL says who."""
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    tls = ssl.create_default_context()
-    server: smtplib.SMTP
-    if parts.scheme == "smtps":
-        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=tls)
-    else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=TIMEOUT_SECONDS)
-        server.ehlo()
-        if server.has_extn("starttls"):
-            server.starttls(context=tls)
-    if parts.username:
-        server.login(unquote(parts.username), unquote(parts.password or ""))
-    return server
 
 
 _COLUMNS = "id, did, recipient, subject, body, created_at, sent_at, failure"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from secrets import token_hex
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ from appliance.pds.invites import InviteStore
 from appliance.pds.letters import CodeMail
 from appliance.pds.lexicons import Lexicons
 from appliance.pds.lifecycle import Lifecycle
+from appliance.pds.mail_server import MailServer
 from appliance.pds.mailer import Mailer
 from appliance.pds.moves import Moves
 from appliance.pds.preferences import PreferenceStore
@@ -202,13 +204,16 @@ def _build(
     keys = SigningKeys(db, clock)
     accounts = AccountStore(db)
     app_passwords = AppPasswordStore(db, clock)
-    blobs = BlobStore(db, BlobFiles(paths.blobs), clock, settings.pds.blob_limit)
+    blobs = BlobStore(
+        db, BlobFiles(Path(settings.pds.blob_folder or paths.blobs)), clock, settings.pds.blob_limit
+    )
     records = RecordStore(db)
     repos = RepoStore(db, blobs, keys, clock)
     directory = PlcClient(http, site.plc_url)
     identities = Identities(directory, resolver, keys, rotation_key, site.url)
     sender = settings.smtp.sender or f"hearth@{site.hostname}"
-    mailer = Mailer(db, clock, settings.smtp.url, sender)
+    server = MailServer.of(settings.smtp, paths.secret("smtp-password"))
+    mailer = Mailer(db, clock, server, sender)
     email_tokens = EmailTokens(db, clock)
     codes = CodeMail(email_tokens, mailer)
     party = RelyingParty.of(settings.network.name, site.url)

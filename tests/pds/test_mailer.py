@@ -11,6 +11,7 @@ import pytest
 from appliance.atproto.syntax import Did
 from appliance.base.database import Database
 from appliance.base.workers import Workers
+from appliance.pds.mail_server import MailServer
 from appliance.pds.mailer import KEPT_US, Mailer
 from tests.support.clock import FakeClock
 from tests.support.smtp import SmtpStub, listening
@@ -26,7 +27,7 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def test_without_a_server_mail_waits_in_the_outbox(db: Database) -> None:
-    mailer = Mailer(db, FakeClock(), "", "hearth@example.com")
+    mailer = Mailer(db, FakeClock(), None, "hearth@example.com")
     await mailer.send(ALICE, "alice@example.com", "One", "First.")
     await mailer.send(ALICE, "alice@example.com", "Two", "Second.")
     assert not mailer.sends
@@ -39,7 +40,7 @@ async def test_without_a_server_mail_waits_in_the_outbox(db: Database) -> None:
 async def test_mail_is_handed_to_the_server(db: Database) -> None:
     stub = SmtpStub()
     async with listening(stub) as url:
-        mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+        mailer = Mailer(db, FakeClock(), MailServer.of_url(url), "hearth@example.com")
         await mailer.send(ALICE, "alice@example.com", "A\r\nBcc: x@example.com", "Grüße.")
         await mailer.work_off()
     [mail] = stub.mails
@@ -53,7 +54,7 @@ async def test_mail_is_handed_to_the_server(db: Database) -> None:
 async def test_the_worker_sends_mail_as_it_comes(db: Database) -> None:
     stub = SmtpStub()
     async with listening(stub) as url, Workers() as workers:
-        mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+        mailer = Mailer(db, FakeClock(), MailServer.of_url(url), "hearth@example.com")
         workers.start("mail", mailer.run)
         await asyncio.sleep(0)
         await mailer.send(ALICE, "alice@example.com", "A", "Body.")
@@ -64,7 +65,7 @@ async def test_the_worker_sends_mail_as_it_comes(db: Database) -> None:
 async def test_a_refused_mail_stays_with_its_reason(db: Database) -> None:
     stub = SmtpStub(takes_mail=False)
     async with listening(stub) as url:
-        mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+        mailer = Mailer(db, FakeClock(), MailServer.of_url(url), "hearth@example.com")
         await mailer.send(ALICE, "alice@example.com", "A", "Body.")
         await mailer.work_off()
     [kept] = await mailer.page(None, 10)
@@ -85,7 +86,7 @@ async def test_a_mail_server_that_says_nothing_does_not_keep_us(db: Database) ->
     async with server:
         url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with Workers() as workers:
-            mailer = Mailer(db, FakeClock(), url, "hearth@example.com")
+            mailer = Mailer(db, FakeClock(), MailServer.of_url(url), "hearth@example.com")
             workers.start("mail", mailer.run)
             await mailer.send(ALICE, "alice@example.com", "A", "Body.")
             await asyncio.wait_for(called.wait(), 5)
@@ -98,7 +99,7 @@ async def test_a_mail_server_that_says_nothing_does_not_keep_us(db: Database) ->
 
 async def test_old_mail_is_forgotten(db: Database) -> None:
     clock = FakeClock()
-    mailer = Mailer(db, clock, "", "hearth@example.com")
+    mailer = Mailer(db, clock, None, "hearth@example.com")
     await mailer.send(ALICE, "alice@example.com", "A", "Body.")
     clock.advance(KEPT_US / 1_000_000 + 1)
     await mailer.work_off()

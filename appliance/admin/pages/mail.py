@@ -13,5 +13,5 @@ async def show(visit: Visit) -> web.Response:
         "mail",
         page=page,
         handles=await people.handles(dids),
-        sends=bool(visit.settings.smtp.url),
+        sends=bool(visit.settings.smtp.url or visit.settings.smtp.host),
     )

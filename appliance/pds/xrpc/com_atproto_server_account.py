@@ -67,6 +67,7 @@ async def create_account(
     if code is not None:
         await pds.invites.check(code)
     hashed = await new_hash(password or "")
+    recovery_key = recovery_key or pds.settings.pds.recovery_key or None
     wish = Application(handle, email, hashed, code, recovery_key, did)
     opened = await pds.signup.open(wish)
     tokens = await pds.sessions.begin(opened.did)

@@ -1,0 +1,43 @@
+"""The environment names of the reference PDS, taken as settings of ours.
+
+Whoever comes from there can keep their `pds.env`. Our own file stands above these names, so what is
+changed in the panel holds. https://github.com/bluesky-social/pds
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "PDS_HOSTNAME": "pds.hostname",
+    "PDS_PORT": "pds.port",
+    "PDS_BLOBSTORE_DISK_LOCATION": "pds.blob_folder",
+    "PDS_BLOB_UPLOAD_LIMIT": "pds.blob_limit",
+    "PDS_DID_PLC_URL": "pds.plc_url",
+    "PDS_BSKY_APP_VIEW_URL": "appview.url",
+    "PDS_BSKY_APP_VIEW_DID": "appview.did",
+    "PDS_CRAWLERS": "pds.relays",
+    "PDS_EMAIL_SMTP_URL": "smtp.url",
+    "PDS_EMAIL_FROM_ADDRESS": "smtp.sender",
+    "PDS_INVITE_REQUIRED": "pds.invites_required",
+    "PDS_SERVICE_HANDLE_DOMAINS": "network.handle_domains",
+    "PDS_RECOVERY_DID_KEY": "pds.recovery_key",
+    "PDS_RATE_LIMITS_ENABLED": "limits.enabled",
+    "PDS_RATE_LIMIT_BYPASS_IPS": "limits.bypass_addresses",
+    "PDS_CONTACT_EMAIL_ADDRESS": "pds.contact_email",
+    "PDS_PRIVACY_POLICY_URL": "pds.privacy_policy_url",
+    "PDS_TERMS_OF_SERVICE_URL": "pds.terms_of_service_url",
+}
+# These become files under `secrets/`, unless there is one already.
+SECRETS: Final[Mapping[str, str]] = {
+    "PDS_JWT_SECRET": "jwt-secret",
+    "PDS_ADMIN_PASSWORD": "operator-token",
+    "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": "plc-rotation-key",
+    "PDS_RATE_LIMIT_BYPASS_KEY": "rate-limit-bypass-key",
+}
+# Known and of no effect here, with the reason.
+UNUSED: Final[Mapping[str, str]] = {
+    "PDS_REPORT_SERVICE_URL": "reports stay here unless an app names a labeler",
+    "PDS_REPORT_SERVICE_DID": "reports stay here unless an app names a labeler",
+    "PDS_DISABLE_SSRF_PROTECTION": "only development mode may reach this machine",
+    "PDS_BLOBSTORE_S3_BUCKET": "blobs are kept in a folder",
+}
