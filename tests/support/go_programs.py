@@ -133,10 +133,10 @@ class Goat:
         complete, _, _ = self._running.log().rpartition("\n")
         return [orjson.loads(line) for line in complete.splitlines()]
 
-    def uris(self) -> set[str]:
-        """Give the records it was told of."""
+    def paths(self) -> set[str]:
+        """Give the records it was told of; it does not say whose they are."""
         created = [line for line in self._lines() if line.get("action") == "create"]
-        return {f"at://{each['repo']}/{each['collection']}/{each['rkey']}" for each in created}
+        return {f"{each['collection']}/{each['rkey']}" for each in created}
 
     def complaints(self) -> list[dict[str, Any]]:
         """Give what it warned of."""
