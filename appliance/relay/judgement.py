@@ -185,7 +185,10 @@ class Judge:
                 return self._account_changed(event, incoming.frame, account)
             if isinstance(event, IdentityEvent):
                 return self._publish(event, incoming.frame)
-            self._want_repair(event.did, "its DID did not resolve", 60 * 1_000_000)
+        if not isinstance(event, AccountEvent):
+            most = repairs.MAX_QUEUED if account else repairs.MAX_QUEUED_OF_STRANGERS
+            due_us = self._now_us + repairs.MINUTE_US
+            repairs.want(self._conn, event.did, "its DID did not resolve", due_us, most)
         return "unresolved", "its DID does not resolve"
 
     def _of_another_host(self, incoming: Incoming, standing: Standing) -> tuple[Verdict, str]:

@@ -55,6 +55,13 @@ def _of_events(relay: Relay) -> list[Metric]:
             ingest.judging.seconds,
         ),
         Metric.by(
+            "result",
+            "hearth_relay_identity_lookups_total",
+            "counter",
+            "Questions for DID documents, by where the answer came from.",
+            dict(relay.resolver.counts),
+        ),
+        Metric.by(
             "host",
             "hearth_relay_upstream_lag_seconds",
             "gauge",

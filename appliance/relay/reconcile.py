@@ -157,12 +157,15 @@ def _recheck(conn: Connection, did: Did, now_us: int) -> None:
 
 def _want_differing(conn: Connection, host: Host, told: list[Told], now_us: int) -> int:
     found = 0
+    # A relay lists the whole network; we know those of it that were told of.
+    places = 0 if host.is_relay else hosts.places_of(conn, host)
     for each in told:
         account = accounts.load(conn, each.did)
         if account is not None and (account.throttled or account.host_id != host.id):
             continue
         if account is None:
-            same = not each.active or hosts.places_of(conn, host) <= 0
+            same = not each.active or places <= 0
+            places -= not same
         else:
             rev = None if account.state is None else account.state.rev
             same = each.active == account.upstream_active and (not each.active or each.rev == rev)

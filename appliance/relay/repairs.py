@@ -11,6 +11,8 @@ MINUTE_US = 60 * 1_000_000
 LONGEST_PAUSE_MINUTES = 60
 MAX_ATTEMPTS = 50
 MAX_QUEUED = 20_000
+# Of accounts that nobody has heard of, anybody can make up more than we could ever ask about.
+MAX_QUEUED_OF_STRANGERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,12 @@ class RepairStore:
         await self._db.write(_put_off, repair, now_us)
 
 
-def want(conn: Connection, did: Did, reason: str, due_us: int) -> None:
-    """Have an account looked at, at the earlier time if that is wanted already."""
-    if int(conn.value("SELECT count(*) FROM repair")) >= MAX_QUEUED:
+def want(conn: Connection, did: Did, reason: str, due_us: int, most: int = MAX_QUEUED) -> None:
+    """Have an account looked at, at the earlier time if that is wanted already.
+
+    Where `most` wait already, it is left to the weekly comparison.
+    """
+    if int(conn.value("SELECT count(*) FROM repair")) >= most:
         return
     conn.execute(
         "INSERT INTO repair (did, reason, added_us, due_us) VALUES (?, ?, ?, ?)"

@@ -60,6 +60,7 @@ class Relay:
     quarantine: QuarantineStore
     repairs: RepairStore
     bans: BanStore
+    resolver: IdentityResolver
     crawler: Crawler
     ingest: Ingest
     repairer: Repairer
@@ -159,6 +160,7 @@ async def open_relay(
                 quarantine=QuarantineStore(db),
                 repairs=RepairStore(db),
                 bans=BanStore(db, clock),
+                resolver=resolver,
                 crawler=crawler,
                 ingest=ingest,
                 repairer=repairer,

@@ -22,6 +22,8 @@ async def test_the_metrics_tell_what_happened(lab: Lab) -> None:
         'hearth_relay_events_total{result="published"} 2',
         'hearth_relay_events_total{result="invalid"} 1',
         "hearth_relay_verified_total 3",
+        'hearth_relay_identity_lookups_total{result="fetched"} 1',
+        'hearth_relay_identity_lookups_total{result="remembered"} 2',
         "hearth_relay_accounts 1",
         "hearth_relay_quarantined 1",
         "hearth_relay_seq 2",

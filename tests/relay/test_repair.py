@@ -6,7 +6,7 @@ import pytest
 
 from appliance.atproto.crypto import PrivateKey
 from appliance.firehose.events import AccountEvent, CommitEvent, SyncEvent
-from appliance.relay import repair, repairs
+from appliance.relay import lookups, repair, repairs
 from tests.relay.checks.scene import Scene
 from tests.relay.conftest import Lab
 from tests.support.hosts import TIME
@@ -170,3 +170,24 @@ async def test_a_frame_kept_apart_is_passed_on_when_it_is_right_after_all(lab: L
         status, answer = await running.order("releaseQuarantined", number=kept["number"])
         assert (status, answer["error"]) == (400, "QuarantineNotFound")
         assert own != scene.alice.key
+
+
+async def test_an_account_that_nobody_could_look_up_is_taken_in_when_somebody_can(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "FIRST_HOLD_PAUSE", 0.01)
+    monkeypatch.setattr(lookups, "HOLD_SECONDS", 0.02)
+    monkeypatch.setattr(repairs, "MAX_QUEUED_OF_STRANGERS", 1)
+    async with lab.relay() as running, running.stream() as stream:
+        scene = await Scene.open(lab, running)
+        await stream.frame()
+        bob = lab.account("bob")
+        lab.directory.down = True
+        await scene.fails(scene.commit(bob.post("who is this")), "unresolved")
+        await scene.fails(scene.commit(lab.account("carol").post("and this")), "unresolved")
+        assert [each.did for each in running.role.repairs.due(1 << 60, 9)] == [bob.did]
+        lab.directory.down = False
+        lab.clock.ahead_us += 121_000_000
+        event = await stream.event()
+        assert isinstance(event, SyncEvent)
+        assert event.did == bob.did

@@ -4,6 +4,7 @@ https://atproto.com/specs/did https://atproto.com/specs/handle
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -90,6 +91,8 @@ class IdentityResolver:
         self._dids: Memory[Handle, Did] = Memory(now, MAX_KEPT)
         self._errors: Memory[str, Exception] = Memory(now, MAX_KEPT)
         self._flights = SingleFlight()
+        # Documents asked for: remembered, fetched, stale, not_found, unreachable.
+        self.counts: Counter[str] = Counter()
 
     async def document(self, did: Did, fresh: bool = False) -> DidDocument:
         """Return a DID's document; fresh: ask its source even if it is remembered.
@@ -99,6 +102,7 @@ class IdentityResolver:
         if not fresh:
             known = self._documents.fresh(did)
             if known is not None:
+                self.counts["remembered"] += 1
                 return known.document
             self._raise_remembered(did)
         return await self._flights.run(("document", did), lambda: self._look_up_document(did))
@@ -153,6 +157,7 @@ class IdentityResolver:
             document = await self._fetch(did)
         except IdentityUnreachable as error:
             last_good = self._documents.any_age(did)
+            self.counts["unreachable" if last_good is None else "stale"] += 1
             if last_good is None:
                 self._errors.keep(did, error, ERROR_SECONDS)
                 raise
@@ -160,10 +165,12 @@ class IdentityResolver:
             self._documents.keep(did, stale, ERROR_SECONDS)
             return stale.document
         except IdentityNotFound as error:
+            self.counts["not_found"] += 1
             self._documents.forget(did)
             self._identities.forget(did)
             self._errors.keep(did, error, ERROR_SECONDS)
             raise
+        self.counts["fetched"] += 1
         self._errors.forget(did)
         self._documents.keep(did, _HeldDocument(document), FRESH_SECONDS)
         return document
