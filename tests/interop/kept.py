@@ -393,4 +393,12 @@ _SERVICES: Final = (
     ),
 )
 
-KEPT: Final = (*_SLIPS, *_NAMES, *_TOKENS_OF_THE_GONE, *_STATES, *_READING, *_SERVICES)
+KEPT_BY_SUBJECT: Final = {
+    "Where the reference slips": _SLIPS,
+    "Names of errors": _NAMES,
+    "Tokens of accounts that are gone": _TOKENS_OF_THE_GONE,
+    "States of accounts": _STATES,
+    "Reading": _READING,
+    "Services": _SERVICES,
+}
+KEPT: Final = tuple(kept for subject in KEPT_BY_SUBJECT.values() for kept in subject)
