@@ -140,7 +140,7 @@ def sync_state(conn: Connection, did: str, now_us: int) -> SyncState:
 def set_synced(conn: Connection, actor_id: int, rev: str, data: bytes) -> None:
     """Note that everything up to this rev is indexed."""
     conn.execute(
-        "UPDATE actor SET sync = 'synced', rev = ?, data = ?, sync_error = NULL,"
+        "UPDATE actor SET sync = 'synced', rev = ?, data = ?, sync_error = NULL, anew = 0,"
         " sync_attempts = 0, sync_due_us = NULL WHERE id = ?",
         (rev, data, actor_id),
     )
@@ -175,7 +175,7 @@ def set_status(conn: Connection, actor_id: int, status: str | None, now_us: int)
 def set_purged(conn: Connection, did: str) -> None:
     """Forget how far a deleted account was indexed; should it come back, all is fetched."""
     conn.execute(
-        "UPDATE actor SET status = 'purged', rev = NULL, data = NULL, sync = 'unknown',"
+        "UPDATE actor SET status = 'purged', rev = NULL, data = NULL, sync = 'unknown', anew = 0,"
         " handle = NULL WHERE did = ? AND status = 'deleted'",
         (did,),
     )

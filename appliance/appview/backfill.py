@@ -7,11 +7,12 @@ equal to it, in pieces, so that live events of others pass in between. Nobody is
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from appliance.appview import actors
+from appliance.appview import actors, rebuilds
 from appliance.appview.actors import ActorStore
+from appliance.appview.block_spool import BlockSpool
 from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.repo_hosts import NoRepoHost, RepoHosts
 from appliance.atproto.car import CarReader, InvalidCar
@@ -46,7 +47,7 @@ class FetchedRepo:
 
     commit: Commit
     records: dict[str, Cid]
-    blocks: dict[Cid, bytes]
+    blocks: Mapping[Cid, bytes]
 
 
 class Backfill:
@@ -107,13 +108,19 @@ class Backfill:
 
         Raises InvalidRepo, NoRepoHost, and what resolver and HTTP client raise.
         """
-        repo = await self._download(did)
+        with BlockSpool() as spool:
+            repo = await self._download(did, spool)
+            await self._make_equal(did, repo)
+
+    async def _make_equal(self, did: Did, repo: FetchedRepo) -> None:
+        """Make the index equal to a repo, piece by piece."""
         indexer = self._events.indexer
-        held = await self._db.scan(self._held, did)
+        held, is_home, anew = await self._db.scan(self._known, did)
         wanted = {
             path: cid
             for path, cid in repo.records.items()
-            if indexer.is_indexed(path.partition("/")[0]) and held.get(path) != cid
+            if indexer.takes(path.partition("/")[0], is_home=is_home)
+            and (anew or held.get(path) != cid)
         }
         gone = [path for path in held if path not in repo.records]
         for start in range(0, len(gone), RECORDS_PER_WRITE):
@@ -122,13 +129,16 @@ class Backfill:
         changed = list(wanted.items())
         for start in range(0, len(changed), RECORDS_PER_WRITE):
             records = changed[start : start + RECORDS_PER_WRITE]
-            await self._db.write(indexer.put_all, did, records, repo.blocks, self._now_us())
+            await self._db.write(
+                indexer.put_all, did, records, repo.blocks, self._now_us(), anew=anew
+            )
         await self._db.write(self._events.finish_backfill, repo.commit, self._now_us())
         log.info("repo indexed did=%s new=%d gone=%d", did, len(changed), len(gone))
 
-    async def _download(self, did: Did) -> FetchedRepo:
+    async def _download(self, did: Did, blocks: BlockSpool) -> FetchedRepo:
+        """Fetch a repo, its blocks into the spool, and check it."""
         document = await self._hosts.document(did, fresh=True)
-        reader, blocks, size = CarReader(), dict[Cid, bytes](), 0
+        reader, size = CarReader(), 0
         try:
             async with (
                 asyncio.timeout(LONGEST_FETCH_SECONDS),
@@ -138,8 +148,10 @@ class Backfill:
                     size += len(chunk)
                     if size > MOST_REPO_BYTES:
                         raise InvalidRepo(f"it is larger than {MOST_REPO_BYTES} bytes")
-                    blocks.update(reader.feed(chunk))
+                    for cid, block in reader.feed(chunk):
+                        blocks.add(cid, block)
             reader.finish()
+            blocks.finish()
             commit = parse_commit(blocks[reader.roots[0]])
         except TimeoutError as error:
             raise OutboundFailed(f"no repo within {LONGEST_FETCH_SECONDS} s") from error
@@ -153,17 +165,21 @@ class Backfill:
         records = await asyncio.to_thread(_records, commit.data, blocks)
         return FetchedRepo(commit, records, blocks)
 
-    def _held(self, conn: Connection, did: str) -> dict[str, Cid]:
-        actor_id = actors.find(conn, did)
-        return {} if actor_id is None else self._events.indexer.held(conn, actor_id)
+    def _known(self, conn: Connection, did: str) -> tuple[dict[str, Cid], bool, bool]:
+        """Say what is held of an account, whether it is hosted here, whether all comes anew."""
+        indexer, actor_id = self._events.indexer, actors.find(conn, did)
+        if actor_id is None:
+            return {}, False, False
+        is_home = indexer.is_home(conn, actor_id)
+        return indexer.held(conn, actor_id), is_home, rebuilds.is_wanted(conn, did)
 
 
-def _records(root: Cid, blocks: dict[Cid, bytes]) -> dict[str, Cid]:
+def _records(root: Cid, blocks: Mapping[Cid, bytes]) -> dict[str, Cid]:
     """Walk the whole tree; raise InvalidRepo where it or a record is not all there."""
     try:
         records = dict(Mst.load(root, blocks).items())
     except InvalidMst as error:
         raise InvalidRepo(str(error)) from error
-    if not blocks.keys() >= set(records.values()):
+    if not all(cid in blocks for cid in records.values()):
         raise InvalidRepo("the archive lacks records")
     return records

@@ -7,10 +7,19 @@ with the cursor of the stream: after a crash nothing is missed and nothing is do
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from appliance.appview import actors, notifications
-from appliance.appview.index import feeds, gates, graph, likes_reposts, lists, posts, profiles
+from appliance.appview.index import (
+    feeds,
+    gates,
+    graph,
+    likes_reposts,
+    lists,
+    opaque,
+    posts,
+    profiles,
+)
 from appliance.appview.index.record_index import RecordIndex
 from appliance.appview.records import IndexedRecord, RecordRef
 from appliance.atproto.cbor import InvalidCbor, decode
@@ -34,16 +43,24 @@ class Indexer:
     """Collection -> RecordIndex. Owned by the writer thread; counts what it does.
 
     new_posts: posts that have just arrived, for who takes them away to tell subscribers.
+    home: PDS endpoints of ours, whose accounts' other records are kept as they are.
     """
 
-    def __init__(self, validator: Validator) -> None:
+    def __init__(self, validator: Validator, home: Collection[str] = ()) -> None:
         self._validator = validator
+        self._home = frozenset(home)
         self._ids: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.new_posts: list[RecordRef] = []
 
-    def is_indexed(self, collection: str) -> bool:
-        return collection in _COLLECTIONS
+    def takes(self, collection: str, *, is_home: bool) -> bool:
+        """Tell whether records of a collection are kept, of an account hosted here or not."""
+        return is_home or collection in _COLLECTIONS
+
+    def is_home(self, conn: Connection, actor_id: int) -> bool:
+        """Tell whether an account is hosted here; one whose PDS is not known yet may be."""
+        pds = conn.value("SELECT pds FROM actor WHERE id = ?", actor_id)
+        return bool(self._home) and (pds is None or pds in self._home)
 
     def put(
         self,
@@ -54,14 +71,16 @@ class Indexer:
         now_us: int,
         *,
         is_live: bool,
+        anew: bool = False,
     ) -> bool:
         """Index a new or changed record; tell whether the index holds it now.
 
         A record that its lexicon refuses is left out; so is an older version of it.
+        anew: index it even if the very same is held.
         """
         index = _COLLECTIONS.get(ref.collection)
         if index is None:
-            return False
+            return self._put_opaque(conn, ref, cid, block)
         collection_id = self._collection_id(conn, ref.collection)
         held = conn.value(
             "SELECT cid FROM record WHERE actor_id = ? AND collection_id = ? AND rkey = ?",
@@ -69,7 +88,7 @@ class Indexer:
             collection_id,
             ref.rkey,
         )
-        if held == cid:
+        if held == cid and not anew:
             return True
         if held is not None:
             self._delete(conn, index, ref, collection_id)
@@ -100,6 +119,7 @@ class Indexer:
         """
         index = _COLLECTIONS.get(ref.collection)
         if index is None:
+            opaque.remove(conn, ref)
             return
         if self._delete(conn, index, ref, self._collection_id(conn, ref.collection)):
             if now_us is not None and ref.collection == graph.VERIFICATION:
@@ -115,7 +135,8 @@ class Indexer:
             " WHERE actor_id = ?",
             actor_id,
         )
-        return {f"{nsid}/{rkey}": Cid(cid) for nsid, rkey, cid in rows}
+        known = {f"{nsid}/{rkey}": Cid(cid) for nsid, rkey, cid in rows}
+        return known | opaque.held(conn, actor_id)
 
     def put_all(
         self,
@@ -124,12 +145,14 @@ class Indexer:
         records: Iterable[tuple[str, Cid]],
         blocks: Mapping[Cid, bytes],
         now_us: int,
+        *,
+        anew: bool = False,
     ) -> None:
         """Index records (path, CID) of a whole repo; nobody is told of them."""
         actor_id = actors.intern(conn, did, now_us)
         for path, cid in records:
             ref = ref_of(did, actor_id, path)
-            self.put(conn, ref, cid, blocks[cid], now_us, is_live=False)
+            self.put(conn, ref, cid, blocks[cid], now_us, is_live=False, anew=anew)
 
     def remove_all(self, conn: Connection, did: str, paths: Iterable[str], now_us: int) -> None:
         """Take out records which a whole repo no longer has."""
@@ -150,7 +173,20 @@ class Indexer:
         )
         for nsid, rkey in rows:
             self.remove(conn, RecordRef(did, actor_id, nsid, rkey))
+        opaque.forget(conn, actor_id)
         return len(rows) == limit
+
+    def drop_foreign(self, conn: Connection) -> None:
+        """Delete what was kept of accounts whose PDS, unknown then, turned out to be another's."""
+        for (actor_id,) in conn.rows("SELECT DISTINCT actor_id FROM opaque_record"):
+            if not self.is_home(conn, actor_id):
+                opaque.forget(conn, actor_id)
+
+    def _put_opaque(self, conn: Connection, ref: RecordRef, cid: Cid, block: bytes) -> bool:
+        if not self.is_home(conn, ref.actor_id):
+            return False
+        opaque.put(conn, ref, cid, block)
+        return True
 
     def _insert(self, conn: Connection, index: RecordIndex, record: IndexedRecord) -> None:
         """Make the rows of a record; one that no index can take must not stop all others."""

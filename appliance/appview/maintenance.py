@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from appliance.appview import notifications
+from appliance.appview import notifications, rebuilds
 from appliance.appview.actors import ActorStore
 from appliance.appview.indexer import Indexer
 from appliance.appview.viewer_state import ViewerState
@@ -49,6 +49,7 @@ class Maintenance:
         now_us = self._now_us()
         while await self._db.write(notifications.prune, now_us):
             pass
+        await self._db.write(self._indexer.drop_foreign)
         for did in self._actors.deleted_before(now_us - GRACE_US, ACCOUNTS_AT_ONCE):
             while await self._db.write(self._indexer.purge_some, did, RECORDS_PER_WRITE):
                 pass
@@ -68,5 +69,7 @@ def count_rows(conn: Connection) -> dict[str, Any]:
         "pending": conn.value("SELECT count(*) FROM actor WHERE sync = 'pending'"),
         "held": conn.value("SELECT count(*) FROM held_event"),
         "notifications": conn.value("SELECT count(*) FROM notification"),
+        "opaque": conn.value("SELECT count(*) FROM opaque_record"),
         "records": dict(records),
+        **rebuilds.progress(conn),
     }

@@ -21,6 +21,7 @@ from appliance.appview.ingest import Ingest
 from appliance.appview.maintenance import Maintenance, count_rows
 from appliance.appview.media import MediaUrls
 from appliance.appview.pipeline import Pipeline
+from appliance.appview.rebuilds import Rebuilds
 from appliance.appview.reconcile import Reconciler
 from appliance.appview.repo_hosts import RepoHosts
 from appliance.appview.takedowns import Takedowns
@@ -67,6 +68,7 @@ class AppView:
     indexer: Indexer
     ingest: Ingest
     reconciler: Reconciler
+    rebuilds: Rebuilds
     maintenance: Maintenance
 
     async def counts(self) -> Mapping[str, Any]:
@@ -108,7 +110,7 @@ async def open_appview(
         revs = IndexedRevs(actors)
         refresher = IdentityRefresher(actors, resolver, clock.now_us)
         # The writer thread compiles lexicons for itself: it must not meet the loop doing so.
-        indexer = Indexer(Validator(validator.catalog))
+        indexer = Indexer(Validator(validator.catalog), (settings.pds.url,))
         due = _Due()
         events = EventIndexer(indexer, revs.indexed, due)
         backfill = Backfill(index, actors, events, hosts, clock.now_us)
@@ -152,6 +154,7 @@ async def open_appview(
             indexer=indexer,
             ingest=ingest,
             reconciler=reconciler,
+            rebuilds=Rebuilds(index, clock.now_us, backfill.wake),
             maintenance=keeper,
         )
 

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from appliance.atproto.cid import Cid
+from appliance.atproto.data import dumps, record_json
 from appliance.atproto.syntax import AtUri
 from appliance.base.database import Database
 
@@ -68,3 +69,16 @@ def record_cid(db: Database, uri: AtUri) -> Cid | None:
         uri.rkey,
     )
     return None if row is None else Cid(row[0])
+
+
+def find_opaque(db: Database, actor_id: int, collection: str, rkey: str) -> WholeRecord | None:
+    """Find a record of a collection we know nothing of."""
+    row = db.read_one(
+        "SELECT cid, block FROM opaque_record WHERE actor_id = ? AND collection = ? AND rkey = ?",
+        actor_id,
+        collection,
+        rkey,
+    )
+    if row is None:
+        return None
+    return WholeRecord(str(Cid(row[0])), dumps(record_json(row[1])).decode())

@@ -48,6 +48,12 @@ async def get_subject_status(
     return {"subject": subject, "takedown": _status(appview, _name(subject))}
 
 
+@methods.procedure("internal.hearth.appview.rebuildIndex", auth=operator)
+async def rebuild_index(appview: AppView, caller: None) -> Json:
+    """Index every repo anew, in the background; `getStatus` counts how many are left."""
+    return {"accounts": await appview.rebuilds.start()}
+
+
 def _name(subject: JsonObject) -> str:
     """Name a subject as `Takedowns` does. Raises InvalidRequest."""
     match subject.get("$type"):
