@@ -1,4 +1,4 @@
-"""The command line: `hearth run | try | account | checkup`."""
+"""The command line: `hearth run | try | account | relay | checkup`."""
 
 import argparse
 import asyncio
@@ -25,6 +25,8 @@ development mode: handles end in .test, addresses are http://localhost. It print
 with, keeps everything in ./hearth-data, and stops with Ctrl-C."""
 ACCOUNT: Final = """\
 Look after the members of a running network. What these commands do, the panel does too."""
+RELAY: Final = """\
+Look after the hosts that the relay of a running network follows, and after what they sent."""
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
@@ -44,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _add_try(commands.add_parser("try", help="run it on this computer only", description=TRY))
     account = commands.add_parser("account", help="look after members", description=ACCOUNT)
     _add_account(account)
+    _add_relay(commands.add_parser("relay", help="look after other hosts", description=RELAY))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
     _add_data(checkup)
     return top
@@ -109,6 +112,34 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     add("delete", "delete an account for good")
 
 
+def _add_relay(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, help_text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        _add_data(action)
+        return action
+
+    add("hosts", "list every host with its state")
+    add("approve", "follow a host that waits").add_argument("hostname")
+    limit = add("limit", "say how many accounts a host may have")
+    limit.add_argument("hostname")
+    limit.add_argument("accounts", type=int, nargs="?", help="left out: what its standing gives")
+    ban = add("ban", "carry an account, or a domain with all below it, no longer")
+    ban.add_argument("name", help="a DID or a domain")
+    ban.add_argument("--reason", default="", help="why, for you and those after you")
+    add("unban", "lift a ban").add_argument("name", help="a DID or a domain")
+    add("bans", "list who is banned, and why")
+    takedown = add("takedown", "take an account out of the stream and its replay")
+    takedown.add_argument("did")
+    takedown.add_argument("--undo", action="store_true", help="let it back")
+    add("repair", "compare an account with its host now").add_argument("did")
+    quarantine = add("quarantine", "list what was not passed on, and why")
+    quarantine.add_argument("--did", help="of one account only")
+    add("release", "judge a kept frame once more").add_argument("number", type=int)
+    add("discard", "forget a kept frame").add_argument("number", type=int)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exits."""
     args = parser().parse_args(argv)
@@ -156,6 +187,25 @@ def _account(args: argparse.Namespace) -> int:
     return operator.run(actions[args.action], args, print)
 
 
+def _relay(args: argparse.Namespace) -> int:
+    from appliance import operator, relay_operator
+
+    actions = {
+        "hosts": relay_operator.show_hosts,
+        "approve": relay_operator.approve,
+        "limit": relay_operator.limit,
+        "ban": relay_operator.ban,
+        "unban": relay_operator.unban,
+        "bans": relay_operator.show_bans,
+        "takedown": relay_operator.take_down,
+        "repair": relay_operator.repair,
+        "quarantine": relay_operator.show_quarantine,
+        "release": relay_operator.release,
+        "discard": relay_operator.discard,
+    }
+    return operator.run(actions[args.action], args, print, role="relay")
+
+
 def _checkup(args: argparse.Namespace) -> int:
     from appliance import operator
     from appliance.upkeep.checkup import check_files, check_role
@@ -176,4 +226,10 @@ def _checkup(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-_COMMANDS: Final = {"run": _run, "try": _try, "account": _account, "checkup": _checkup}
+_COMMANDS: Final = {
+    "run": _run,
+    "try": _try,
+    "account": _account,
+    "relay": _relay,
+    "checkup": _checkup,
+}

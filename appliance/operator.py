@@ -28,23 +28,34 @@ class NoSuchAccount(LookupError):
 
 
 class Operator:
-    """The operator's hands: a client of the local PDS that holds the operator token."""
+    """The operator's hands: a client of one role here that holds the operator token."""
 
-    def __init__(self, pds: XrpcClient, headers: dict[str, str]) -> None:
-        self._pds = pds
+    def __init__(self, role: XrpcClient, headers: dict[str, str]) -> None:
+        self._role = role
         self._headers = headers
 
     async def query(self, nsid: str, **params: Any) -> Any:
-        """Ask the PDS as the operator."""
-        return await self._pds.query(nsid, params, self._headers)
+        """Ask the role as the operator."""
+        return await self._role.query(nsid, params, self._headers)
 
     async def call(self, nsid: str, **fields: Any) -> Any:
-        """Have the PDS do something as the operator."""
-        return await self._pds.procedure(nsid, fields, self._headers)
+        """Have the role do something as the operator."""
+        return await self._role.procedure(nsid, fields, self._headers)
+
+    async def pages(self, nsid: str, name: str, **params: Any) -> AsyncIterator[Any]:
+        """Give the items of a paged list, page by page."""
+        cursor = None
+        while True:
+            page = await self.query(nsid, cursor=cursor, **params)
+            for item in page[name]:
+                yield item
+            cursor = page.get("cursor")
+            if not cursor:
+                return
 
     async def sign_up(self, fields: dict[str, str]) -> Any:
         """Open an account as anybody would: this method takes no operator."""
-        return await self._pds.procedure("com.atproto.server.createAccount", fields)
+        return await self._role.procedure("com.atproto.server.createAccount", fields)
 
     async def accounts(self) -> AsyncIterator[tuple[str, str, str]]:
         """Give handle, DID and state of every account, oldest first; those taken down as well."""
@@ -129,10 +140,10 @@ async def delete(operator: Operator, args: argparse.Namespace, say: Say) -> None
 Action = Callable[[Operator, argparse.Namespace, Say], Awaitable[None]]
 
 
-def run(action: Action, args: argparse.Namespace, say: Say) -> int:
-    """Do one thing at the network in `args.data`; return the exit status."""
+def run(action: Action, args: argparse.Namespace, say: Say, role: str = "pds") -> int:
+    """Do one thing at a role of the network in `args.data`; return the exit status."""
     try:
-        asyncio.run(_at_the_network(action, args, say))
+        asyncio.run(_at_the_network(action, args, say, role))
     except (NotRunning, NoSuchAccount) as problem:
         sys.stderr.write(f"hearth: {problem}\n")
         return 1
@@ -142,7 +153,7 @@ def run(action: Action, args: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-async def _at_the_network(action: Action, args: argparse.Namespace, say: Say) -> None:
+async def _at_the_network(action: Action, args: argparse.Namespace, say: Say, role: str) -> None:
     paths = Paths.of(args.data)
     headers = _operator_headers(paths)
     if not headers:
@@ -157,7 +168,7 @@ async def _at_the_network(action: Action, args: argparse.Namespace, say: Say) ->
             raise NotRunning(
                 f"no Hearth answers for {paths.data}; start it with hearth run or hearth try"
             ) from problem
-        await action(Operator(pds, headers), args, say)
+        await action(Operator(XrpcClient(http, paths.address(role)), headers), args, say)
 
 
 async def ask_roles(paths: Paths) -> dict[str, dict[str, Any] | None]:

@@ -76,3 +76,27 @@ def test_beside_no_network_the_commands_say_how_to_start_one(tmp_path: Path) -> 
     assert "hearth run --data" in done.stderr
     assert hearth("checkup", "--data", str(tmp_path / "none")).returncode == 1
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_relay_is_looked_after_from_the_command_line(network: Appliance) -> None:
+    home = network.pds.removeprefix("http://")
+    assert home in said(network, "relay", "hosts")
+    assert said(network, "relay", "limit", home, "5000") == "0 accounts that waited are let in\n"
+    assert " of 5000 accounts" in said(network, "relay", "hosts")
+    said(network, "relay", "limit", home)
+    said(network, "relay", "ban", "spam.example", "--reason", "lies")
+    assert "lies" in said(network, "relay", "bans")
+    said(network, "relay", "unban", "spam.example")
+    assert "spam.example" not in said(network, "relay", "bans")
+    said(network, "relay", "quarantine")
+    nobody = "did:plc:" + "z" * 24
+    assert said(network, "relay", "repair", nobody) == "its DID does not resolve\n"
+    for args in (
+        ("approve", "pds.nobody.com"),
+        ("takedown", nobody),
+        ("release", "99999"),
+        ("discard", "99999"),
+    ):
+        done = hearth("relay", *args, "--data", str(network.data))
+        assert done.returncode == 1
+        assert "refused" in done.stderr
