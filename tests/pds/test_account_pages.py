@@ -222,6 +222,17 @@ async def test_another_browser_is_signed_out_from_here(house: MembersHouse) -> N
     assert (await browser.get("")).status == 200
 
 
+async def test_a_browser_is_called_as_people_call_it(house: MembersHouse) -> None:
+    browser = await house.at_home()
+    phone = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
+    laptop = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    for agent in (phone, laptop, "curl/8"):
+        await house.box.pds.devices.start("", house.alice.did, agent)
+    words = (await browser.get("/apps")).words
+    for name in ("Chrome on Android", "Firefox on Linux", "A browser"):
+        assert name in words
+
+
 async def test_a_recovery_key_stands_before_the_servers(house: MembersHouse) -> None:
     browser = await house.at_home()
     await browser.get("/recovery")

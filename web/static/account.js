@@ -40,6 +40,7 @@ for (const form of document.querySelectorAll("[data-webauthn]")) {
   const trouble = form.querySelector("[data-trouble]");
   const answer = form.elements.namedItem("factor_code");
   form.querySelector("button").hidden = !window.PublicKeyCredential;
+  form.querySelector("[data-plain]").hidden = Boolean(window.PublicKeyCredential);
   form.addEventListener("submit", async (event) => {
     if (answer.value) return;
     event.preventDefault();

@@ -37,6 +37,7 @@ async function keep(event) {
 // Only pages that came safely may use the browser's cryptography.
 if (byId("make") && globalThis.crypto?.subtle) {
   byId("make").hidden = false;
+  byId("plain").hidden = true;
   byId("make-key").addEventListener("click", make);
   byId("print").addEventListener("click", () => print());
   byId("keep").addEventListener("submit", keep);

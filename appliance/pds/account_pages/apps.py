@@ -1,11 +1,32 @@
 """App passwords, and the browsers an account is signed in in."""
 
+from typing import Final
+
 from aiohttp import web
 
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.app_passwords import AppPasswordExists
 
-LONGEST_NAME = 100
+LONGEST_NAME: Final = 100
+_BROWSERS: Final = (
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS", "Mac"),
+    ("Windows", "Windows"),
+    ("Linux", "Linux"),
+)
 
 
 async def show(visit: Visit) -> web.Response:
@@ -37,6 +58,15 @@ async def end_device(visit: Visit) -> web.Response:
     return visit.go(f"{HOME}/apps")
 
 
+def _named(visit: Visit, agent: str) -> str:
+    """What a person calls a browser; the first that fits, for browsers name each other, too."""
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    if browser and system:
+        return visit.words("apps.agent", browser=browser, system=system)
+    return browser or system or visit.words("apps.unknown")
+
+
 def _page(
     visit: Visit, *, name: str = "", error: str = "", made: tuple[str, str] | None = None
 ) -> web.Response:
@@ -46,6 +76,7 @@ def _page(
         app_passwords=visit.pds.app_passwords.list(visit.did),
         devices=visit.pds.devices.devices_of(visit.did),
         this_device=visit.at.device if visit.at else "",
+        agent=lambda agent: _named(visit, agent),
         name=name,
         error=error,
         made=made,
