@@ -117,7 +117,7 @@ class Ingest:
         if isinstance(event, InfoEvent):
             raise InvalidEvent("it is a word about the stream, of no account")
         self._lookups.refresh(event.did)
-        known = await self._lookups.known(host, [Incoming(event, frame)], frozenset())
+        known = await self._lookups.known(host, [Incoming(event, frame)])
         known = replace(known, settled=frozenset({(event.did, "document"), (event.did, "status")}))
         incoming = await self._lookups.with_verified_handle(host, Incoming(event, frame), known)
         verdict, reason = await self._db.write(
@@ -128,10 +128,9 @@ class Ingest:
 
     async def _settle(self, host: Host, batch: list[Incoming]) -> int | None:
         cursor = host.cursor
-        settled: set[Question] = set()
+        known = await self._lookups.known(host, batch)
+        batch = [await self._lookups.with_verified_handle(host, each, known) for each in batch]
         while batch:
-            known = await self._lookups.known(host, batch, frozenset(settled))
-            batch = [await self._lookups.with_verified_handle(host, each, known) for each in batch]
             progress = await self._db.write(
                 judge_batch, replace(host, cursor=cursor), batch, known, self._clock.now_us()
             )
@@ -140,8 +139,8 @@ class Ingest:
             self._count(host, batch, progress)
             batch = batch[progress.handled :]
             if progress.question is not None:
-                settled.add(progress.question)
                 await self._ask_again(host, progress.question)
+                known = await self._lookups.settled(known, progress.question)
         return cursor
 
     def _read(self, host: Host, frames: Sequence[bytes]) -> Reading:

@@ -39,9 +39,7 @@ class Lookups:
         self._clock = clock
         self._asked: dict[tuple[Did, str], float] = {}
 
-    async def known(
-        self, host: Host, batch: Sequence[Incoming], settled: frozenset[Question]
-    ) -> Known:
+    async def known(self, host: Host, batch: Sequence[Incoming]) -> Known:
         """Look up every account of a batch; one that speaks of its identity anew."""
         standings: dict[Did, Standing | None] = {}
         changed: set[Did] = set()
@@ -58,7 +56,15 @@ class Lookups:
                     standings[did] = await self._standing(did)
                     if standings[did] != before:
                         changed.add(did)
-        return Known(standings, settled, frozenset(changed))
+        return Known(standings, frozenset(), frozenset(changed))
+
+    async def settled(self, known: Known, question: Question) -> Known:
+        """Take over what is known of one account, after it was asked about again."""
+        did, what = question
+        standings = dict(known.standings)
+        if what == "document":
+            standings[did] = await self._standing(did)
+        return Known(standings, known.settled | {question}, known.changed)
 
     async def with_verified_handle(self, host: Host, incoming: Incoming, known: Known) -> Incoming:
         """Let a #identity name no handle but the one that is verified both ways."""

@@ -146,3 +146,16 @@ async def test_a_host_cannot_make_us_ask_all_day_about_strangers(lab: Lab) -> No
         )
         assert lab.directory.asked[nobody] <= 2
         await until(lambda: running.role.ingest.counts["unresolved"] == 49)
+
+
+async def test_one_doubtful_event_does_not_have_all_others_looked_up_again(lab: Lab) -> None:
+    alice, bob = lab.account("alice"), lab.account("bob")
+    async with lab.relay() as running:
+        told = [IdentityEvent(alice.did, TIME, seq=1).frame()]
+        for seq, name in enumerate(("carol", "dora", "emil"), 2):
+            stray = lab.account(name)
+            lab.directory.put(stray, "https://pds.elsewhere.com")
+            told.append(frame(stray, seq))
+        await take(running, lab, *told, frame(bob, 5))
+        assert lab.directory.asked[alice.did] == 2
+        assert running.role.ingest.counts == {"published": 2, "wrong_host": 3}
