@@ -100,6 +100,7 @@ class _Pages:
         return web.Response(
             text=f"{name}\n\nThis is an AT Protocol personal data server, run by Hearth.\n"
             "Its methods are under /xrpc/; sign in with any AT Protocol app.\n"
+            "Members look after their accounts at /account.\n"
         )
 
     async def robots(self, _request: web.Request) -> web.Response:

@@ -276,3 +276,24 @@ async def test_the_owners_colour_and_logo_are_shown(tmp_path: Path) -> None:
         style = await browser.ask("GET", sheet[1])
         assert "--accent:" in style.text
         assert (await browser.ask("GET", "/static/none.css")).status == 404
+
+
+async def test_who_is_taken_down_can_look_and_leave(house: MembersHouse) -> None:
+    browser = await house.at_home()
+    await house.box.pds.lifecycle.set_takedown(house.alice.did, "case 7")
+    assert "Taken down" in (await browser.get("")).words
+    for path in ("/data", "/leave", "/move"):
+        assert (await browser.get(path)).status == 200, path
+    for path in ("/profile", "/handle", "/email", "/apps", "/password", "/recovery"):
+        seen = await browser.get(path)
+        assert (seen.status, "This is closed to you" in seen.words) == (403, True), path
+    assert (await browser.post("/leave/activate")).status == 403
+    assert (await browser.post("/data")).status == 200
+
+
+async def test_nobody_is_flooded_with_mail(house: MembersHouse) -> None:
+    browser = await house.at_home()
+    await browser.get("/email")
+    answers = [(await browser.post("/email/send")).status for _ in range(20)]
+    assert answers[-1] == 429
+    assert len(await house.box.pds.mailer.page(None, 100)) == answers.count(200) < 10

@@ -18,7 +18,7 @@ from appliance.base.browsers import (
 from appliance.base.look import look_files
 from appliance.base.pages import Pages
 from appliance.base.strings import Strings
-from appliance.base.throttle import Throttle
+from appliance.base.throttle import Throttle, TooManyTries
 from appliance.pds.account_pages import (
     apps,
     entrance,
@@ -98,6 +98,14 @@ FRESH: Final[Table] = {
     ("POST", "/move/code"): leaving.move_code,
     ("POST", "/move/stop"): leaving.stop_move,
 }
+# What stays open to a member whom the operator has taken down: to look, and to leave.
+_LEFT_OPEN: Final = frozenset(
+    HOME + path
+    for path in (
+        *("", "/sign-out", "/switch", "/prove", "/data", "/leave", "/leave/delete"),
+        *("/move", "/move/token", "/move/code", "/move/stop"),
+    )
+)
 _PAGE_OF_STATUS: Final = {403: "stale", 404: "missing", 405: "verb", 413: "large", 415: "form"}
 
 
@@ -186,6 +194,8 @@ class _Door:
             if request.method == "POST":
                 await _read_form(visit)
             return await self._admit(visit, page, needs)
+        except TooManyTries as stop:
+            return visit.page("refusal", status=429, kind="tries", wait=stop.wait)
         except web.HTTPException as error:
             kind = _PAGE_OF_STATUS.get(error.status)
             if kind is None:
@@ -199,6 +209,8 @@ class _Door:
             return visit.go(f"{HOME}/sign-in?next={quote(wanted, safe='')}")
         if needs == "proof" and not visit.is_fresh:
             return visit.go(f"{HOME}/prove?next={quote(wanted, safe='')}")
+        if needs != "nothing" and visit.account.takedown_ref and request.path not in _LEFT_OPEN:
+            return self._refuse(visit, 403, "takendown")
         if visit.at is not None:
             await self._desk.pds.devices.note_seen(visit.at)
         return await page(visit)

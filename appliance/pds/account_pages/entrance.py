@@ -51,6 +51,7 @@ async def second_step(visit: Visit) -> web.Response:
         return _sign_in_page(visit, after, visit.words("entrance.late"))
     half = HalfWay(did, ticket, await visit.pds.factors.required(did))
     if visit.text("send"):
+        visit.desk.throttle.count(f"mail {did}")
         await visit.pds.factors.send_code(visit.pds.accounts.require(did))
         return _second_page(visit, half, after, "", sent=True)
     try:

@@ -71,7 +71,7 @@ async def move_token(visit: Visit) -> web.Response:
 
 async def move_code(visit: Visit) -> web.Response:
     """Mail the code with which the identity is changed."""
-    await visit.pds.codes.send(visit.account, "plc_operation")
+    await visit.send_code("plc_operation")
     return await _move_page(visit, sent=True)
 
 

@@ -33,7 +33,7 @@ async def remove_app(visit: Visit) -> web.Response:
 
 
 async def send_mail(visit: Visit) -> web.Response:
-    await visit.pds.factors.send_code(visit.account)
+    await visit.send_code("sign_in")
     return await _page(visit, mail_sent=True)
 
 

@@ -37,7 +37,7 @@ async def show_email(visit: Visit) -> web.Response:
 
 
 async def send_confirmation(visit: Visit) -> web.Response:
-    await visit.pds.codes.send(visit.account, "confirm_email")
+    await visit.send_code("confirm_email")
     return _email_page(visit, waits_for="confirm")
 
 
@@ -64,7 +64,7 @@ async def change_email(visit: Visit) -> web.Response:
     except NameTaken:
         errors["email"] = visit.words("person_errors.email_taken")
     except TokenRequired:
-        await visit.pds.codes.send(visit.account, "update_email")
+        await visit.send_code("update_email")
         return _email_page(visit, waits_for="update", email=email)
     except (InvalidEmailToken, ExpiredEmailToken):
         errors["update_code"] = visit.words("entrance.wrong_code")

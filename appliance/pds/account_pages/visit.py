@@ -15,6 +15,7 @@ from appliance.base.throttle import Throttle
 from appliance.base.times import When
 from appliance.pds.accounts import Account
 from appliance.pds.devices import KEPT_US, DeviceAccount, device_of
+from appliance.pds.email_tokens import Purpose
 from appliance.pds.factors.sign_in import SignIn
 from appliance.pds.role import Pds
 
@@ -137,6 +138,11 @@ class Visit:
         cookie = await self.pds.devices.start(self.cookies[SESSION_COOKIE], did, agent)
         self.set_cookie(SESSION_COOKIE, cookie)
         self.set_cookie(CHOICE_COOKIE, did)
+
+    async def send_code(self, purpose: Purpose) -> None:
+        """Mail the member a code, not too often. Raises TooManyTries."""
+        self.desk.throttle.count(f"mail {self.did}")
+        await self.pds.codes.send(self.account, purpose)
 
     async def leave(self, did: Did) -> None:
         """Sign somebody out in this browser."""
