@@ -6,13 +6,20 @@ from collections.abc import Awaitable, Callable
 from bench.cases import Case
 from bench.load import Figures, closed_loop
 from bench.machine import settle
-from bench.target import Target
+from bench.target import POST, Target, key
 
 Params = Callable[[str], dict[str, object]]
+
+
+def _post_of(did: str) -> str:
+    """Name a post of the society; everyone has as many."""
+    return f"at://{did}/{POST}/{key(7)}"
+
 
 _PAGES: dict[str, tuple[str, Params]] = {
     "timeline": ("app.bsky.feed.getTimeline", lambda _: {"limit": 50}),
     "author_feed": ("app.bsky.feed.getAuthorFeed", lambda did: {"actor": did, "limit": 50}),
+    "thread": ("app.bsky.unspecced.getPostThreadV2", lambda did: {"anchor": _post_of(did)}),
     "profile": ("app.bsky.actor.getProfile", lambda did: {"actor": did}),
     "notifications": ("app.bsky.notification.listNotifications", lambda _: {"limit": 50}),
     "search": ("app.bsky.feed.searchPosts", lambda _: {"q": "quick fox", "limit": 25}),

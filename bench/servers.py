@@ -73,7 +73,9 @@ async def started(command: str, plc: str = "") -> AsyncIterator[Server]:
         try:
             said = await _first_line(process, log)
             await _all_healthy(said)
-            yield Server(said, process.pid, time.perf_counter() - begun)
+            # A wrapper names the process that serves.
+            pid = int(said.get("pid", process.pid))
+            yield Server(said, pid, time.perf_counter() - begun)
         finally:
             await _stop(process)
 

@@ -11,7 +11,8 @@ def images(alt: str) -> dict[str, object]:
 
 def found(lab: IndexLab, words: str) -> list[str]:
     rows = lab.conn.rows(
-        "SELECT uri FROM post_text JOIN subject ON subject.id = post_text.rowid"
+        "SELECT uri FROM post_text JOIN post ON sort_us = post_text.rowid / 4096"
+        " JOIN subject USING (id)"
         " WHERE post_text MATCH ? ORDER BY post_text.rowid",
         words,
     )

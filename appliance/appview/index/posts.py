@@ -1,7 +1,7 @@
 """app.bsky.feed.post: its row, its place in feeds and threads, its words, whom it tells."""
 
 from appliance.appview import actors, notifications
-from appliance.appview.index import gates, replies, subjects
+from appliance.appview.index import gates, post_text, replies, subjects
 from appliance.appview.index.post_content import PostContent, content_of
 from appliance.appview.index.record_index import RecordIndex
 from appliance.appview.index.replies import Place
@@ -45,7 +45,7 @@ def delete(conn: Connection, ref: RecordRef) -> None:
         return
     post_id, sort_us, parent_id, invalid, violates, quote_id, forbidden_quote = row
     conn.execute("DELETE FROM feed_item WHERE sort_us = ? AND id = ?", (sort_us, post_id))
-    conn.execute("DELETE FROM post_text WHERE rowid = ?", (post_id,))
+    post_text.remove(conn, sort_us, post_id)
     conn.execute("DELETE FROM post_mention WHERE post_id = ?", (post_id,))
     conn.execute("DELETE FROM post_tag WHERE post_id = ?", (post_id,))
     conn.execute("DELETE FROM post_link WHERE post_id = ?", (post_id,))
@@ -103,7 +103,7 @@ def _insert_words(
 ) -> None:
     """Make a post findable by its words, mentions, tags and links."""
     sort_us = record.times()[2]
-    conn.execute("INSERT INTO post_text (rowid, text) VALUES (?, ?)", (post_id, content.text))
+    post_text.put(conn, sort_us, post_id, content.text)
     for did in content.mentions:
         conn.execute(
             "INSERT INTO post_mention (target_id, post_id) VALUES (?, ?)",

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from appliance.appview.hydrate.ids import json_list
+from appliance.appview.index.post_text import ROWS_PER_MICROSECOND, row_id
 from appliance.appview.skeletons.queries import PostQuery, prefix_match
 from appliance.appview.skeletons.slices import NEWEST, Entry, Position, Slice, entries
 from appliance.base.database import Connection, Database, DeadlineExceeded
 
 DEADLINE: Final = 3.0
-# Of a very common word only the newest posts are looked at.
-MOST_MATCHES: Final = 20_000
+# Of a very common word only the newest posts are ranked.
+MOST_MATCHES: Final = 3_000
 NAME_COLUMNS: Final = ("handle", "display_name")
 ALL_COLUMNS: Final = ("handle", "display_name", "description")
 
@@ -76,12 +77,18 @@ def in_time() -> Iterator[None]:
 def _latest(
     conn: Connection, match: str | None, where: _Conditions, before: Position, limit: int
 ) -> Slice[Entry]:
-    where.add("(p.sort_us, p.id) < (?, ?)", *before)
-    source, values = _source(match)
+    """Read newest first until the page is full: by the words, or through all posts."""
+    if match is None:
+        where.add("(p.sort_us, p.id) < (?, ?)", *before)
+        source, order = "post p", "p.sort_us DESC, p.id DESC"
+    else:
+        where.add("t.rowid < ?", _row_before(before))
+        where.add("post_text MATCH ?", match)
+        source, order = f"post_text t CROSS JOIN {_POST_OF_ROW}", "t.rowid DESC"
     rows = conn.execute(
         f"SELECT p.sort_us, p.id FROM {source} WHERE {' AND '.join(where.texts)}"  # noqa: S608
-        " ORDER BY p.sort_us DESC, p.id DESC LIMIT ?",
-        (*values, *where.values, limit + 1),
+        f" ORDER BY {order} LIMIT ?",
+        (*where.values, limit + 1),
     ).fetchall()
     return entries(rows, limit)
 
@@ -89,8 +96,10 @@ def _latest(
 def _top(
     conn: Connection, match: str | None, where: _Conditions, before: Position, limit: int
 ) -> Slice[Entry]:
+    """Rank the newest that match by what people did with them."""
     offset = 0 if before == NEWEST else before.sort_us
-    source, values = _source(match)
+    source = "post p" if match is None else _NEWEST_MATCHES
+    values = () if match is None else (match, MOST_MATCHES)
     rows = conn.execute(
         f"SELECT p.sort_us, p.id FROM {source}"  # noqa: S608
         f" CROSS JOIN subject s ON s.id = p.id WHERE {' AND '.join(where.texts)}"
@@ -102,15 +111,20 @@ def _top(
     return found if found.after is None else Slice(found.rows, Position(offset + limit, 0))
 
 
-def _source(match: str | None) -> tuple[str, tuple[Any, ...]]:
-    """Say where posts come from: the newest that match, or all."""
-    if match is None:
-        return "post p", ()
-    return (
-        "(SELECT rowid AS id FROM post_text WHERE post_text MATCH ? ORDER BY rowid DESC LIMIT ?) t"
-        " CROSS JOIN post p ON p.id = t.id",
-        (match, MOST_MATCHES),
-    )
+# The post of a row of the full-text index: its place in time is the row's number.
+_POST_OF_ROW: Final = (
+    f"post p ON p.sort_us = t.rowid / {ROWS_PER_MICROSECOND}"
+    f" AND p.id % {ROWS_PER_MICROSECOND} = t.rowid % {ROWS_PER_MICROSECOND}"
+)
+_NEWEST_MATCHES: Final = (
+    "(SELECT rowid FROM post_text WHERE post_text MATCH ? ORDER BY rowid DESC LIMIT ?) t"  # noqa: S608
+    f" CROSS JOIN {_POST_OF_ROW}"
+)
+
+
+def _row_before(position: Position) -> int:
+    """Give the row to start below. A client may send any position."""
+    return min(row_id(*position), 2**63 - 1)
 
 
 # Posts by what they have; bound: a JSON array of values.

@@ -1,0 +1,21 @@
+"""The full-text index of posts, whose rows are in the order of time."""
+
+from appliance.base.connection import Connection
+
+# Of posts of one microsecond this many have rows of their own; more would share them.
+ROWS_PER_MICROSECOND = 4096
+
+
+def row_id(sort_us: int, post_id: int) -> int:
+    """Give the row of a post: by its place in time."""
+    return sort_us * ROWS_PER_MICROSECOND + post_id % ROWS_PER_MICROSECOND
+
+
+def put(conn: Connection, sort_us: int, post_id: int, text: str) -> None:
+    conn.execute(
+        "INSERT INTO post_text (rowid, text) VALUES (?, ?)", (row_id(sort_us, post_id), text)
+    )
+
+
+def remove(conn: Connection, sort_us: int, post_id: int) -> None:
+    conn.execute("DELETE FROM post_text WHERE rowid = ?", (row_id(sort_us, post_id),))
