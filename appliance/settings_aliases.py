@@ -26,6 +26,11 @@ SETTINGS: Final[Mapping[str, str]] = {
     "PDS_CONTACT_EMAIL_ADDRESS": "pds.contact_email",
     "PDS_PRIVACY_POLICY_URL": "pds.privacy_policy_url",
     "PDS_TERMS_OF_SERVICE_URL": "pds.terms_of_service_url",
+    "PDS_SERVICE_NAME": "network.name",
+    "PDS_LOGO_URL": "look.logo_url",
+    "PDS_PRIMARY_COLOR": "look.primary_color",
+    "PDS_HOME_URL": "look.home_url",
+    "PDS_SUPPORT_URL": "look.support_url",
 }
 # These become files under `secrets/`, unless there is one already.
 SECRETS: Final[Mapping[str, str]] = {
@@ -39,5 +44,11 @@ UNUSED: Final[Mapping[str, str]] = {
     "PDS_REPORT_SERVICE_URL": "reports stay here unless an app names a labeler",
     "PDS_REPORT_SERVICE_DID": "reports stay here unless an app names a labeler",
     "PDS_DISABLE_SSRF_PROTECTION": "only development mode may reach this machine",
+    "PDS_PRIMARY_COLOR_CONTRAST": "the ink on the colour is chosen by contrast",
+    "PDS_LIGHT_COLOR": "light and dark are made from the one colour",
+    "PDS_DARK_COLOR": "light and dark are made from the one colour",
+    "PDS_ERROR_COLOR": "colours that mean something are the same everywhere",
+    "PDS_WARNING_COLOR": "colours that mean something are the same everywhere",
+    "PDS_SUCCESS_COLOR": "colours that mean something are the same everywhere",
     "PDS_BLOBSTORE_S3_BUCKET": "blobs are kept in a folder",
 }

@@ -20,6 +20,8 @@ PLC: Final = "https://plc.directory"
 
 HOST: Final = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _URL: Final = r"https?://[^\s/]+(/\S*)?"
+_BYTE: Final = r"\s*(\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*"
+_COLOUR: Final = rf"#([0-9a-fA-F]{{3}}){{1,2}}|rgb\(({_BYTE},){{2}}{_BYTE}\)"
 
 
 def setting(
@@ -177,9 +179,7 @@ class LookSettings:
     """How the pages look that members see."""
 
     logo_url: str = setting("", "A picture before the network's name, by https.", form=_URL)
-    primary_color: str = setting(
-        "", "The colour of links and buttons, as #a2461f.", form=r"#([0-9a-fA-F]{3}){1,2}"
-    )
+    primary_color: str = setting("", "The colour of links and buttons, as #a2461f.", form=_COLOUR)
     home_url: str = setting("", "A page about this network.", form=_URL)
     support_url: str = setting("", "A page where members find help.", form=_URL)
 

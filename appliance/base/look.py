@@ -12,11 +12,16 @@ Colour: TypeAlias = tuple[float, float, float]
 ENOUGH: Final = 4.5
 LIGHT_GROUNDS: Final = ("#f7f2ea", "#fffdf9")
 DARK_GROUNDS: Final = ("#181512", "#221e1a")
+_PARTS: Final = re.compile(r"rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)")
 _HEX: Final = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 
 def parse(text: str) -> Colour:
-    """Read "#a2461f" or "#a41" as parts from 0 to 1. Raises ValueError."""
+    """Read "#a2461f", "#a41" or "rgb(162, 70, 31)" as parts from 0 to 1. Raises ValueError."""
+    parts = _PARTS.fullmatch(text.strip())
+    if parts is not None:
+        red, green, blue = (min(int(part), 255) / 255 for part in parts.groups())
+        return red, green, blue
     found = _HEX.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"not a colour such as #a2461f: {text!r}")
