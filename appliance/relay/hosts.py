@@ -134,6 +134,10 @@ class HostStore:
         row = self._db.read_one(sql, host_id)
         return 0 if row is None else int(row[0])
 
+    async def standings(self) -> dict[str, int]:
+        """Count hosts by their standing."""
+        return await self._db.scan(_standings)
+
     async def configure(self, chosen: Sequence[tuple[str, str, bool]]) -> None:
         """Make the (hostname, URL, is it a relay) of our settings trusted and active.
 
@@ -267,6 +271,10 @@ def _add(
         (hostname, url, standing, 0 if whole else None, now_us),
     )
     return _stored(conn, hostname)
+
+
+def _standings(conn: Connection) -> dict[str, int]:
+    return dict(conn.rows("SELECT standing, count(*) FROM host GROUP BY standing"))
 
 
 def _set_standing(conn: Connection, host_id: int, standing: str, note: str | None) -> None:

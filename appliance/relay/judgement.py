@@ -5,6 +5,7 @@ is judged against the very state it will change. The numbers are those of the ch
 `tests/relay/test_checks.py`.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -35,6 +36,8 @@ from appliance.relay import accounts, bans, hosts, quarantine, repairs, repo_col
 from appliance.relay.accounts import Account
 from appliance.relay.hosts import Host
 from appliance.relay.quarantine import Kept
+
+log = logging.getLogger(__name__)
 
 # How many accounts of a host may wait for a place; what comes after them is not noted at all.
 MAX_THROTTLED = 1000
@@ -270,6 +273,7 @@ class Judge:
             quarantine.forget(self._conn, event.did)
             repo_collections.forget(self._conn, account.id)
         if account.local_status is not None:  # 39, 40
+            log.info("our status wins did=%s status=%s", account.did, account.local_status)
             ours = AccountEvent(event.did, event.time, False, account.local_status)
             return self._publish(ours, ours.frame())
         return self._publish(event, frame)

@@ -75,9 +75,12 @@ class Relay:
     async def counts(self) -> Mapping[str, Any]:
         """Count what an operator would like to know."""
         waiting, _ = await self.repairs.extent()
+        standings = await self.hosts.standings()
         return {
-            "hosts": len(self.hosts.active()),
+            "hosts": standings.get("active", 0),
             "connected": self.crawler.connected(),
+            "hosts_waiting": standings.get("waiting", 0),
+            "hosts_banned": standings.get("banned", 0),
             "accounts": await self.accounts.count(),
             "quarantined": await self.quarantine.count(),
             "repairs": waiting,

@@ -247,6 +247,8 @@ async def test_the_status_tells_of_workers_and_counts(lab: Lab) -> None:
         assert answer["counts"] == {
             "hosts": 1,
             "connected": 1,
+            "hosts_waiting": 0,
+            "hosts_banned": 0,
             "accounts": 1,
             "quarantined": 0,
             "repairs": 0,
