@@ -11,6 +11,9 @@ from appliance.relay.policy import InvalidHostname, Named, Policy
 
 log = logging.getLogger(__name__)
 
+# When no more hosts are taken, friends' hosts are not even looked at for so long.
+PAUSE_SECONDS = 3600.0
+
 
 class HostBanned(PermissionError):
     """The relay will not follow this host."""
@@ -35,6 +38,7 @@ class Admission:
         self._crawler = crawler
         self._policy = policy
         self._clock = clock
+        self._full_until = 0.0
 
     async def asked(self, hostname: str) -> None:
         """Take a host that asks to be followed.
@@ -59,6 +63,8 @@ class Admission:
 
         A large one would bring thousands of strangers for the sake of one friend.
         """
+        if self._clock.now() < self._full_until:
+            return False
         try:
             named = self._policy.name(url)
             known = self._hosts.find(named.hostname)
@@ -68,7 +74,10 @@ class Admission:
             if not await self._is_small(named):
                 return False
             host = await self._hosts.add(named.hostname, named.url, waiting=False, whole=True)
-        except (InvalidHostname, HostBanned, NoPds, TooManyHosts) as reason:
+        except TooManyHosts:
+            self._full_until = self._clock.now() + PAUSE_SECONDS
+            return False
+        except (InvalidHostname, HostBanned, NoPds) as reason:
             log.info("host of a friend not taken url=%s reason=%s", url[:300], reason)
             return False
         self._crawler.follow(host)

@@ -8,7 +8,7 @@ import pytest
 from appliance.atproto import cbor
 from appliance.atproto.repo.repo import CommitSlice, RecordWrite
 from appliance.firehose.events import CommitEvent
-from appliance.relay import crawler, friends
+from appliance.relay import crawler, friends, hosts
 from appliance.relay.friends import followed_in
 from tests.relay.conftest import Lab
 from tests.support.clock import FakeClock
@@ -75,6 +75,22 @@ async def test_a_large_a_banned_and_an_absent_host_are_left_alone(
         await running.role.moderation.unban("localhost")
         assert await wanted(away.url)
         assert not await wanted(away.url)
+
+
+async def test_when_no_more_hosts_are_taken_friends_hosts_are_not_even_asked(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "NEW_HOSTS_PER_DAY", 0)
+    async with (
+        fake_host(tmp_path / "away.sqlite") as away,
+        lab.relay(open_to_all=False) as running,
+    ):
+        wanted = running.role.admission.wanted
+        assert not await wanted(away.url)
+        monkeypatch.undo()
+        assert not await wanted(away.url)
+        lab.clock.ahead_us += 3_601_000_000
+        assert await wanted(away.url)
 
 
 def test_only_what_names_a_did_counts_as_a_follow() -> None:
