@@ -124,7 +124,7 @@ async def _send(request: web.Request, messages: bytes) -> None:
     transport.write(messages)
     # Let the others have their turn; uvloop also writes only now.
     await asyncio.sleep(0)
-    if not transport.get_write_buffer_size():
+    if transport.get_write_buffer_size() <= transport.get_write_buffer_limits()[1]:
         return
     try:
         async with asyncio.timeout(STALLED_SECONDS):
