@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 ROLES: Final = ("directory", "pds", "relay", "appview", "admin")
 # Streams are cut after this; requests are answered well before.
 SECONDS_TO_FINISH: Final = 1.0
+# A bot may name ten thousand accounts in the address of a Jetstream.
+LONGEST_LINE: Final = {"relay": 600_000}
+ORDINARY_LINE: Final = 8190
 
 Listeners: TypeAlias = Mapping[str, Sequence[socket.socket]]
 
@@ -107,6 +110,7 @@ async def _start(
         shutdown_timeout=SECONDS_TO_FINISH,
         # Bodies are unpacked where their size is watched, and passed on as they came.
         auto_decompress=False,
+        max_line_size=LONGEST_LINE.get(name, ORDINARY_LINE),
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

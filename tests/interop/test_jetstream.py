@@ -1,8 +1,10 @@
 """Our Jetstream, read by a published client (npm @skyware/jetstream)."""
 
+import asyncio
 import re
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
@@ -94,6 +96,25 @@ async def test_a_bot_hears_reads_back_filters_and_changes_its_mind(
     for bot in (live, again, picky):
         assert bot.complaints() == []
         bot.stop()
+
+
+async def test_a_bot_may_name_ten_thousand_accounts(
+    network: Appliance, http: aiohttp.ClientSession, ann: Member
+) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    dids = [f"did:plc:{number:024x}".replace("0", "z").replace("1", "y") for number in range(9999)]
+    dids = [did.replace("8", "x").replace("9", "w") for did in dids]
+    assert all(set(did[8:]) <= set(letters) for did in dids)
+    params = [("wantedDids", did) for did in [*dids, ann.did]]
+    async with http.ws_connect(f"{network.relay}/subscribe", params=params) as bot:
+        await asyncio.sleep(0.2)
+        await ann.write_post("one of ten thousand")
+        assert orjson.loads(await bot.receive_str(timeout=5))["did"] == ann.did
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await http.ws_connect(
+                f"{network.relay}/subscribe", params=[*params, ("wantedDids", "did:web:a.test")]
+            )
+        assert refused.value.status == 400
 
 
 async def heard_of(bot: Bot, member: Member) -> list[tuple[str, str]]:
