@@ -48,6 +48,7 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/people/new"): people.create,
     ("GET", "/people/{did}"): person.show,
     ("POST", "/people/{did}/password"): person.reset_password,
+    ("POST", "/people/{did}/second-steps"): person.remove_second_steps,
     ("POST", "/people/{did}/takedown"): person.take_down,
     ("POST", "/people/{did}/restore"): person.restore,
     ("POST", "/people/{did}/delete"): person.delete,

@@ -139,6 +139,10 @@ class People:
         await self._pds.call("com.atproto.admin.updateAccountPassword", did=did, password=password)
         return password
 
+    async def remove_second_steps(self, did: str) -> None:
+        """Let a member's password do alone."""
+        await self._pds.call("internal.hearth.pds.removeSecondSteps", did=did)
+
     async def set_takedown(self, did: str, *, applied: bool) -> None:
         """Hide a member and all they wrote, or show them again."""
         await self._pds.call(

@@ -38,6 +38,27 @@ def code_letter(purpose: Purpose, handle: str, code: str) -> Letter:
     return Letter(subject, body)
 
 
+def second_steps_removed(handle: str) -> Letter:
+    """Tells a member that the operator has let the password do alone."""
+    return Letter(
+        "Your second steps were removed",
+        f"Hello {handle},\n\n"
+        "whoever runs your network has removed the second steps and passkeys of your account.\n"
+        "Your password does alone now. If you did not ask for that, change your password and\n"
+        "ask them.\n",
+    )
+
+
+def address_changed(handle: str, email: str) -> Letter:
+    """Tells the old address, so that nobody loses an account unawares."""
+    return Letter(
+        "Your address was changed",
+        f"Hello {handle},\n\n"
+        f"the address of your account is now {email}.\n"
+        "If that was not you, ask whoever runs your network at once.\n",
+    )
+
+
 class CodeMail:
     """Send somebody a code that proves that they read the account's mail."""
 

@@ -101,3 +101,28 @@ async def test_asking_for_a_reset_does_not_tell_who_is_here(box: Box, alice: Mem
     unknown = await box.post("com.atproto.server.requestPasswordReset", email="x@example.com")
     assert (known.status, known.body) == (unknown.status, unknown.body) == (200, b"")
     assert len(await box.pds.mailer.page(None, 10)) == 1
+
+
+async def test_an_app_switches_codes_by_mail_on_and_off(box: Box, alice: Member) -> None:
+    wish = {"email": alice.email, "emailAuthFactor": True}
+    early = await box.post(UPDATE, alice.access, **wish)
+    assert (early.status, early.error) == (400, "InvalidRequest")
+    await confirmed(box, alice)
+    assert (await box.post(UPDATE, alice.access, **wish)).status == 200
+    assert (await box.log_in(alice.handle)).error == "AuthFactorTokenRequired"
+    view = (await box.get("com.atproto.server.getSession", alice.access)).json
+    assert (view["emailAuthFactor"], view["emailConfirmed"]) == (True, True)
+    off = {**wish, "emailAuthFactor": False}
+    refused = await box.post(UPDATE, alice.access, **off)
+    assert (refused.status, refused.error) == (400, "TokenRequired")
+    await box.post("com.atproto.server.requestEmailUpdate", alice.access)
+    code = await box.mailed_code()
+    assert (await box.post(UPDATE, alice.access, **off, token=code)).status == 200
+    signed_in = await box.log_in(alice.handle)
+    assert (signed_in.status, "emailAuthFactor" in signed_in.json) == (200, False)
+
+
+async def test_the_old_address_is_told_of_a_new_one(box: Box, alice: Member) -> None:
+    await box.post(UPDATE, alice.access, email="a@example.org")
+    [letter] = await box.pds.mailer.page(None, 1)
+    assert (letter.recipient, "a@example.org" in letter.body) == (alice.email, True)

@@ -18,6 +18,12 @@ async def reset_password(visit: Visit) -> web.Response:
     return _page(visit, person, password=await visit.panel.people.reset_password(person.did))
 
 
+async def remove_second_steps(visit: Visit) -> web.Response:
+    person = await _person(visit)
+    await visit.panel.people.remove_second_steps(person.did)
+    return _page(visit, person, steps_removed=True)
+
+
 async def take_down(visit: Visit) -> web.Response:
     return await _set_takedown(visit, applied=True)
 
@@ -51,9 +57,20 @@ async def _person(visit: Visit) -> Person:
 
 
 def _page(
-    visit: Visit, person: Person, *, password: str = "", error: str = "", typed: str = ""
+    visit: Visit,
+    person: Person,
+    *,
+    password: str = "",
+    error: str = "",
+    typed: str = "",
+    steps_removed: bool = False,
 ) -> web.Response:
-    status = 422 if error else 200
     return visit.page(
-        "person", status=status, person=person, password=password, error=error, typed=typed
+        "person",
+        status=422 if error else 200,
+        person=person,
+        password=password,
+        error=error,
+        typed=typed,
+        steps_removed=steps_removed,
     )

@@ -8,6 +8,7 @@ from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.accounts import NameTaken
 from appliance.pds.credentials import InvalidPassword, TokenRequired, UnusableEmail
 from appliance.pds.email_tokens import ExpiredEmailToken, InvalidEmailToken
+from appliance.pds.letters import address_changed
 
 SHORTEST_PASSWORD: Final = 8
 
@@ -71,10 +72,8 @@ async def change_email(visit: Visit) -> web.Response:
         return _email_page(visit, waits_for="update", email=email, errors=errors)
     if errors:
         return _email_page(visit, email=email, errors=errors)
-    # The old address is told, so that nobody loses an account unawares.
-    letter = visit.words("email.letter", handle=visit.account.handle, email=email)
-    subject = visit.words("email.letter_subject")
-    await visit.pds.mailer.send(visit.did, old, subject, letter)
+    letter = address_changed(visit.account.handle, email)
+    await visit.pds.mailer.send(visit.did, old, letter.subject, letter.body)
     return visit.go(f"{HOME}?done=email")
 
 

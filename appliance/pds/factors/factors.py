@@ -130,6 +130,10 @@ class Factors:
         """Make ten codes, shown this once; older ones are void."""
         return await self._db.write(second_steps.new_recovery_codes, did)
 
+    async def remove_all(self, did: Did) -> None:
+        """Forget every second step and passkey: the password does alone."""
+        await self._db.write(second_steps.delete_all, did)
+
     async def _judge(self, did: Did, answer: str) -> None:
         if len(answer) > LONGEST_CODE:
             raise WrongFactor

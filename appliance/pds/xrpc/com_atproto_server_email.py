@@ -1,7 +1,11 @@
 """com.atproto.server.*: addresses and passwords, changed by codes that mail carries."""
 
 from appliance.atproto.syntax import Json
+from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.accounts import Account
+from appliance.pds.credentials import TokenRequired
+from appliance.pds.letters import address_changed
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, account_full
 
@@ -36,7 +40,14 @@ async def update_email(
     token: str | None,
     email_auth_factor: bool | None,
 ) -> None:
-    await pds.credentials.update_email(pds.accounts.require(caller.did), email, token)
+    found = pds.accounts.require(caller.did)
+    if email.lower() == found.email and email_auth_factor is not None:
+        await _set_mailed_step(pds, found, token, email_auth_factor)
+        return
+    await pds.credentials.update_email(found, email, token)
+    if email.lower() != found.email:
+        letter = address_changed(found.handle, email)
+        await pds.mailer.send(found.did, found.email, letter.subject, letter.body)
 
 
 @methods.procedure("com.atproto.server.requestPasswordReset")
@@ -50,3 +61,14 @@ async def request_password_reset(pds: Pds, *, email: str) -> None:
 @methods.procedure("com.atproto.server.resetPassword")
 async def reset_password(pds: Pds, *, token: str, password: str) -> None:
     await pds.credentials.reset_password(token, password)
+
+
+async def _set_mailed_step(pds: Pds, found: Account, token: str | None, wanted: bool) -> None:
+    """Switch codes by mail on or off as the second step; off only with a code."""
+    if found.email_confirmed_at is None:
+        raise InvalidRequest("The address has to be confirmed first")
+    if token is not None:
+        await pds.email_tokens.use(found.did, "update_email", token)
+    elif not wanted:
+        raise TokenRequired
+    await pds.factors.set_mail(found.did, wanted)

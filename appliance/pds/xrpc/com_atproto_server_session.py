@@ -127,6 +127,8 @@ async def session_view(pds: Pds, found: Account, tokens: SessionTokens | None) -
         "emailConfirmed": found.email_confirmed_at is not None,
         "active": found.is_active,
     }
+    if pds.factors.steps(found.did).mail:
+        view["emailAuthFactor"] = True
     if found.status is not None:
         view["status"] = found.status
     document = await pds.identities.document(found.did)

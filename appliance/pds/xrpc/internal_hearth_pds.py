@@ -1,7 +1,8 @@
 """internal.hearth.pds.*: what the operator's panel asks beyond the standard methods."""
 
-from appliance.atproto.syntax import Datetime, Json, JsonObject
+from appliance.atproto.syntax import Datetime, Did, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.letters import second_steps_removed
 from appliance.pds.mailer import Mail
 from appliance.pds.reports import Report
 from appliance.pds.role import Pds
@@ -27,6 +28,15 @@ async def list_reports(pds: Pds, caller: Caller, *, limit: int, cursor: str | No
     if len(page) == limit:
         view["cursor"] = str(page[-1].id)
     return view
+
+
+@methods.procedure("internal.hearth.pds.removeSecondSteps", auth=operator)
+async def remove_second_steps(pds: Pds, caller: Caller, *, did: Did) -> None:
+    """For a member who has lost phone and recovery codes; a letter tells them."""
+    found = pds.accounts.require(did)
+    await pds.factors.remove_all(did)
+    letter = second_steps_removed(found.handle)
+    await pds.mailer.send(did, found.email, letter.subject, letter.body)
 
 
 def _mail_view(mail: Mail) -> JsonObject:

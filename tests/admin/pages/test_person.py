@@ -21,6 +21,18 @@ async def test_a_new_password_is_shown_once(house: House) -> None:
     assert password not in (await owner.get(f"/people/{member.did}")).text
 
 
+async def test_who_has_lost_phone_and_codes_is_let_in_by_password_alone(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    await house.box.pds.factors.set_mail(member.did, True)
+    assert (await house.box.log_in("ann.test")).error == "AuthFactorTokenRequired"
+    seen = await owner.post(f"/people/{member.did}/second-steps")
+    assert "The second steps are removed." in seen.words
+    assert (await house.box.log_in("ann.test")).status == 200
+    [letter] = await house.box.pds.mailer.page(None, 1)
+    assert letter.subject == "Your second steps were removed"
+
+
 async def test_who_is_taken_down_can_be_restored(house: House) -> None:
     owner = await house.claim()
     member = await house.box.sign_up("ann")
