@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from appliance.admin.guard import HostRule
-from appliance.admin.pages import entrance, home, invites, mail, people, person, setup
+from appliance.admin.pages import entrance, home, hosts, invites, mail, people, person, setup
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
 from appliance.atproto.xrpc.errors import XrpcError
@@ -56,6 +56,10 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/invites"): invites.create,
     ("POST", "/invites/disable"): invites.disable,
     ("GET", "/mail"): mail.show,
+    ("GET", "/hosts"): hosts.show,
+    ("POST", "/hosts/approve"): hosts.approve,
+    ("POST", "/hosts/ban"): hosts.ban,
+    ("POST", "/hosts/lift"): hosts.lift,
 }
 MOST_FORM_BYTES: Final = 64 * 1024
 

@@ -63,6 +63,10 @@ class Roles:
     def pds(self) -> RoleClient:
         return self._clients["pds"]
 
+    @property
+    def relay(self) -> RoleClient:
+        return self._clients["relay"]
+
     async def reports(self) -> list[RoleReport]:
         """Ask every role how it is, all at once."""
         return list(await asyncio.gather(*(_report(one) for one in self._clients.values())))

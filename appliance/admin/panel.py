@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
+from appliance.admin.hosts import OtherHosts
 from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
@@ -34,6 +35,7 @@ class Panel:
     claim: Claim
     sessions: Sessions
     people: People
+    hosts: OtherHosts
     overview: Overview
     pages: Pages
     strings: Strings
@@ -63,6 +65,7 @@ async def open_admin(
         claim=Claim(owner, paths.secret("claim-code"), throttle, clock.now),
         sessions=Sessions(owner, throttle, clock.now),
         people=People(roles.pds),
+        hosts=OtherHosts(roles.relay),
         overview=Overview(roles, paths.data, clock),
         pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
         strings=Strings.load(),

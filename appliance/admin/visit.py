@@ -20,6 +20,7 @@ NAVIGATION: Final = (
     ("people", "/people"),
     ("invites", "/invites"),
     ("mail", "/mail"),
+    ("hosts", "/hosts"),
 )
 
 
