@@ -170,6 +170,7 @@ async def test_pictures_of_every_page(trial: dict[str, Any], open_browser: OpenB
             "/people/new",
             "/invites",
             "/mail",
+            "/hosts",
             "/setup/name",
             "/setup/reach",
             "/setup/people",
