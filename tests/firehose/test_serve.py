@@ -1,8 +1,9 @@
 """subscribeRepos as a subscriber sees it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 import pytest
@@ -153,6 +154,21 @@ def frame_of(size: int) -> bytes:
     return encode_frame("#identity", {"seq": 0, "x": b"." * size})
 
 
+async def stalled(
+    server: BaseTestServer,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Subscribe to everything and read nothing."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        f"GET {PATH}?cursor=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    return reader, writer
+
+
 async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
     db: Database,
     log: EventLog,
@@ -165,14 +181,7 @@ async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
         for _ in range(count):
             event_log.append(conn, ALICE, "identity", frame_of(400_000), 1)
 
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(
-        f"GET {PATH}?cursor=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-    )
-    await reader.readuntil(b"\r\n\r\n")
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    reader, writer = await stalled(server)
     async with subscribe(server, "0") as ws:
         for number in range(20):
             await db.write(append, 2)
@@ -231,3 +240,38 @@ async def test_a_message_too_large_ends_the_connection(server: BaseTestServer) -
     async with subscribe(server) as ws:
         await ws.send_bytes(bytes(subscriber.INCOMING_BYTES + 1))
         assert await closed(ws) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+
+
+async def test_fifty_subscribers_that_take_nothing_hold_little_and_delay_nobody(
+    db: Database, log: EventLog
+) -> None:
+    transports: list[asyncio.WriteTransport] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert isinstance(request.transport, asyncio.WriteTransport)
+        transports.append(request.transport)
+        return await serve.serve_subscribe_repos(request, log)
+
+    def append(conn: Connection) -> None:
+        for _ in range(50):
+            event_log.append(conn, ALICE, "identity", frame_of(20_000), 1)
+
+    app = web.Application()
+    app.router.add_get(PATH, handle)
+    async with TestServer(app) as running, AsyncExitStack() as stack:
+        for _ in range(50):
+            _, writer = await stalled(running)
+            stack.callback(writer.close)
+        ws = await stack.enter_async_context(subscribe(running))
+        await asyncio.sleep(0.1)
+        late = []
+        for number in range(10):
+            await db.write(append)
+            started = time.perf_counter()
+            assert (await seqs(ws, 50))[-1] == 50 * (number + 1)
+            late.append(time.perf_counter() - started)
+        held = [transport.get_write_buffer_size() for transport in transports]
+        assert 0 < max(held) < 200_000
+        assert sum(held) < 50 * 150_000
+        assert log.held_bytes() <= event_log.RING_BYTES
+        assert sorted(late)[5] < 1.0
