@@ -22,7 +22,7 @@ _PAGES: dict[str, tuple[str, Params]] = {
     "thread": ("app.bsky.unspecced.getPostThreadV2", lambda did: {"anchor": _post_of(did)}),
     "profile": ("app.bsky.actor.getProfile", lambda did: {"actor": did}),
     "notifications": ("app.bsky.notification.listNotifications", lambda _: {"limit": 50}),
-    "search": ("app.bsky.feed.searchPosts", lambda _: {"q": "quick fox", "limit": 25}),
+    "search": ("app.bsky.feed.searchPosts", lambda _: {"q": "quick brown fox", "limit": 25}),
 }
 
 
