@@ -55,3 +55,10 @@ def test_a_role_is_judged_by_its_workers() -> None:
     assert finding.level == "warn"
     assert "no" in finding.seen
     assert [finding.level for finding in check_role("pds", None)] == ["bad"]
+
+
+def test_what_a_role_found_of_itself_is_passed_on() -> None:
+    finding = {"subject": "Seen by relay.test", "level": "bad", "seen": "it does not follow us"}
+    status = {"workers": [], "findings": [{**finding, "expected": "", "remedy": "ask"}]}
+    _, told = check_role("relay", status)
+    assert (told.subject, told.level, told.remedy) == ("Seen by relay.test", "bad", "ask")
