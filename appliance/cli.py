@@ -27,6 +27,10 @@ ACCOUNT: Final = """\
 Look after the members of a running network. What these commands do, the panel does too."""
 RELAY: Final = """\
 Look after the hosts that the relay of a running network follows, and after what they sent."""
+ADOPT: Final = """\
+Take over the data folder of a reference PDS (Bluesky's own): the same DIDs, keys, passwords, app
+passwords, sessions, invite codes, records and pictures, and its settings from pds.env. Stop it
+first. The folder is only read; cut off, this goes on where it was."""
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
@@ -47,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     account = commands.add_parser("account", help="look after members", description=ACCOUNT)
     _add_account(account)
     _add_relay(commands.add_parser("relay", help="look after other hosts", description=RELAY))
+    adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
+    adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
+    _add_data(adopt)
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
     _add_data(checkup)
     return top
@@ -206,6 +213,12 @@ def _relay(args: argparse.Namespace) -> int:
     return operator.run(actions[args.action], args, print, role="relay")
 
 
+def _adopt(args: argparse.Namespace) -> int:
+    from appliance import adopt
+
+    return adopt.run(args, print)
+
+
 def _checkup(args: argparse.Namespace) -> int:
     from appliance import operator
     from appliance.upkeep.checkup import check_files, check_role
@@ -227,6 +240,7 @@ def _checkup(args: argparse.Namespace) -> int:
 
 
 _COMMANDS: Final = {
+    "adopt": _adopt,
     "run": _run,
     "try": _try,
     "account": _account,

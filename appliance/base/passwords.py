@@ -20,6 +20,7 @@ LANES: Final = 1
 HASH_BYTES: Final = 32
 SALT_BYTES: Final = 16
 LONGEST: Final = 512
+SCRYPT_BYTES: Final = 64
 _SCRYPT_MEMORY: Final = 64 * 1024 * 1024
 # One for the whole process, whoever asks: a flood of logins takes one core and 19 MiB, no more.
 _LINE: Final = ThreadPoolExecutor(1, "passwords")
@@ -33,6 +34,16 @@ async def hash_password(text: str) -> str:
 async def verify_password(text: str, stored: str) -> bool:
     """Tell whether a password is the one that was hashed, in line behind all others."""
     return await asyncio.get_running_loop().run_in_executor(_LINE, verify_now, text, stored)
+
+
+async def scrypt_digest(text: str, salt: str) -> bytes:
+    """Hash as older servers do, in line behind all others; the salt is used as the text it is."""
+    return await asyncio.get_running_loop().run_in_executor(_LINE, _scrypt, text, salt)
+
+
+def is_current(stored: str) -> bool:
+    """Tell whether a hash is of the kind made today."""
+    return stored.startswith("$argon2id$")
 
 
 def hash_now(text: str) -> str:
@@ -51,7 +62,7 @@ def verify_now(text: str, stored: str) -> bool:
     """Tell whether a password is the one that was hashed; False also for a damaged hash."""
     if len(text) > LONGEST:
         return False
-    if stored.startswith("$argon2id$"):
+    if is_current(stored):
         try:
             Argon2id.verify_phc_encoded(text.encode(), stored)
         except (InvalidKey, ValueError):
@@ -67,9 +78,18 @@ def _verify_scrypt(text: str, stored: str) -> bool:
         wanted = bytes.fromhex(expected)
     except ValueError:
         return False
-    if not colon or len(wanted) != 64:
+    if not colon or len(wanted) != SCRYPT_BYTES:
         return False
-    found = hashlib.scrypt(
-        text.encode(), salt=salt.encode(), n=16384, r=8, p=1, maxmem=_SCRYPT_MEMORY, dklen=64
+    return hmac.compare_digest(_scrypt(text, salt), wanted)
+
+
+def _scrypt(text: str, salt: str) -> bytes:
+    return hashlib.scrypt(
+        text.encode(),
+        salt=salt.encode(),
+        n=16384,
+        r=8,
+        p=1,
+        maxmem=_SCRYPT_MEMORY,
+        dklen=SCRYPT_BYTES,
     )
-    return hmac.compare_digest(found, wanted)

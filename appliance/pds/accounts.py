@@ -189,6 +189,27 @@ def insert(conn: Connection, new: NewAccount, now_us: int) -> int:
     return conn.last_insert_rowid()
 
 
+def adopt(conn: Connection, old: Account) -> None:
+    """Add an account with all that another server knew of it; its id is given here.
+
+    Raises NameTaken.
+    """
+    new = NewAccount(old.did, old.handle, old.email, old.password_hash)
+    number = insert(conn, new, old.created_at)
+    conn.execute(
+        "UPDATE account SET email_confirmed_at = ?, deactivated_at = ?, delete_after = ?,"
+        " takedown_ref = ?, invites_disabled = ? WHERE id = ?",
+        (
+            old.email_confirmed_at,
+            old.deactivated_at,
+            old.delete_after,
+            old.takedown_ref,
+            int(old.invites_disabled),
+            number,
+        ),
+    )
+
+
 def rename(conn: Connection, did: Did, handle: Handle) -> None:
     """Give an account another handle. Raises NameTaken."""
     try:
@@ -214,6 +235,14 @@ def confirm_email(conn: Connection, did: Did, now_us: int) -> None:
 
 def set_password(conn: Connection, did: Did, password_hash: str) -> None:
     conn.execute("UPDATE account SET password_hash = ? WHERE did = ?", (password_hash, did))
+
+
+def renew_hash(conn: Connection, account: Account, password_hash: str) -> None:
+    """Put another hash of the same password in place, unless the password has been changed."""
+    conn.execute(
+        "UPDATE account SET password_hash = ? WHERE did = ? AND password_hash = ?",
+        (password_hash, account.did, account.password_hash),
+    )
 
 
 def deactivate(conn: Connection, did: Did, now_us: int, delete_after: int | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from appliance.atproto.syntax import Did
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
+from appliance.base.passwords import SCRYPT_BYTES, scrypt_digest
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _SHAPE = re.compile(r"[a-z2-7]{4}(-[a-z2-7]{4}){3}")
@@ -51,20 +52,24 @@ class AppPasswordStore:
         )
         return sorted((_app_password(row) for row in rows), key=lambda one: -one.created_at)
 
-    def match(self, did: Did, password: str) -> AppPassword | None:
+    async def match(self, did: Did, password: str) -> AppPassword | None:
         """The app password that this text is, if it is one.
 
         The secrets are 80 random bits, so a plain digest keeps them as well as a slow one would.
+        Those that were made on a reference PDS are kept as they came.
         """
         if not _SHAPE.fullmatch(password):
             return None
-        digest = _digest(did, password)
+        digests = [_digest(did, password)]
         rows = self._db.read(
             "SELECT name, privileged, created_at, password_hash FROM app_password WHERE did = ?",
             did,
         )
+        if any(len(row[3]) == SCRYPT_BYTES for row in rows):
+            salt = hashlib.sha256(did.encode()).digest()[:16].hex()
+            digests.append(await scrypt_digest(password, salt))
         for row in rows:
-            if secrets.compare_digest(row[3], digest):
+            if any(secrets.compare_digest(row[3], digest) for digest in digests):
                 return _app_password(row[:3])
         return None
 

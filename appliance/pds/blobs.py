@@ -235,6 +235,17 @@ def set_takedown(conn: Connection, did: Did, cid: Cid, reference: str | None) ->
     return conn.changes() > 0
 
 
+def adopt(
+    conn: Connection, repo: int, blob: BlobRef, uploaded_us: int, takedown: str | None
+) -> None:
+    """Add a blob whose file is in its place."""
+    conn.execute(
+        "INSERT INTO blob (repo, cid, mime_type, size, uploaded_us, takedown)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (repo, blob.cid, blob.mime_type, blob.size, uploaded_us, takedown),
+    )
+
+
 def _register(conn: Connection, did: Did, received: ReceivedBlob, now_us: int) -> str:
     """Write the row of an upload; a blob that records refer to keeps its type. Returns the type."""
     repo = conn.value("SELECT id FROM repo WHERE did = ?", did)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from appliance.atproto.syntax import Did, Handle, InvalidSyntax
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.base.passwords import hash_password, verify_password
+from appliance.base.passwords import hash_password, is_current, verify_password
 from appliance.pds import accounts, devices, email_tokens, sessions
 from appliance.pds.accounts import Account, AccountStore
 from appliance.pds.app_passwords import AppPassword, AppPasswordStore
@@ -95,9 +95,12 @@ class Credentials:
         started = time.monotonic()
         account = self.named(identifier)
         if account is not None and len(password) <= LONGEST_PASSWORD_TRIED:
-            app_password = self._app_passwords.match(account.did, password)
-            if app_password or await verify_password(password, account.password_hash):
+            app_password = await self._app_passwords.match(account.did, password)
+            if app_password is not None:
                 return Login(account, app_password)
+            if await verify_password(password, account.password_hash):
+                await self._renew_hash(account, password)
+                return Login(account, None)
         await asyncio.sleep(FAILURE_SECONDS - (time.monotonic() - started))
         raise WrongCredentials
 
@@ -140,6 +143,12 @@ class Credentials:
         """Change the address by the operator's word. Raises UnusableEmail, NameTaken."""
         check_email(email)
         await self._db.write(accounts.set_email, did, email)
+
+    async def _renew_hash(self, account: Account, password: str) -> None:
+        """Hash a password as it is done today, if it came from elsewhere hashed otherwise."""
+        if not is_current(account.password_hash):
+            renewed = await hash_password(password)
+            await self._db.write(accounts.renew_hash, account, renewed)
 
     def named(self, identifier: str) -> Account | None:
         try:

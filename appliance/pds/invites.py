@@ -103,6 +103,22 @@ def insert(conn: Connection, codes: Iterable[InviteCode]) -> None:
         )
 
 
+def adopt(conn: Connection, codes: Iterable[InviteCode]) -> None:
+    """Add codes with their uses, unless they are here already."""
+    for one in codes:
+        if conn.value("SELECT 1 FROM invite_code WHERE code = ?", one.code):
+            continue
+        insert(conn, [one])
+        conn.execute(
+            "UPDATE invite_code SET disabled = ? WHERE code = ?", (int(one.disabled), one.code)
+        )
+        for use in one.uses:
+            conn.execute(
+                "INSERT INTO invite_use (code, used_by, used_at) VALUES (?, ?, ?)",
+                (one.code, use.used_by, use.used_at),
+            )
+
+
 def require_usable(conn: Connection, code: str | None) -> None:
     """Raises InvalidInviteCode unless the code has a use left and its owner is in good standing."""
     row = conn.row(

@@ -228,12 +228,17 @@ class _Trees:
 def create_empty(conn: Connection, did: Did, rev: Tid, key: PrivateKey) -> CommitSlice:
     """Open a repo without records; `append_commit` and `append_sync` would announce it."""
     _, news = Repo(did, Mst.empty(), None).apply([], rev, key)
-    commit = news.commit
+    adopt(conn, news.commit)
+    return news
+
+
+def adopt(conn: Connection, commit: Commit) -> int:
+    """Open a repo at a commit whose records the caller puts in place. Returns its row."""
     conn.execute(
         "INSERT INTO repo (did, commit_cid, commit_block, rev, data) VALUES (?, ?, ?, ?, ?)",
-        (did, commit.cid, commit.block, commit.rev, commit.data),
+        (commit.did, commit.cid, commit.block, commit.rev, commit.data),
     )
-    return news
+    return conn.last_insert_rowid()
 
 
 def delete_account_rows(conn: Connection, did: Did) -> list[Cid]:

@@ -1,0 +1,192 @@
+"""A folder that the reference PDS made, taken over by ours: nobody who lives there notices."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import aiohttp
+import pytest
+
+from appliance.atproto.car import read_car
+from tests.support.appliance import ROOT, Appliance, Process
+from tests.support.client import PASSWORD, Client, Member, Operator, join, sign_in
+from tests.support.node import FOLDER, free_port, node
+
+PEOPLE = 12
+POSTS = 15
+
+
+@dataclass
+class Person:
+    """What somebody had at the reference PDS."""
+
+    did: str
+    handle: str
+    refresh: str
+    app_password: str
+    head: dict[str, Any] = field(default_factory=dict)
+    repo: bytes = b""
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Old:
+    """The folder that is left, and what is known of it."""
+
+    folder: Path
+    port: int
+    people: list[Person]
+    invite: str
+    seq: int
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def plc() -> AsyncIterator[Appliance]:
+    """A network whose directory everybody uses."""
+    network = Appliance()
+    yield network
+    network.finish()
+
+
+async def live(http: aiohttp.ClientSession, base: str, name: str) -> Person:
+    """Open an account at the reference PDS and do what people do."""
+    member = await join(http, base, name)
+    posts = [await member.write_post(f"post {number} of {name}") for number in range(POSTS)]
+    await member.delete(posts[0])
+    person = Person(member.did, member.handle, member.refresh, "")
+    for number in range(3):
+        content = b"\x89PNG\r\n\x1a\n" + os.urandom(100 + number)
+        blob = await member.upload(content, "image/png")
+        images = {"$type": "app.bsky.embed.images", "images": [{"alt": "", "image": blob}]}
+        await member.write_post("a picture", embed=images)
+        person.blobs[blob["ref"]["$link"]] = content
+    made = await member.post("com.atproto.server.createAppPassword", name="an app")
+    person.app_password = made["password"]
+    return person
+
+
+@pytest.fixture
+async def old(http: aiohttp.ClientSession, plc: Appliance, tmp_path: Path) -> Old:
+    """A reference PDS that was lived in, and stopped."""
+    folder, port = tmp_path / "pds", free_port()
+    secrets = {
+        "PDS_JWT_SECRET": token_hex(16),
+        "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": token_hex(32),
+        "PDS_DPOP_SECRET": token_hex(32),
+    }
+    command = [node(), str(FOLDER / "reference_pds.mjs"), "--plc", plc.plc]
+    command += ["--port", str(port), "--data", str(folder)]
+    for name, value in secrets.items():
+        command += ["--set", f"{name}={value}"]
+    process = Process(command)
+    base = process.report["url"]
+    stranger = Client(http, base)
+    people = [await live(http, base, f"p{number}x") for number in range(PEOPLE)]
+    operator = Operator(http, base, process.report["adminPassword"])
+    invite = (await operator.post("com.atproto.server.createInviteCode", useCount=3))["code"]
+    for person in people:
+        person.head = await stranger.get("com.atproto.sync.getLatestCommit", did=person.did)
+        person.repo = await stranger.get("com.atproto.sync.getRepo", did=person.did)
+    process.stop()
+    lines = [f"{name}={value}" for name, value in secrets.items()]
+    lines += ["PDS_HOSTNAME=localhost", "PDS_SERVICE_HANDLE_DOMAINS=.test", "# a comment"]
+    lines += ["PDS_BLOBSTORE_DISK_LOCATION=/pds/blobs", "PDS_INVITE_REQUIRED=true"]
+    (folder / "pds.env").write_text("\n".join(lines) + "\n")
+    return Old(folder, port, people, invite, PEOPLE * (POSTS + 8))
+
+
+def adopt(old: Old, data: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "appliance", "adopt", str(old.folder), "--data", str(data)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def cut_off(old: Old, data: Path) -> None:
+    """Begin to take over, and be killed in the middle."""
+    command = [sys.executable, "-m", "appliance", "adopt", str(old.folder), "--data", str(data)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        for _ in range(4):
+            process.stdout.readline()
+        process.kill()
+
+
+@pytest.mark.slow
+async def test_a_reference_pds_is_taken_over_whole(
+    http: aiohttp.ClientSession, plc: Appliance, old: Old, tmp_path: Path
+) -> None:
+    data = tmp_path / "ours"
+    before = {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
+    cut_off(old, data)
+    done = adopt(old, data)
+    assert done.returncode == 0, done.stderr
+    assert "was here already" in done.stdout
+    assert (
+        f"{PEOPLE}/{PEOPLE}  {old.people[-1].handle}  {POSTS + 2} records, 3 blobs" in done.stdout
+    )
+    after = {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
+    assert after == before
+
+    network = Appliance("--plc", plc.plc, "--port", str(old.port), "--invites", data=data)
+    try:
+        await check_people(http, network, old)
+    finally:
+        network.finish()
+
+
+async def check_people(http: aiohttp.ClientSession, network: Appliance, old: Old) -> None:
+    stranger = Client(http, network.pds)
+    listed = await stranger.get("com.atproto.sync.listRepos")
+    assert [repo["did"] for repo in listed["repos"]] == [person.did for person in old.people]
+    for person in old.people:
+        of = {"did": person.did}
+        assert await stranger.get("com.atproto.sync.getLatestCommit", **of) == person.head
+        repo = await stranger.get("com.atproto.sync.getRepo", **of)
+        assert set(read_car(repo).blocks) == set(read_car(person.repo).blocks)
+        for cid, content in person.blobs.items():
+            assert await stranger.get("com.atproto.sync.getBlob", cid=cid, **of) == content
+    person = old.people[0]
+    # The session of an app that was open goes on; passwords of both kinds open the door.
+    renewal = Client(http, network.pds, person.refresh)
+    session = await renewal.post("com.atproto.server.refreshSession")
+    app = await sign_in(http, network.pds, person.handle, person.app_password)
+    with pytest.raises(Exception, match="Bad token scope"):
+        await app.post("com.atproto.server.createAppPassword", name="more")
+    for _ in range(2):  # by the old hash, then by the new
+        await sign_in(http, network.pds, person.handle, PASSWORD)
+    member = Member(http, network.pds, session)
+    post = await member.write_post("still here")
+    head = await stranger.get("com.atproto.sync.getLatestCommit", did=person.did)
+    assert head["rev"] > person.head["rev"]
+    assert post.uri in await member.author_feed()
+    # The rotation key came along: the handle can be changed in the directory.
+    await member.post("com.atproto.identity.updateHandle", handle="renamed.test")
+    await join(http, network.pds, "guest", inviteCode=old.invite)
+    operator = Operator(http, network.pds, network.operator_token)
+    codes = await operator.get("com.atproto.admin.getInviteCodes")
+    assert [len(code["uses"]) for code in codes["codes"] if code["code"] == old.invite] == [1]
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    nothing = Old(tmp_path / "nothing", 0, [], "", 0)
+    nothing.folder.mkdir()
+    refused = adopt(nothing, tmp_path / "ours")
+    assert refused.returncode == 1
+    assert "holds no account.sqlite" in refused.stderr
+    assert "Traceback" not in refused.stderr
