@@ -85,12 +85,7 @@ _SLIPS: Final = (
         ("shape.status", "shape.error"),
     ),
     Kept("Hosts are the same in any case", "200", "404", ("handles: host in upper case",)),
-    Kept(
-        "Who is taken down may move out",
-        "200",
-        BAD,
-        ("taken down: a token to move out",),
-    ),
+    Kept("Who is taken down may move out", "200", BAD, ("taken down: a token to move out",)),
     Kept(
         "What leaves no account to sign in to is refused",
         BAD,
@@ -120,12 +115,7 @@ _SLIPS: Final = (
 )
 
 _NAMES: Final = (
-    Kept(
-        "The lexicon has a name for it",
-        "400 BlobNotFound",
-        BAD,
-        ("references: blob *",),
-    ),
+    Kept("The lexicon has a name for it", "400 BlobNotFound", BAD, ("references: blob *",)),
     Kept("The lexicon has a name for it", "400 BlockNotFound", BAD, ("archives: *block*",)),
     Kept(
         "The lexicon has a name for it", "400 InvalidPassword", BAD, ("*password*", "mail: reset*")
