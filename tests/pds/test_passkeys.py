@@ -1,5 +1,9 @@
 """Passkeys: registered, used alone and behind a password, and what is refused."""
 
+import base64
+import json
+import random
+
 import pytest
 
 from appliance.pds.accounts import Account
@@ -129,3 +133,39 @@ async def test_nothing_of_an_answer_can_be_changed(box: Box, alice: Member, fiel
     with pytest.raises(BadPasskey):
         await box.pds.passkeys.sign_in(changed)
     await box.pds.passkeys.sign_in(answer)
+
+
+def damaged(answer: str, field: str, chance: random.Random) -> str:
+    """Cut a part of an answer short, or change one bit of it."""
+    said = json.loads(answer)
+    raw = bytearray(base64.urlsafe_b64decode(said["response"][field] + "=="))
+    if chance.random() < 0.3:
+        del raw[chance.randrange(len(raw)) :]
+    else:
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+    said["response"][field] = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return json.dumps(said)
+
+
+async def test_no_damaged_answer_signs_in(box: Box, alice: Member) -> None:
+    key, chance = await registered(box, alice), random.Random(7)  # noqa: S311
+    for _ in range(300):
+        field = chance.choice(["authenticatorData", "signature"])
+        answer = damaged(key.get(box.pds.passkeys.request()), field, chance)
+        with pytest.raises(BadPasskey):
+            await box.pds.passkeys.sign_in(answer)
+
+
+async def test_a_damaged_passkey_is_refused_or_is_one_nobody_has(box: Box, alice: Member) -> None:
+    """Nothing vouches for a new passkey but itself, so a changed bit may make another."""
+    chance, refused = random.Random(8), 0  # noqa: S311
+    for _ in range(300):
+        options = box.pds.passkeys.registration(account(box, alice))
+        answer = damaged(SoftKey().create(options), "attestationObject", chance)
+        try:
+            await box.pds.passkeys.register(account(box, alice), answer, "x")
+        except BadPasskey:
+            refused += 1
+        for made in box.pds.passkeys.list(alice.did):
+            await box.pds.passkeys.remove(alice.did, made.key)
+    assert refused > 150
