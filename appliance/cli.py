@@ -110,13 +110,17 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     create.add_argument("--email", help="an address, if there is one")
     create.add_argument("--password", help="one of your choice; else one is made and printed")
     add("list", "list every account with its state", account=False)
-    invite = add("invite", "make an invite code", account=False)
-    invite.add_argument("--uses", type=int, default=1, help="how many may join with it (1)")
+    for name in ("invite", "create-invite-code"):
+        invite = add(name, "make an invite code", account=False)
+        invite.add_argument("--uses", type=int, default=1, help="how many may join with it (1)")
     reset = add("reset-password", "give an account a new password and end its sessions")
     reset.add_argument("--password", help="one of your choice; else one is made and printed")
     takedown = add("takedown", "hide an account and all it wrote")
     takedown.add_argument("--undo", action="store_true", help="show it again")
+    add("untakedown", "show an account again that was taken down")
     add("delete", "delete an account for good")
+    crawl = add("request-crawl", "ask relays to follow this server", account=False)
+    crawl.add_argument("relay", nargs="*", help="such as bsky.network (those in the settings)")
 
 
 def _add_relay(command: argparse.ArgumentParser) -> None:
@@ -187,6 +191,9 @@ def _account(args: argparse.Namespace) -> int:
         "create": operator.create,
         "list": operator.show_all,
         "invite": operator.invite,
+        "create-invite-code": operator.invite,
+        "untakedown": operator.bring_back,
+        "request-crawl": operator.request_crawl,
         "reset-password": operator.reset_password,
         "takedown": operator.take_down,
         "delete": operator.delete,

@@ -130,6 +130,24 @@ async def take_down(operator: Operator, args: argparse.Namespace, say: Say) -> N
     say(f"{args.account} is {'visible again' if args.undo else 'taken down'}")
 
 
+async def bring_back(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Show an account again that was taken down."""
+    args.undo = True
+    await take_down(operator, args, say)
+
+
+async def request_crawl(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Ask relays to follow this server."""
+    relays = [name if "://" in name else f"https://{name}" for name in args.relay]
+    answer = await operator.call("internal.hearth.pds.requestCrawl", relays=relays)
+    for asked in answer["relays"]:
+        failure = asked.get("failure")
+        told = "was asked less than 20 minutes ago" if failure == "AskedLately" else failure
+        say(f"{asked['relay']}  {told or 'was asked'}")
+    if not answer["relays"]:
+        say("no relay is set; name one, or set pds.relays")
+
+
 async def delete(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Delete an account for good."""
     did = await operator.did_of(args.account)

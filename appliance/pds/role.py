@@ -93,6 +93,7 @@ class Pds:
     app_passwords: AppPasswordStore
     blobs: BlobStore
     codes: CodeMail
+    crawl_requests: CrawlRequests
     credentials: Credentials
     devices: DeviceSessions
     email_tokens: EmailTokens
@@ -138,9 +139,6 @@ async def open_pds(
     schema = files("appliance.pds") / "schema"
     async with await Database.open(paths.database("pds"), schema) as db:
         pds = _build(settings, http, db, clock, validator, workers)
-        crawl_requests = CrawlRequests(
-            http, settings.pds.relays, settings.pds.hostname, pds.event_log
-        )
         name = urlsplit(pds.site.url).netloc
         safety = RestoreSafety(db, pds.repos, _relays(settings, http), name, clock)
         await safety.look()
@@ -149,7 +147,7 @@ async def open_pds(
             workers.start("pds mail", pds.mailer.run),
             workers.start("pds blobs", pds.blobs.collect_for_ever),
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
-            workers.start("pds crawl requests", crawl_requests.run),
+            workers.start("pds crawl requests", pds.crawl_requests.run),
         ]
         try:
             yield pds
@@ -231,6 +229,7 @@ def _build(
         app_passwords=app_passwords,
         blobs=blobs,
         codes=codes,
+        crawl_requests=CrawlRequests(db, http, settings.pds.relays, settings.pds.hostname, clock),
         credentials=Credentials(db, accounts, app_passwords, clock),
         devices=DeviceSessions(db, clock),
         email_tokens=email_tokens,

@@ -43,11 +43,15 @@ async def test_a_member_is_made_found_hidden_shown_and_deleted(
     stranger = Client(http, network.pds)
     status = await stranger.get("com.atproto.sync.getRepoStatus", did=ann.did)
     assert status["status"] == "takendown"
-    said(network, "account", "takedown", handle, "--undo")
+    said(network, "account", "untakedown", handle)
     await sign_in(http, network.pds, handle, renewed)
     said(network, "account", "delete", ann.did)
     assert ann.did not in said(network, "account", "list")
-    assert "-" in said(network, "account", "invite", "--uses", "3")
+    for verb in ("invite", "create-invite-code"):
+        assert "-" in said(network, "account", verb, "--uses", "3")
+    assert "no relay is set" in said(network, "account", "request-crawl")
+    asked = said(network, "account", "request-crawl", network.relay)
+    assert asked.startswith(network.relay)
 
 
 def test_a_network_without_members_lists_nobody() -> None:

@@ -34,12 +34,19 @@ async def test_every_relay_is_told_once_there_is_news(tmp_path: Path) -> None:
         Workers() as workers,
     ):
         await box.sign_up()
-        asking = CrawlRequests(
-            http, ["http://127.0.0.1:1", url], "pds.example.com", box.pds.event_log
-        )
+        relays = ["http://127.0.0.1:1", url]
+        db = box.pds.repos._db
+        asking = CrawlRequests(db, http, relays, "pds.example.com", box.clock)
         workers.start("crawl requests", asking.run)
         await asyncio.wait_for(stub.asked.wait(), 5)
-    assert stub.bodies == [b'{"hostname":"pds.example.com"}']
+        await asyncio.sleep(0)
+        # Another process, a moment later, asks nobody again.
+        again = CrawlRequests(db, http, relays, "pds.example.com", box.clock)
+        assert [asked.failure for asked in await again.tell()] == ["AskedLately"] * 2
+        box.clock.advance(20 * 60)
+        unreachable, told = await again.tell()
+        assert (unreachable.failure, told.failure) == ("UpstreamFailure", None)
+    assert stub.bodies == [b'{"hostname":"pds.example.com"}'] * 2
     assert stub.requests[0].path == "/xrpc/com.atproto.sync.requestCrawl"
 
 
@@ -48,5 +55,5 @@ async def test_without_relays_there_is_nothing_to_do(tmp_path: Path) -> None:
         open_box(tmp_path) as box,
         HttpClient.open(OutboundPolicy(allow_loopback=False)) as http,
     ):
-        asking = CrawlRequests(http, [], "pds.example.com", box.pds.event_log)
+        asking = CrawlRequests(box.pds.repos._db, http, [], "pds.example.com", box.clock)
         await asyncio.wait_for(asking.run(), 1)

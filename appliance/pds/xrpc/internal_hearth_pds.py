@@ -2,6 +2,7 @@
 
 from appliance.atproto.syntax import Datetime, Did, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.crawl_requests import Asked
 from appliance.pds.letters import second_steps_removed
 from appliance.pds.mailer import Mail
 from appliance.pds.reports import Report
@@ -37,6 +38,18 @@ async def remove_second_steps(pds: Pds, caller: Caller, *, did: Did) -> None:
     await pds.factors.remove_all(did)
     letter = second_steps_removed(found.handle)
     await pds.mailer.send(did, found.email, letter.subject, letter.body)
+
+
+@methods.procedure("internal.hearth.pds.requestCrawl", auth=operator)
+async def request_crawl(pds: Pds, caller: Caller, *, relays: list[str] | None) -> Json:
+    asked = await pds.crawl_requests.tell(relays or ())
+    return {"relays": [_asked_view(one) for one in asked]}
+
+
+def _asked_view(asked: Asked) -> JsonObject:
+    if asked.failure is None:
+        return {"relay": asked.relay}
+    return {"relay": asked.relay, "failure": asked.failure}
 
 
 def _mail_view(mail: Mail) -> JsonObject:
