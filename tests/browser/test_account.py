@@ -1,5 +1,6 @@
 """Members' pages in a browser: passkeys, the recovery key, without script, and for everybody."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -15,7 +16,7 @@ from playwright.async_api import Page, expect
 from appliance.atproto.crypto import PrivateKey
 from tests.browser.conftest import ROOT, OpenBrowser, shoot
 from tests.browser.test_first_light import by_mouse, look
-from tests.support.node import node
+from tests.support.node import node, run_script
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +137,10 @@ async def test_a_passkey_is_made_and_signs_in_alone(
         await expect(page.get_by_text("my phone", exact=True)).to_be_visible()
         await page.get_by_role("button", name="Ask for a passkey behind the password").click()
         await expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+        [code, *_] = await page.locator("#codes li").all_inner_texts()
+        client = [network["pds_url"], "paula.test", PASSWORD, code]
+        told = await asyncio.to_thread(run_script, "second_step.mjs", *client)
+        assert told == {"asked": "a second step", "handle": "paula.test"}
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_role("button", name="Use a passkey").click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text("@paula.test")
