@@ -22,7 +22,11 @@ fi
 step "published clients"
 tests/interop/setup.sh
 tests/interop/reference_network/setup.sh
-step "tests"
+step "programs of the network, built with Go"
 without=
-command -v go >/dev/null || { without="not go"; echo "no Go here: its relay, tap and goat are left out"; }
+for program in relay tap goat jetstream; do
+    tests/interop/go.sh "$program" >/dev/null || without="not go"
+done
+[ -z "$without" ] || echo "what is built with Go is left out of the tests"
+step "tests"
 exec "$bin/python" -m pytest -m "$without"
