@@ -113,6 +113,7 @@ class Hydration:
     # Views made so far: one author or one root often stands on a page many times.
     basic_views: dict[int, JsonObject] = field(default_factory=dict)
     post_views: dict[int, JsonObject] = field(default_factory=dict)
+    _shown: dict[int, ActorRow | None] = field(default_factory=dict)
 
     @property
     def viewer_id(self) -> int | None:
@@ -123,11 +124,20 @@ class Hydration:
         return subject in self.taken_down or subject in self.redacted
 
     def actor(self, actor_id: int) -> ActorRow | None:
-        """Give an account, unless it is unknown, inactive or taken down."""
-        row = self.actors.get(actor_id)
-        if row is None or not row.is_active or not row.is_known or self.is_removed(row.did):
-            return None
-        return row
+        """Give an account, unless it is unknown, inactive or taken down.
+
+        Asked for the first time when everything is loaded, many times then.
+        """
+        try:
+            return self._shown[actor_id]
+        except KeyError:
+            row = self.actors.get(actor_id)
+            if row is not None and (
+                not row.is_active or not row.is_known or self.is_removed(row.did)
+            ):
+                row = None
+            self._shown[actor_id] = row
+            return row
 
     def did(self, actor_id: int) -> str | None:
         """Give an account's DID, also of one that is hidden."""
@@ -198,10 +208,12 @@ class Hydration:
 
     def is_blocked(self, actor_id: int) -> bool:
         """Whether a block stands between the viewer and this account, either way."""
-        return self.relation(actor_id).is_blocked
+        relation = self.relations.get(actor_id)
+        return relation is not None and relation.is_blocked
 
     def is_muted(self, actor_id: int) -> bool:
-        return self.relation(actor_id).is_muted
+        relation = self.relations.get(actor_id)
+        return relation is not None and relation.is_muted
 
     def blocked_between(self, one: int, other: int) -> bool:
         """Whether a block stands between two accounts other than the viewer."""
