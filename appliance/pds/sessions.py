@@ -4,6 +4,7 @@ Access tokens are not stored: they are checked by their signature and live two h
 tokens are rows; each is used once, with a grace time in which it gives the same successor again.
 """
 
+import hashlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -76,6 +77,15 @@ class SessionTokens:
 
     access_jwt: str
     refresh_jwt: str
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """An app that is signed in; `key` is no secret, `renewed_at` in seconds."""
+
+    key: str
+    app_password: str | None
+    renewed_at: int
 
 
 class TokenMint:
@@ -187,6 +197,21 @@ class SessionStore:
         """Delete an app password and end the sessions begun with it."""
         await self._db.write(revoke_app_password, did, name)
 
+    def open(self, did: Did) -> list[OpenSession]:
+        """The apps that are signed in, the one that renewed its session last first."""
+        rows = self._db.read(
+            "SELECT jti, app_password, expires_at FROM refresh_token"
+            " WHERE did = ? AND next_jti IS NULL AND expires_at > ?",
+            did,
+            int(self._clock.now()),
+        )
+        found = (OpenSession(_key(jti), name, end - REFRESH_SECONDS) for jti, name, end in rows)
+        return sorted(found, key=lambda one: -one.renewed_at)
+
+    async def end_open(self, did: Did, key: str) -> None:
+        """Sign one app out; what it holds is good for two hours at most."""
+        await self._db.write(end_open, did, key)
+
 
 @dataclass(frozen=True)
 class Rotation:
@@ -253,6 +278,13 @@ def revoke(conn: Connection, claims: RefreshClaims) -> None:
     )
 
 
+def end_open(conn: Connection, did: Did, key: str) -> None:
+    """End the session of this key, and what its token replaced."""
+    for (jti,) in conn.rows("SELECT jti FROM refresh_token WHERE did = ?", did):
+        if _key(jti) == key:
+            revoke(conn, RefreshClaims(did, jti))
+
+
 def revoke_all(conn: Connection, did: Did) -> None:
     conn.execute("DELETE FROM refresh_token WHERE did = ?", (did,))
 
@@ -260,3 +292,7 @@ def revoke_all(conn: Connection, did: Did) -> None:
 def revoke_app_password(conn: Connection, did: Did, name: str) -> None:
     app_passwords.delete(conn, did, name)
     conn.execute("DELETE FROM refresh_token WHERE did = ? AND app_password = ?", (did, name))
+
+
+def _key(jti: str) -> str:
+    return hashlib.sha256(jti.encode()).hexdigest()

@@ -222,6 +222,28 @@ async def test_another_browser_is_signed_out_from_here(house: MembersHouse) -> N
     assert (await browser.get("")).status == 200
 
 
+async def test_an_app_is_signed_out_from_here(house: MembersHouse) -> None:
+    bob = await house.box.sign_up("bob")
+    app = (await house.box.log_in("alice.test")).json["refreshJwt"]
+    browser = await house.at_home()
+    page = await browser.get("/apps")
+    keys = re.findall(r'name="session" value="([0-9a-f]{64})"', page.text)
+    assert len(keys) == 2
+    stranger = await house.at_home(bob)
+    for key in keys:
+        await stranger.post("/apps/end", session=key)
+    refresh = "com.atproto.server.refreshSession"
+    renewed = await house.box.post(refresh, house.alice.refresh)
+    assert renewed.status == 200
+    for key in re.findall(
+        r'name="session" value="([0-9a-f]{64})"', (await browser.get("/apps")).text
+    ):
+        await browser.post("/apps/end", session=key)
+    for token in (app, house.alice.refresh, renewed.json["refreshJwt"]):
+        assert (await house.box.post(refresh, token)).error == "ExpiredToken"
+    assert "No app is signed in" in (await browser.get("/apps")).words
+
+
 async def test_a_browser_is_called_as_people_call_it(house: MembersHouse) -> None:
     browser = await house.at_home()
     phone = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"

@@ -1,4 +1,4 @@
-"""App passwords, and the browsers an account is signed in in."""
+"""App passwords, the apps that are signed in, and the browsers an account is signed in in."""
 
 from typing import Final
 
@@ -52,6 +52,12 @@ async def revoke(visit: Visit) -> web.Response:
     return visit.go(f"{HOME}/apps")
 
 
+async def end_app(visit: Visit) -> web.Response:
+    """Sign an app out."""
+    await visit.pds.sessions.end_open(visit.did, visit.text("session"))
+    return visit.go(f"{HOME}/apps")
+
+
 async def end_device(visit: Visit) -> web.Response:
     """Sign the account out of another browser, or of this one."""
     await visit.pds.devices.end(visit.text("device"), visit.did)
@@ -74,6 +80,7 @@ def _page(
         "apps",
         status=422 if error else 200,
         app_passwords=visit.pds.app_passwords.list(visit.did),
+        sessions=visit.pds.sessions.open(visit.did),
         devices=visit.pds.devices.devices_of(visit.did),
         this_device=visit.at.device if visit.at else "",
         agent=lambda agent: _named(visit, agent),

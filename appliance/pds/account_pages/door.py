@@ -67,6 +67,7 @@ MEMBERS: Final[Table] = {
     ("GET", "/apps"): apps.show,
     ("POST", "/apps/new"): apps.create,
     ("POST", "/apps/revoke"): apps.revoke,
+    ("POST", "/apps/end"): apps.end_app,
     ("POST", "/apps/device"): apps.end_device,
 }
 # Only for who proved a few minutes ago who they are.

@@ -13,8 +13,7 @@ async def show(visit: Visit) -> web.Response:
         "home",
         name=display_name(pds, did),
         steps=pds.factors.steps(did),
-        app_passwords=len(pds.app_passwords.list(did)),
-        devices=len(pds.devices.devices_of(did)),
+        devices=len(pds.devices.devices_of(did)) + len(pds.sessions.open(did)),
         others=[one for one in others if one is not None],
         done=visit.query("done") if visit.query("done") in ("profile", "handle", "email") else "",
     )
