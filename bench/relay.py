@@ -96,6 +96,22 @@ async def verify(count: int) -> None:
             assert running.role.ingest.counts["published"] == len(frames)
 
 
+async def follow(count: int) -> None:
+    """The same, with the host's stream read over its socket; serving that is counted, too."""
+    async with open_lab() as lab:
+        accounts = [lab.account(name) for name in names(ACCOUNTS)]
+        for frame in make_frames(accounts, count):
+            event = parse(frame)
+            assert isinstance(event, CommitEvent)
+            await lab.home.tell(event)
+        cpu, started = time.process_time(), time.perf_counter()
+        async with lab.relay() as running:
+            while running.role.log.head() < count + ACCOUNTS:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            _tell("over a socket into the log", count, started, time.process_time() - cpu)
+            assert running.role.ingest.counts["published"] == count + ACCOUNTS
+
+
 async def _take(running: Running, frames: list[bytes]) -> None:
     for start in range(0, len(frames), BATCH):
         host = running.role.hosts.by_id(1)
@@ -229,6 +245,7 @@ def main() -> None:
     match what:
         case "verify":
             asyncio.run(verify(int(rest[0]) if rest else 8000))
+            asyncio.run(follow(int(rest[0]) if rest else 8000))
         case "jetstream":
             asyncio.run(jetstream(int(rest[0]) if rest else 8000))
         case "window":
