@@ -6,7 +6,17 @@ import pytest
 
 from appliance.base import look
 
-COLOURS = ["rgb(0, 133, 255)", "#000", "#fff", "#ffff00", "#a2461f", "#0085ff", "#7f7f7f", "#00ff00", "#010101"]
+COLOURS = [
+    "rgb(0, 133, 255)",
+    "#000",
+    "#fff",
+    "#ffff00",
+    "#a2461f",
+    "#0085ff",
+    "#7f7f7f",
+    "#00ff00",
+    "#010101",
+]
 
 
 @pytest.mark.parametrize("colour", COLOURS)
