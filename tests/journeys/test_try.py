@@ -224,11 +224,11 @@ async def test_rates_are_limited_when_asked_for(http: aiohttp.ClientSession) -> 
     appliance = Appliance("--limits")
     try:
         stranger = Client(http, appliance.pds)
-        path = "/xrpc/com.atproto.identity.updateHandle"
-        answers = [await stranger.raw("POST", path) for _ in range(11)]
-        assert {answer.error for answer in answers[:10]} == {(401, "AuthMissing")}
-        assert answers[10].error == (429, "RateLimitExceeded")
-        assert int(answers[10].headers["Retry-After"]) > 0
+        path = "/xrpc/com.atproto.server.requestPasswordReset"
+        answers = [await stranger.raw("POST", path) for _ in range(16)]
+        assert {answer.error for answer in answers[:15]} == {(400, "InvalidRequest")}
+        assert answers[15].error == (429, "RateLimitExceeded")
+        assert int(answers[15].headers["Retry-After"]) > 0
     finally:
         appliance.finish()
 
