@@ -24,7 +24,7 @@ tests/interop/setup.sh
 tests/interop/reference_network/setup.sh
 step "programs of the network, built with Go"
 without=
-for program in relay tap goat jetstream; do
+for program in relay tap goat; do
     tests/interop/go.sh "$program" >/dev/null || without="not go"
 done
 [ -z "$without" ] || echo "what is built with Go is left out of the tests"
