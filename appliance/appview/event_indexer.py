@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from appliance.appview import actors
 from appliance.appview.actors import PENDING, SyncState
-from appliance.appview.index import gates
+from appliance.appview.index import gates, post_text
 from appliance.appview.indexer import Indexer, ref_of
 from appliance.atproto.car import InvalidCar, read_car
 from appliance.atproto.cid import Cid
@@ -66,7 +66,8 @@ class EventIndexer:
                 actors.identity_is_due(conn, state.actor_id)
 
     def end_batch(self, conn: Connection) -> None:
-        """Have identities looked up if the events since the last call made any due."""
+        """Finish what the events since the last call began: words, identities to be looked up."""
+        post_text.flush(conn)
         if actors.any_identity_is_due(conn):
             conn.after_commit(self._on_due)
 
@@ -87,6 +88,7 @@ class EventIndexer:
             event = parse(frame)
             if isinstance(event, CommitEvent | SyncEvent):
                 self.apply(conn, event, now_us)
+        post_text.flush(conn)
 
     def _commit(self, conn: Connection, event: CommitEvent, state: SyncState, now_us: int) -> None:
         if state.rev is not None and event.rev <= state.rev:

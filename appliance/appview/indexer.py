@@ -17,6 +17,7 @@ from appliance.appview.index import (
     likes_reposts,
     lists,
     opaque,
+    post_text,
     posts,
     profiles,
 )
@@ -153,6 +154,7 @@ class Indexer:
         for path, cid in records:
             ref = ref_of(did, actor_id, path)
             self.put(conn, ref, cid, blocks[cid], now_us, is_live=False, anew=anew)
+        post_text.flush(conn)
 
     def remove_all(self, conn: Connection, did: str, paths: Iterable[str], now_us: int) -> None:
         """Take out records which a whole repo no longer has."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.appview import actors
+from appliance.appview.index import post_text
 from appliance.appview.indexer import Indexer
 from appliance.appview.records import RecordRef
 from appliance.atproto.cbor import encode
@@ -40,6 +41,7 @@ class IndexLab:
         self.indexer = Indexer(validator())
         self.now_us = START_US
         self.is_live = True
+        self.flushes = True
         self._made = 0
 
     def account(self, name: str) -> str:
@@ -61,6 +63,8 @@ class IndexLab:
         cid = Cid.for_block(block)
         ref = self.ref(did, collection, rkey)
         self.indexer.put(self.conn, ref, cid, block, self.now_us, is_live=self.is_live)
+        if self.flushes:
+            post_text.flush(self.conn)
         return {"uri": ref.uri, "cid": str(cid)}
 
     def delete(self, record: StrongRef) -> None:

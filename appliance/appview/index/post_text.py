@@ -12,10 +12,21 @@ def row_id(sort_us: int, post_id: int) -> int:
 
 
 def put(conn: Connection, sort_us: int, post_id: int, text: str) -> None:
+    """Have a post found by its words, once `flush` is called in the same transaction."""
     conn.execute(
-        "INSERT INTO post_text (rowid, text) VALUES (?, ?)", (row_id(sort_us, post_id), text)
+        "INSERT OR REPLACE INTO post_text_due (id, text) VALUES (?, ?)",
+        (row_id(sort_us, post_id), text),
     )
 
 
 def remove(conn: Connection, sort_us: int, post_id: int) -> None:
-    conn.execute("DELETE FROM post_text WHERE rowid = ?", (row_id(sort_us, post_id),))
+    row = row_id(sort_us, post_id)
+    conn.execute("DELETE FROM post_text_due WHERE id = ?", (row,))
+    if conn.changes() == 0:
+        conn.execute("DELETE FROM post_text WHERE rowid = ?", (row,))
+
+
+def flush(conn: Connection) -> None:
+    """Take in what was put, outside the savepoints of single records."""
+    conn.execute("INSERT INTO post_text (rowid, text) SELECT id, text FROM post_text_due")
+    conn.execute("DELETE FROM post_text_due")
