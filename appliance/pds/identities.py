@@ -92,6 +92,16 @@ class Identities:
                 raise UnusableIdentity(f"DID is not properly configured for handle {handle}")
         self._resolver.purge(did)
 
+    async def set_signing_key(self, did: Did, key: PublicKey) -> None:
+        """Write a signing key into the DID document; does nothing when it is there already.
+
+        Raises UnusableIdentity for a did:web, which only its owner can change.
+        """
+        if (await self.state(did))["verificationMethods"].get("atproto") != key.did_key:
+            last = await self._directory.last_op(did)
+            await self._submit(did, plc.update_operation(last, signing_key=key.did_key))
+        self._resolver.purge(did)
+
     def credentials(self, account: Account) -> JsonObject:
         """What the DID of an account has to say for this server to serve it."""
         return {

@@ -12,6 +12,7 @@ from appliance.base.secret_files import read_or_create
 _CACHED_KEYS = 1024
 _OF_ACCOUNT = "SELECT curve, private FROM signing_key WHERE did = ? AND in_use = 1"
 _OF_DID = "SELECT curve, private FROM signing_key WHERE did = ?"
+_FOR_NOBODY = "SELECT curve, private FROM signing_key WHERE public = ? AND did IS NULL"
 _RESERVED_FOR = "SELECT curve, private FROM signing_key WHERE did = ? AND in_use = 0"
 
 
@@ -45,6 +46,15 @@ class SigningKeys:
         """The key reserved for an account that is still elsewhere."""
         return _private(self._db.read_one(_RESERVED_FOR, did))
 
+    def unassigned(self, public: str) -> PrivateKey | None:
+        """The key put aside for nobody in particular that has this did:key."""
+        return _private(self._db.read_one(_FOR_NOBODY, public))
+
+    async def assign(self, did: Did, key: PrivateKey) -> None:
+        """Make a key the one that signs for an account; the one before is forgotten."""
+        await self._db.write(_replace, did, key, self._clock.now_us())
+        self.forget(did)
+
     async def reserve(self, did: Did | None) -> PrivateKey:
         """Put a key aside, always the same one for the same DID; a member has one already."""
         return await self._db.write(reserve, did, PrivateKey.generate(), self._clock.now_us())
@@ -73,6 +83,11 @@ def assign(conn: Connection, did: Did, key: PrivateKey, now_us: int) -> None:
     """Make a key, reserved or new, the one that signs for an account."""
     conn.execute("DELETE FROM signing_key WHERE did = ?", (did,))
     _insert(conn, did, key, now_us, in_use=True)
+
+
+def _replace(conn: Connection, did: Did, key: PrivateKey, now_us: int) -> None:
+    conn.execute("DELETE FROM signing_key WHERE public = ?", (key.public.did_key,))
+    assign(conn, did, key, now_us)
 
 
 def delete_all(conn: Connection, did: Did) -> None:

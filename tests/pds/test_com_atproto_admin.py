@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from appliance.firehose.events import AccountEvent
+from appliance.atproto.repo.commit import parse_commit
+from appliance.firehose.events import AccountEvent, IdentityEvent, SyncEvent
+from appliance.firehose.verify import root_of
 from tests.support.pds_box import Box, Member
 
 INFO = "com.atproto.admin.getAccountInfo"
@@ -200,3 +202,36 @@ async def test_the_role_reports_on_itself(box: Box, alice: Member) -> None:
     status = (await box.operate("GET", "internal.hearth.upkeep.getStatus")).json
     assert (status["name"], status["counts"]["accounts"]) == ("pds", 1)
     assert "pds mail" in [worker["name"] for worker in status["workers"]]
+
+
+async def test_a_signing_key_is_changed_for_a_reserved_one(box: Box, alice: Member) -> None:
+    await write(box, alice)
+    old = box.pds.keys.get(alice.did)
+    head = box.pds.repos.head(alice.did)
+    path = "/xrpc/com.atproto.server.reserveSigningKey"
+    reserved = (await box.ask("POST", path, json={})).json["signingKey"]
+    seq = box.pds.event_log.head()
+    update = "com.atproto.admin.updateAccountSigningKey"
+    answer = await box.operate("POST", update, did=alice.did, signingKey=reserved)
+    assert answer.status == 200, answer
+
+    key = box.pds.keys.get(alice.did)
+    assert key.public.did_key == reserved
+    state = await box.pds.identities.state(alice.did)
+    assert state["verificationMethods"]["atproto"] == reserved
+    identity, sync = box.announced(seq)
+    assert isinstance(identity, IdentityEvent)
+    assert isinstance(sync, SyncEvent)
+    signed = parse_commit(box.pds.repos.head(alice.did).commit_block)
+    assert signed.verify(key.public)
+    assert not signed.verify(old.public)
+    assert (signed.data, signed.cid) == (head.data, root_of(sync))
+    await write(box, alice, text="by the new key")
+
+    for given in (
+        {"did": NOBODY, "signingKey": reserved},
+        {"did": alice.did, "signingKey": reserved},
+    ):
+        refused = await box.operate("POST", update, **given)
+        assert (refused.status, refused.error) == (400, "NotFound")
+    assert box.pds.keys.get(alice.did).public == key.public

@@ -56,6 +56,24 @@ async def update_account_password(pds: Pds, caller: Caller, *, did: Did, passwor
     await pds.credentials.set_password(require_subject(pds, did).did, password)
 
 
+@methods.procedure("com.atproto.admin.updateAccountSigningKey", auth=operator)
+async def update_account_signing_key(
+    pds: Pds, caller: Caller, *, did: Did, signing_key: Did
+) -> None:
+    """Change the key of an account for one that reserveSigningKey gave, and sign its repo anew."""
+    found = require_subject(pds, did)
+    key = pds.keys.unassigned(signing_key)
+    if key is None:
+        raise InvalidRequest("Not a key that was reserved here, for no account", "NotFound")
+    await pds.identities.set_signing_key(did, key.public)
+    await pds.keys.assign(did, key)
+    await pds.lifecycle.announce_identity(did, found.handle)
+    if found.is_active:
+        await pds.repos.sign_anew(did)
+    else:
+        await pds.repos.make_own(did)
+
+
 @methods.procedure("com.atproto.admin.deleteAccount", auth=operator)
 async def delete_account(pds: Pds, caller: Caller, *, did: Did) -> None:
     await pds.lifecycle.delete(require_subject(pds, did).did)
