@@ -54,6 +54,7 @@ from appliance.pds.restore_safety import RestoreSafety
 from appliance.pds.sessions import SessionStore, TokenMint
 from appliance.pds.signing_keys import SigningKeys, load_rotation_key
 from appliance.pds.signup import SignUp
+from appliance.pds.takedown_news import TakedownNews
 from appliance.pds.takedowns import Takedowns
 from appliance.pds.transfer import RepoImporter
 from appliance.pds.writes import WritePreparer
@@ -121,6 +122,7 @@ class Pds:
     repos: RepoStore
     sessions: SessionStore
     signup: SignUp
+    takedown_news: TakedownNews
     takedowns: Takedowns
     writes: WritePreparer
 
@@ -145,6 +147,7 @@ async def open_pds(
         started = [
             workers.start("pds restore safety", safety.run),
             workers.start("pds mail", pds.mailer.run),
+            workers.start("pds takedown news", pds.takedown_news.run),
             workers.start("pds blobs", pds.blobs.collect_for_ever),
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
             workers.start("pds crawl requests", pds.crawl_requests.run),
@@ -199,6 +202,9 @@ def _build(
     rotation_key = load_rotation_key(paths.secret("plc-rotation-key"))
     jwt_secret = read_or_create(paths.secret("jwt-secret"), lambda: token_hex(32))
     bypass_key = read_or_create(paths.secret("rate-limit-bypass-key"), lambda: token_hex(16))
+    access = OperatorAccess(paths.secret("operator-token"))
+    appview = XrpcClient(http, site.routes.appview) if site.routes.appview_is_local else None
+    news = TakedownNews(db, appview, access.header)
     keys = SigningKeys(db, clock)
     accounts = AccountStore(db)
     app_passwords = AppPasswordStore(db, clock)
@@ -220,7 +226,7 @@ def _build(
     return Pds(
         settings=settings,
         site=site,
-        access=OperatorAccess(paths.secret("operator-token")),
+        access=access,
         clock=clock,
         workers=workers,
         validator=validator,
@@ -257,7 +263,8 @@ def _build(
         repos=repos,
         sessions=SessionStore(db, mint, clock),
         signup=SignUp(db, accounts, identities, repos, clock),
-        takedowns=Takedowns(db, records, blobs),
+        takedown_news=news,
+        takedowns=Takedowns(db, records, blobs, news),
         writes=WritePreparer(lexicons, TidClock(clock.now_us).next),
     )
 

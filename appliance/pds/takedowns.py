@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from appliance.atproto.cid import Cid
-from appliance.atproto.syntax import Did
+from appliance.atproto.syntax import Did, JsonObject
 from appliance.base.database import Connection, Database
-from appliance.pds import blobs, records
+from appliance.pds import blobs, records, takedown_news
 from appliance.pds.blobs import BlobStore
 from appliance.pds.records import RecordStore
+from appliance.pds.takedown_news import TakedownNews
 
 T = TypeVar("T")
+_RECORD = "com.atproto.repo.strongRef"
+_BLOB = "com.atproto.admin.defs#repoBlobRef"
 
 
 class SubjectNotFound(LookupError):
@@ -34,8 +37,11 @@ class RecordState:
 class Takedowns:
     """Withhold records and blobs from readers, reversibly."""
 
-    def __init__(self, db: Database, record_store: RecordStore, blob_store: BlobStore) -> None:
+    def __init__(
+        self, db: Database, record_store: RecordStore, blob_store: BlobStore, news: TakedownNews
+    ) -> None:
         self._db = db
+        self._news = news
         self._records = record_store
         self._blobs = blob_store
 
@@ -55,11 +61,16 @@ class Takedowns:
 
     async def set_record(self, did: Did, path: str, reference: str | None) -> None:
         """Hide a record or show it again (None). Raises SubjectNotFound."""
-        await self._db.write(_require, records.set_takedown, did, path, reference)
+        cid = self.record(did, path).cid
+        subject = {"$type": _RECORD, "uri": f"at://{did}/{path}", "cid": str(cid)}
+        await self._db.write(_require, records.set_takedown, did, path, reference, subject)
+        self._news.wake()
 
     async def set_blob(self, did: Did, cid: Cid, reference: str | None) -> None:
         """Withhold a blob or serve it again (None). Raises SubjectNotFound."""
-        await self._db.write(_require, blobs.set_takedown, did, cid, reference)
+        subject = {"$type": _BLOB, "did": did, "cid": str(cid)}
+        await self._db.write(_require, blobs.set_takedown, did, cid, reference, subject)
+        self._news.wake()
 
 
 def _require(
@@ -68,6 +79,8 @@ def _require(
     did: Did,
     subject: T,
     reference: str | None,
+    told: JsonObject,
 ) -> None:
     if not change(conn, did, subject, reference):
         raise SubjectNotFound
+    takedown_news.note(conn, told, reference)

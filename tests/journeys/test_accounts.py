@@ -223,3 +223,20 @@ async def test_two_cannot_have_one_handle_even_at_the_same_moment(
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(each, Member) for each in results) == 1
     assert {each.status for each in results if isinstance(each, Refused)} == {400}
+
+
+async def test_a_record_that_is_taken_down_is_hidden_everywhere_until_it_is_shown_again(
+    network: Appliance, ann: Member, bob: Member
+) -> None:
+    operator = Operator(ann.http, network.pds, network.operator_token)
+    await bob.follow(ann)
+    post = await ann.write_post("too loud")
+    await bob.sees(post)
+    subject = {"$type": "com.atproto.repo.strongRef", "uri": post.uri, "cid": post.cid}
+    for applied, look in ((True, bob.misses), (False, bob.sees)):
+        await operator.post(
+            "com.atproto.admin.updateSubjectStatus",
+            subject=subject,
+            takedown={"applied": applied, "ref": "a-case"},
+        )
+        await look(post)
