@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.pds import takedown_news
+from tests.support.client import soon
 from tests.support.pds_box import open_box
 
 UPDATE = "com.atproto.admin.updateSubjectStatus"
@@ -38,9 +39,11 @@ async def test_what_the_appview_missed_is_told_again_in_order(
         await asyncio.wait_for(box.appview.asked.wait(), 5)
         box.appview.status = 200
         box.appview.bodies.clear()
-        async with asyncio.timeout(5):
-            while len(box.appview.bodies) < 2:
-                await asyncio.sleep(0.01)
+
+        async def both() -> bool:
+            return len(box.appview.bodies) == 2
+
+        await soon(both, bool)
         told = [json.loads(body) for body in box.appview.bodies]
         assert [one["subject"] for one in told] == [subject] * 2
         assert [one["takedown"] for one in told] == [
