@@ -135,8 +135,10 @@ async def test_when_it_holds_accounts_back_we_say_how_many(
     monkeypatch.setenv("HEARTH_PDS_RELAYS", scene.relay.url)
     scene.restart()
     await ann.write_post("of those that are heard")
-    (seen,) = await does_the_network_see_us(scene)
-    assert seen.startswith("warn 1 of 5 accounts are held back (throttled); it counts")
+    held = "warn 1 of 5 accounts are held back (throttled); it counts"
+    seen = await does_the_network_see_us(scene)
+    # On a busy machine the echo of what was just written may be late: told as well.
+    assert [finding.startswith(held) for finding in seen].count(True) == 1, seen
 
 
 async def test_a_network_put_back_to_a_backup_is_followed_on(

@@ -134,10 +134,10 @@ def blocked_author(h: Hydration, actor_id: int) -> JsonObject:
 
 
 def _partial_mutes(relation: Relation) -> JsonObject:
-    return present(
-        mutedOnlyReposts=relation.muted_only_reposts or None,
-        mutedOnlyQuoteposts=relation.muted_only_quoteposts or None,
-    )
+    return {
+        "mutedOnlyReposts": relation.muted_only_reposts,
+        "mutedOnlyQuoteposts": relation.muted_only_quoteposts,
+    }
 
 
 def _follows(h: Hydration, actor_id: int, relation: Relation) -> JsonObject:
