@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from tests.interop.differential import Pair
-from tests.interop.kept import BAD, CRASH, Kept
+from tests.interop.kept import Kept
 
 OK: Final = "200"
 
@@ -85,7 +85,6 @@ KEPT: Final = (
         "That its author is muted is said of the anchor as of any other post",
         ("*.mutedByViewer",),
     ),
-    Kept("A limit out of range is bad input", BAD, CRASH, ("*: timeline: bad limit",)),
 )
 
 

@@ -91,6 +91,8 @@ def viewer_state(h: Hydration, actor_id: int) -> JsonObject:
     relation = h.relation(actor_id)
     view: JsonObject = {
         "muted": relation.is_muted,
+        "mutedOnlyReposts": relation.muted_only_reposts,
+        "mutedOnlyQuoteposts": relation.muted_only_quoteposts,
         "blockedBy": relation.is_blocked_by,
         **blocking(h, relation),
     }
@@ -98,8 +100,6 @@ def viewer_state(h: Hydration, actor_id: int) -> JsonObject:
         by = list_basics.basic(h, relation.muted_by_list)
         if by is not None:
             view["mutedByList"] = by
-    if not relation.is_muted:
-        view.update(_partial_mutes(relation))
     if not relation.is_blocked:
         view.update(_follows(h, actor_id, relation))
     if relation.told_of_posts or relation.told_of_replies:
@@ -131,13 +131,6 @@ def blocked_author(h: Hydration, actor_id: int) -> JsonObject:
         relation = h.relation(actor_id)
         view["viewer"] = {"blockedBy": relation.is_blocked_by, **blocking(h, relation)}
     return view
-
-
-def _partial_mutes(relation: Relation) -> JsonObject:
-    return {
-        "mutedOnlyReposts": relation.muted_only_reposts,
-        "mutedOnlyQuoteposts": relation.muted_only_quoteposts,
-    }
 
 
 def _follows(h: Hydration, actor_id: int, relation: Relation) -> JsonObject:
