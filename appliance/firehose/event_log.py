@@ -38,6 +38,14 @@ MAX_JUMP = 1 << 52
 _TABLE = "event"
 _LAST_TIME = "SELECT time_us FROM event ORDER BY seq DESC LIMIT 1"
 _HEAD = "SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1"
+# One statement sees one moment: between two of them the first event of all may be appended.
+_FLOOR = """
+    SELECT coalesce(
+        (SELECT seq - 1 FROM event ORDER BY seq LIMIT 1),
+        (SELECT seq FROM sqlite_sequence WHERE name = 'event' LIMIT 1),
+        0
+    ) LIMIT 1
+"""
 
 Entry = tuple[int, bytes]
 
@@ -115,8 +123,8 @@ class EventLog:
 
     def floor(self) -> int:
         """Give the seq before the oldest event kept; whoever has it or a later one misses none."""
-        row = self._db.read_one("SELECT seq FROM event ORDER BY seq LIMIT 1")
-        return self.head() if row is None else int(row[0]) - 1
+        row = self._db.read_one(_FLOOR)
+        return 0 if row is None else int(row[0])
 
     def held_bytes(self) -> int:
         """Tell how much of the newest frames is kept in memory."""

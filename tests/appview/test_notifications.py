@@ -6,10 +6,10 @@ from appliance.appview.role import AppView
 from appliance.appview.viewer_state import Subscription
 from tests.support.appview_network import (
     FakeNetwork,
-    until,
 )
 from tests.support.index_lab import IndexLab
 from tests.support.repo_author import RepoAuthor
+from tests.support.waiting import until
 
 
 def test_notifications_older_than_half_a_year_go(lab: IndexLab) -> None:

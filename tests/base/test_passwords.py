@@ -36,9 +36,9 @@ def test_a_damaged_hash_fits_nothing(stored: str) -> None:
 
 def test_an_endless_password_costs_nothing() -> None:
     stored = hash_now("x")
-    started = time.perf_counter()
+    started = time.thread_time()
     assert not verify_now("x" * 10_000_000, stored)
-    assert time.perf_counter() - started < 0.01
+    assert time.thread_time() - started < 0.01
 
 
 async def test_hashing_leaves_the_loop_free() -> None:

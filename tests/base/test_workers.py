@@ -4,6 +4,7 @@ import pytest
 
 from appliance.base import workers as module
 from appliance.base.workers import Workers, attempt
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -101,14 +102,15 @@ async def test_leaving_stops_every_worker_and_waits() -> None:
     assert closed == [1, 1, 1]
 
 
-async def test_a_worker_that_waits_to_run_again_stops_too() -> None:
+async def test_a_worker_that_waits_to_run_again_stops_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 3600)
+
     async def run() -> None:
         raise ValueError
 
-    async with asyncio.timeout(2), Workers() as workers:
+    async with asyncio.timeout(30), Workers() as workers:
         worker = workers.start("broken", run)
-        await asyncio.sleep(0.005)
-        assert worker.status().failures >= 1
+        await until(lambda: worker.status().failures >= 1)
 
 
 def test_an_attempt_gives_the_value_or_the_error() -> None:

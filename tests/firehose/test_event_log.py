@@ -1,6 +1,7 @@
 """The log: numbers only grow, tailers miss nothing and see nothing twice."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from importlib.resources import files
 
@@ -25,7 +26,7 @@ def write(conn: Connection, count: int, did: Did = ALICE, now_us: int = 1_000) -
 
 async def first(entries: AsyncIterator[Entry], count: int) -> list[Entry]:
     taken: list[Entry] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(taken) < count:
             taken.append(await anext(entries))
     return taken
@@ -47,6 +48,27 @@ async def test_events_are_numbered_from_one_and_carry_their_number(
         (3, 3),
     ]
     assert seqs(log.after(2)) == [3]
+
+
+async def test_the_first_event_of_all_is_not_below_the_floor(
+    db: Database, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the writer gets between, the floor of an empty log is what it was at one moment."""
+    asked: list[str] = []
+    read_one = db.read_one
+
+    def overtaken(sql: str, *args: object) -> tuple[object, ...] | None:
+        row = read_one(sql, *args)
+        asked.append(sql)
+        written = db._writer.submit(lambda conn: write(conn, 1))
+        while read_one("SELECT count(*) FROM event LIMIT 1") != (len(asked),):
+            time.sleep(0.001)
+        assert not written.done()
+        return row
+
+    monkeypatch.setattr(db, "read_one", overtaken)
+    assert log.floor() == 0
+    assert len(asked) == 1
 
 
 async def test_a_tailer_gets_old_and_new_events_without_a_seam(db: Database, log: EventLog) -> None:

@@ -46,7 +46,7 @@ class Consumer:
         self.grown.set()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not true():
                 self.grown.clear()
                 await self.grown.wait()

@@ -48,7 +48,7 @@ async def subscribe(
 
 
 async def frames(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[Frame]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [decode_frame(await ws.receive_bytes()) for _ in range(count)]
 
 
@@ -57,7 +57,7 @@ async def seqs(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[int]:
 
 
 async def closed(ws: aiohttp.ClientWebSocketResponse) -> int | None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         message = await ws.receive()
     assert message.type is aiohttp.WSMsgType.CLOSE
     return ws.close_code
@@ -190,7 +190,7 @@ async def test_a_subscriber_that_reads_nothing_holds_up_nobody(
         assert log.head() == 40
     reader._transport.resume_reading()  # type: ignore[attr-defined]
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await reader.readexactly(40 * 400_000)
     writer.close()
 
@@ -207,7 +207,7 @@ async def test_a_subscriber_whose_place_was_pruned_away_is_told_that_it_is_too_s
         await asyncio.sleep(0.3)
         await log.prune(0, 1_000_000)
         seen = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (frame := decode_frame(await ws.receive_bytes())).op == 1:
                 seen += 1
                 assert frame.body["seq"] == seen

@@ -1,6 +1,5 @@
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,6 @@ from appliance.relay.app import build_app
 from appliance.relay.role import Relay, open_relay
 from appliance.settings import Settings, defaults
 from tests.support.hosts import FakeAccount, FakeDirectory, FakeHost, fake_host
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait, at most 5 seconds, for something to become true."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 class LateClock(Clock):

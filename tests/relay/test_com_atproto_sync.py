@@ -7,8 +7,9 @@ import pytest
 
 from appliance.base.connection import Connection
 from appliance.relay.hosts import NEW_HOSTS_PER_DAY, TooManyHosts
-from tests.relay.conftest import Lab, until
+from tests.relay.conftest import Lab
 from tests.support.hosts import fake_host
+from tests.support.waiting import until
 
 NOBODY = "did:plc:" + "z" * 24
 

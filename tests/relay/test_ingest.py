@@ -11,8 +11,9 @@ from appliance.base.connection import Connection
 from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, InfoEvent
 from appliance.relay import lookups
 from appliance.relay.hosts import MAX_ACCOUNTS, Host
-from tests.relay.conftest import Lab, Running, until
+from tests.relay.conftest import Lab, Running
 from tests.support.hosts import TIME, FakeAccount
+from tests.support.waiting import until
 
 
 async def take(running: Running, lab: Lab, *frames: bytes) -> int | None:

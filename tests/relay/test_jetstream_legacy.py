@@ -13,9 +13,10 @@ from appliance.base.clock import Clock
 from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, SyncEvent
 from appliance.relay.jetstream import compression, legacy
 from appliance.relay.jetstream.items import items_of
-from tests.relay.conftest import Lab, Running, until
+from tests.relay.conftest import Lab, Running
 from tests.relay.jetstream_house import LEGACY, listen, refusal
 from tests.support.hosts import TIME, FakeAccount
+from tests.support.waiting import until
 
 
 def record(collection: str, **fields: cbor.Value) -> bytes:

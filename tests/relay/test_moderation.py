@@ -8,8 +8,9 @@ from appliance.firehose.events import AccountEvent, CommitEvent
 from appliance.relay import hosts, repair
 from appliance.relay.bans import domains_of
 from tests.relay.checks.scene import Scene
-from tests.relay.conftest import Lab, until
+from tests.relay.conftest import Lab
 from tests.support.hosts import TIME, fake_host
+from tests.support.waiting import until
 
 
 async def test_a_takedown_reaches_what_is_kept_and_what_is_to_come(

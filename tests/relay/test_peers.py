@@ -18,8 +18,9 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.relay.peers import peers_client, read_peer
 from appliance.relay.ways import Ways
 from appliance.settings import InvalidSettings, defaults
-from tests.relay.conftest import Lab, until
+from tests.relay.conftest import Lab
 from tests.support.hosts import FakeHost, fake_host
+from tests.support.waiting import until
 
 NAME = "attic.home"
 

@@ -9,9 +9,10 @@ from appliance.firehose.events import CommitEvent, IdentityEvent
 from appliance.relay import rates
 from appliance.relay.rates import Bucket, Rate, Rates
 from tests.relay.checks.scene import Scene
-from tests.relay.conftest import Lab, until
+from tests.relay.conftest import Lab
 from tests.support.clock import FakeClock
 from tests.support.hosts import TIME, FakeAccount, fake_host
+from tests.support.waiting import until
 
 
 def test_a_bucket_fills_again_and_tells_how_long_that_takes() -> None:

@@ -7,8 +7,9 @@ from appliance.firehose.events import AccountEvent, InfoEvent, SyncEvent
 from appliance.relay import reconcile, repair
 from appliance.relay.hosts import MAX_ACCOUNTS
 from tests.relay.checks.scene import HOME, Scene
-from tests.relay.conftest import Lab, until
+from tests.relay.conftest import Lab
 from tests.support.hosts import TIME
+from tests.support.waiting import until
 
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 

@@ -8,8 +8,9 @@ import pytest
 from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, SyncEvent
 from appliance.relay import repair
 from tests.relay.checks.scene import Scene
-from tests.relay.conftest import Lab, until
+from tests.relay.conftest import Lab
 from tests.support.hosts import TIME, fake_host
+from tests.support.waiting import until
 
 RELAYS = ("http://localhost:7", "http://localhost:8")
 

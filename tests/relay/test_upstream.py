@@ -11,9 +11,10 @@ from appliance.firehose.events import IdentityEvent
 from appliance.relay import upstream_echo, upstream_watch
 from appliance.relay.upstream_echo import hear_again
 from appliance.upkeep.checkup import check_role
-from tests.relay.conftest import Lab, Running, until
+from tests.relay.conftest import Lab, Running
 from tests.support.hosts import TIME, FakeAccount, fake_host
 from tests.support.upstream import FakeUpstream, home_made_certificate
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)

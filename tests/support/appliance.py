@@ -141,7 +141,7 @@ def _end(popen: subprocess.Popen[bytes], logs: Path) -> None:
     shutil.rmtree(logs, ignore_errors=True)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Wait without an event loop."""
     end = time.monotonic() + seconds
     while not condition():

@@ -1,7 +1,6 @@
 """What an AppView finds around it: a directory, a PDS and a relay, on the sockets of a folder."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -24,13 +23,6 @@ from tests.support.index_lab import validator
 from tests.support.repo_author import RepoAuthor
 
 PDS_URL = "http://localhost:2583"
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait, at most 5 seconds, for something to become true."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 class FakeNetwork:
