@@ -155,8 +155,9 @@ class EventLog:
     async def next(self, cursor: int) -> Batch:
         """Give the events after cursor as soon as there are any; empty when the log is closed."""
         if not self._listening:
-            self._listening = True
+            # Before the note of it: a write that the disk refuses is tried again by the next.
             await self._db.write(self._listen)
+            self._listening = True
         while not self._closed:
             news = self._news  # taken before reading, so nothing falls in between
             if batch := self.after(cursor):

@@ -10,7 +10,7 @@ import pytest
 from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import decode_frame
 from appliance.base.connection import Connection
-from appliance.base.database import Database
+from appliance.base.database import Database, WriteFailed
 from appliance.firehose import event_log
 from appliance.firehose.event_log import Entry, EventLog
 from appliance.firehose.events import IdentityEvent
@@ -78,6 +78,22 @@ async def test_a_tailer_gets_old_and_new_events_without_a_seam(db: Database, log
     for number in range(301, 306):
         await db.write(write, 1)
         assert seqs(await first(entries, 1)) == [number]
+
+
+async def test_a_disk_that_refused_once_keeps_no_tailer_from_what_comes_later(
+    db: Database, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> None:
+        raise WriteFailed("IOError")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(db, "write", refused)
+        with pytest.raises(WriteFailed):
+            await log.next(0)
+    waiting = asyncio.ensure_future(first(log.tail(0), 1))
+    await asyncio.sleep(0.05)
+    await db.write(write, 1)
+    assert seqs(await waiting) == [1]
 
 
 async def test_seven_tailers_early_and_late_see_every_event_once_and_in_order(
