@@ -24,6 +24,7 @@ from appliance.pds.xrpc import (
     com_atproto_sync,
     com_atproto_temp,
     internal_hearth_pds,
+    internal_hearth_pds_moves,
     internal_hearth_upkeep,
 )
 from appliance.pds.xrpc.fallback import forward
@@ -46,6 +47,7 @@ _TABLES = (
     com_atproto_sync.methods,
     com_atproto_temp.methods,
     internal_hearth_pds.methods,
+    internal_hearth_pds_moves.methods,
     internal_hearth_upkeep.methods,
 )
 _HANDLE_DOCUMENT = "/.well-known/atproto-did"

@@ -76,6 +76,10 @@ class Identities:
             raise UnusableIdentity("Only a did:plc has rotation keys")
         return await self._directory.data(did)
 
+    async def last_operation(self, did: Did) -> JsonObject:
+        """The newest signed operation of a did:plc, which the next one has to name."""
+        return await self._directory.last_op(did)
+
     def key_for_arrival(self, did: Did) -> PrivateKey:
         """The key for an account that moves here: the one reserved for it, or a new one."""
         return self._keys.reserved(did) or PrivateKey.generate()

@@ -27,6 +27,7 @@ from appliance.firehose.seats import Seats
 from appliance.pds import rates
 from appliance.pds.accounts import AccountStore
 from appliance.pds.app_passwords import AppPasswordStore
+from appliance.pds.appview_choices import AppViewChoices
 from appliance.pds.blob_files import BlobFiles
 from appliance.pds.blobs import BlobStore
 from appliance.pds.crawl_requests import CrawlRequests
@@ -44,9 +45,12 @@ from appliance.pds.lexicons import Lexicons
 from appliance.pds.lifecycle import Lifecycle
 from appliance.pds.mail_server import MailServer
 from appliance.pds.mailer import Mailer
+from appliance.pds.move_reports import MoveReports
 from appliance.pds.moves import Moves
+from appliance.pds.own_views import image_addresses
 from appliance.pds.preferences import PreferenceStore
 from appliance.pds.proxy import Proxy, Routes
+from appliance.pds.read_after_write import OwnWrites
 from appliance.pds.records import RecordStore
 from appliance.pds.reports import ReportStore
 from appliance.pds.repos import RepoStore
@@ -92,6 +96,7 @@ class Pds:
     resolver: IdentityResolver
     accounts: AccountStore
     app_passwords: AppPasswordStore
+    appview_choices: AppViewChoices
     blobs: BlobStore
     codes: CodeMail
     crawl_requests: CrawlRequests
@@ -113,7 +118,9 @@ class Pds:
     limits: Limits
     mailer: Mailer
     mint: TokenMint
+    move_reports: MoveReports
     moves: Moves
+    own_writes: OwnWrites
     passkeys: Passkeys
     preferences: PreferenceStore
     proxy: Proxy
@@ -175,6 +182,7 @@ def site_of(settings: Settings) -> Site:
         appview=settings.appview.url or paths.address("appview"),
         appview_did=Did(settings.appview.did or pds.did),
         intercept=settings.network.mode != "public",
+        inside=paths.address("appview"),
     )
     return Site(
         did=did,
@@ -222,6 +230,7 @@ def _build(
     codes = CodeMail(email_tokens, mailer)
     party = RelyingParty.of(settings.network.name, site.url)
     passkeys = Passkeys(db, party, clock)
+    pictures = image_addresses(settings.appview.image_pattern, site.url)
     mint = TokenMint(jwt_secret.encode(), site.did, clock)
     return Pds(
         settings=settings,
@@ -233,6 +242,7 @@ def _build(
         resolver=resolver,
         accounts=accounts,
         app_passwords=app_passwords,
+        appview_choices=AppViewChoices(db),
         blobs=blobs,
         codes=codes,
         crawl_requests=CrawlRequests(db, http, settings.pds.relays, settings.pds.hostname, clock),
@@ -254,7 +264,9 @@ def _build(
         limits=Limits(clock.now, rates.policy(settings, bypass_key)),
         mailer=mailer,
         mint=mint,
+        move_reports=MoveReports(db, clock),
         moves=Moves(db, http, resolver, clock),
+        own_writes=OwnWrites(records, accounts, validator, pictures),
         passkeys=passkeys,
         preferences=PreferenceStore(db, clock),
         proxy=Proxy(http, resolver, keys, site.routes, clock),

@@ -1,0 +1,96 @@
+"""internal.hearth.pds.*: what the commands need that move accounts for the operator."""
+
+import logging
+
+from appliance.atproto.syntax import Datetime, Did, Handle, Json, JsonObject
+from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.credentials import check_email, new_hash
+from appliance.pds.identities import UnusableIdentity
+from appliance.pds.move_reports import MoveReport, State
+from appliance.pds.role import Pds
+from appliance.pds.signup import Application
+from appliance.pds.xrpc.auth import Caller, operator
+
+log = logging.getLogger(__name__)
+
+methods: MethodTable[Pds] = MethodTable()
+
+
+@methods.procedure("internal.hearth.pds.openSession", auth=operator)
+async def open_session(pds: Pds, caller: Caller, *, did: Did) -> Json:
+    """For two hours, and not renewable: the operator moves a member's things by this."""
+    found = pds.accounts.require(did)
+    log.warning("the operator opened a session did=%s", did)
+    return {
+        "did": did,
+        "handle": found.handle,
+        "email": found.email,
+        "active": found.is_active,
+        "accessJwt": pds.mint.access(did, "full"),
+    }
+
+
+@methods.procedure("internal.hearth.pds.receiveAccount", auth=operator)
+async def receive_account(
+    pds: Pds, caller: Caller, *, did: Did, handle: Handle, email: str, password: str
+) -> Json:
+    """Open an account for a DID that lives elsewhere, on the operator's word; it is deactivated."""
+    check_email(email)
+    await pds.handles.check(handle, did)
+    pds.accounts.check_names_free(handle, email)
+    wish = Application(handle, email, await new_hash(password), did=did)
+    opened = await pds.signup.open(wish)
+    return {"did": opened.did, "handle": opened.handle}
+
+
+@methods.query("internal.hearth.pds.getPlcState", auth=operator)
+async def get_plc_state(pds: Pds, caller: Caller, *, did: Did) -> Json:
+    state = await pds.identities.state(did)
+    keys = state.get("rotationKeys")
+    if not isinstance(keys, list):
+        raise UnusableIdentity("The directory names no rotation keys")
+    return {"rotationKeys": keys, "last": await pds.identities.last_operation(did)}
+
+
+@methods.procedure("internal.hearth.pds.reportMove", auth=operator)
+async def report_move(
+    pds: Pds,
+    caller: Caller,
+    *,
+    did: Did,
+    what: str,
+    peer: str | None,
+    step: str,
+    done: int,
+    of: int,
+    state: State,
+    words: str | None,
+) -> None:
+    told = MoveReport(did, what, peer or "", step, done, of, state, words or "")
+    await pds.move_reports.put(told)
+
+
+@methods.query("internal.hearth.pds.listMoves", auth=operator)
+async def list_moves(pds: Pds, caller: Caller) -> Json:
+    moves = [_move_view(pds, report, at) for report, at in pds.move_reports.newest()]
+    return {"moves": moves, "imports": []}
+
+
+def _move_view(pds: Pds, report: MoveReport, updated_us: int) -> JsonObject:
+    return {
+        "did": report.did,
+        **_handle(pds, report.did),
+        "what": report.what,
+        "peer": report.peer,
+        "step": report.step,
+        "done": report.done,
+        "of": report.total,
+        "state": report.state,
+        "words": report.words,
+        "updatedAt": Datetime.from_us(updated_us),
+    }
+
+
+def _handle(pds: Pds, did: Did) -> JsonObject:
+    found = pds.accounts.find(did)
+    return {} if found is None else {"handle": found.handle}
