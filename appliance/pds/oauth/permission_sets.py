@@ -69,27 +69,23 @@ class PermissionSets:
         Nothing is kept: anybody may ask.
         """
         return {
-            str(include): read_set(include, await self._definition(include.nsid, renewing=False))
+            str(include): read_set(include, await self._definition(include.nsid))
             for include in permissions.includes
         }
 
     async def contents(self, include: Include, *, renewing: bool) -> Iterable[Permission]:
         """Give what a set grants, and keep it, as a member agreed to it. Raises InvalidScope."""
-        definition = await self._definition(include.nsid, renewing=renewing)
-        found = read_set(include, definition)
-        text, now = json.dumps(definition), self._clock.now_us()
-        known = self._db.read_one(
-            "SELECT 1 FROM permission_set WHERE nsid = ? AND definition = ? AND fetched_at >= ?",
-            include.nsid,
-            text,
-            now - NOTED_US,
-        )
-        if known is None:
-            await self._db.write(_keep, include.nsid, text, now)
-        return found.contents
+        nsid = include.nsid
+        definition = await self._definition(nsid, renewing=renewing, keeping=True)
+        return read_set(include, definition).contents
 
-    async def _definition(self, nsid: Nsid, *, renewing: bool) -> JsonObject:
-        definition = await self._published(nsid) or self._kept(nsid, renewing=renewing)
+    async def _definition(
+        self, nsid: Nsid, *, renewing: bool = False, keeping: bool = False
+    ) -> JsonObject:
+        definition = await self._published(nsid)
+        if definition is not None and keeping:
+            await self._keep(nsid, definition)
+        definition = definition or self._kept(nsid, renewing=renewing)
         if definition is None and self._own.has(nsid):
             definition = self._own.definition(nsid)
         if definition is None:
@@ -97,6 +93,17 @@ class PermissionSets:
         if definition["type"] != "permission-set":
             raise InvalidScope(f"{nsid} is not a permission set")
         return definition
+
+    async def _keep(self, nsid: Nsid, definition: JsonObject) -> None:
+        text, now = json.dumps(definition), self._clock.now_us()
+        known = self._db.read_one(
+            "SELECT 1 FROM permission_set WHERE nsid = ? AND definition = ? AND fetched_at >= ?",
+            nsid,
+            text,
+            now - NOTED_US,
+        )
+        if known is None:
+            await self._db.write(_keep, nsid, text, now)
 
     async def _published(self, nsid: Nsid) -> JsonObject | None:
         if not self._asking:
