@@ -48,6 +48,7 @@ from appliance.pds.mailer import Mailer
 from appliance.pds.move_reports import MoveReports
 from appliance.pds.moves import Moves
 from appliance.pds.own_views import image_addresses
+from appliance.pds.oauth.permission_sets import PermissionSets
 from appliance.pds.preferences import PreferenceStore
 from appliance.pds.proxy import Proxy, Routes
 from appliance.pds.read_after_write import OwnWrites
@@ -122,6 +123,7 @@ class Pds:
     moves: Moves
     own_writes: OwnWrites
     passkeys: Passkeys
+    permission_sets: PermissionSets
     preferences: PreferenceStore
     proxy: Proxy
     records: RecordStore
@@ -268,6 +270,9 @@ def _build(
         moves=Moves(db, http, resolver, clock),
         own_writes=OwnWrites(records, accounts, validator, pictures),
         passkeys=passkeys,
+        permission_sets=PermissionSets(
+            db, lexicon_resolver, validator.catalog, clock, asking=settings.pds.resolve_lexicons
+        ),
         preferences=PreferenceStore(db, clock),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         records=records,
