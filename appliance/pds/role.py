@@ -47,8 +47,8 @@ from appliance.pds.mail_server import MailServer
 from appliance.pds.mailer import Mailer
 from appliance.pds.move_reports import MoveReports
 from appliance.pds.moves import Moves
-from appliance.pds.own_views import image_addresses
 from appliance.pds.oauth.permission_sets import PermissionSets
+from appliance.pds.own_views import image_addresses
 from appliance.pds.preferences import PreferenceStore
 from appliance.pds.proxy import Proxy, Routes
 from appliance.pds.read_after_write import OwnWrites
