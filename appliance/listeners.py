@@ -7,7 +7,7 @@ port number where the machine has both.
 import contextlib
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import orjson
@@ -34,6 +34,50 @@ def bind(hosts: Iterable[str], port: int) -> list[socket.socket]:
             if port != 0 or attempt == TRIES_FOR_A_COMMON_PORT - 1:
                 raise
     raise PortTaken(f"no port is free on all of {', '.join(wanted)}")
+
+
+def both_families(host: str) -> list[str]:
+    """Name the addresses that are meant: "everywhere" and "this machine" exist twice."""
+    twins = {"0.0.0.0": "::", "127.0.0.1": "::1"}  # noqa: S104
+    return [host, twins[host]] if host in twins else [host]
+
+
+class HeldPorts:
+    """Listening sockets that outlive the servers which use them: whoever calls meanwhile waits."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int], list[socket.socket]] = {}
+
+    def take(self, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[socket.socket]]:
+        """Give sockets for these hosts and ports, by name; let go of all others.
+
+        Each call gives copies of its own, to be closed by whoever serves. Port 0 is none.
+
+        Raises PortTaken.
+        """
+        places = set(wanted.values())
+        for place in [place for place in self._held if place not in places]:
+            for listener in self._held.pop(place):
+                listener.close()
+        taken: dict[str, list[socket.socket]] = {}
+        for name, (host, port) in wanted.items():
+            if port and (host, port) not in self._held:
+                self._held[host, port] = bind(both_families(host), port)
+            taken[name] = [listener.dup() for listener in self._held.get((host, port), ())]
+        return taken
+
+    def close(self) -> None:
+        for listeners in self._held.values():
+            for listener in listeners:
+                listener.close()
+        self._held.clear()
+
+
+def close_all(listeners: Mapping[str, Iterable[socket.socket]]) -> None:
+    """Close listeners that nobody will serve."""
+    for each in listeners.values():
+        for listener in each:
+            listener.close()
 
 
 def _bind_all(hosts: list[str], port: int) -> list[socket.socket]:

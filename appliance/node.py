@@ -30,6 +30,7 @@ from appliance.base.migrations import DatabaseTooNew
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
+from appliance.front_door import build_door
 from appliance.pds.app import build_app as build_pds
 from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
@@ -40,6 +41,10 @@ log = logging.getLogger(__name__)
 
 # In order of start: each follows or asks the ones before it.
 ROLES: Final = ("directory", "pds", "relay", "appview", "admin")
+# What can be reached from outside, behind one port.
+BEHIND_THE_DOOR: Final = ("pds", "relay", "appview")
+# What `serve` returns when it is to be called again, with the settings as they are then.
+AGAIN: Final = -1
 # Streams are cut after this; requests are answered well before.
 SECONDS_TO_FINISH: Final = 1.0
 # A bot may name ten thousand accounts in the address of a Jetstream.
@@ -61,6 +66,7 @@ class Ground:
     http: HttpClient
     clock: Clock
     validator: Validator
+    restart: Callable[[], None] | None
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,15 @@ class Node:
 
 
 @asynccontextmanager
-async def open_node(settings: Settings, listeners: Listeners) -> AsyncIterator[Node]:
+async def open_node(
+    settings: Settings, listeners: Listeners, restart: Callable[[], None] | None = None
+) -> AsyncIterator[Node]:
     """Run the roles, each on its UNIX socket and on the listeners given for its name.
 
-    Leaving stops in reverse order: listeners, workers, database of each role.
+    A network without a name is not set up yet: then only the panel runs, for its wizard. What
+    listens for "door" is answered by all that can be reached from outside. `restart` begins anew,
+    with the settings as they are then. Leaving stops in reverse order: listeners, workers,
+    database of each role.
 
     Raises what the roles raise when they cannot open, SharedRunFolder.
     """
@@ -85,16 +96,25 @@ async def open_node(settings: Settings, listeners: Listeners) -> AsyncIterator[N
     policy = OutboundPolicy(allow_loopback=settings.dev.allow_loopback)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(HttpClient.open(policy))
-        ground = Ground(settings, http, Clock(), Validator(load_catalog()))
+        ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart)
         roles: dict[str, Any] = {}
-        for name in ROLES:
-            if name == "directory" and not settings.directory.enabled:
-                continue
+        for name in roles_of(settings):
             roles[name] = await _start(stack, name, ground, listeners.get(name, ()))
+        if settings.pds.hostname and listeners.get("door"):
+            apps = {name: _BUILD[name](roles[name], settings) for name in BEHIND_THE_DOOR}
+            runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
+            await _listen(runner, listeners["door"])
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         yield Node(roles)
+
+
+def roles_of(settings: Settings) -> list[str]:
+    """Name what runs with these settings, in order of start."""
+    if not settings.pds.hostname:
+        return ["admin"]
+    return [name for name in ROLES if name != "directory" or settings.directory.enabled]
 
 
 async def _start(
@@ -104,25 +124,36 @@ async def _start(
     workers = Workers()
     role = await stack.enter_async_context(_OPEN[name](ground, workers))
     stack.push_async_exit(workers)
-    runner = web.AppRunner(
-        _BUILD[name](role, ground.settings),
-        access_log=None,
-        shutdown_timeout=SECONDS_TO_FINISH,
-        # Bodies are unpacked where their size is watched, and passed on as they came.
-        auto_decompress=False,
-        max_line_size=LONGEST_LINE.get(name, ORDINARY_LINE),
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    app = _BUILD[name](role, ground.settings)
+    runner = await _run(stack, app, LONGEST_LINE.get(name, ORDINARY_LINE))
     path = ground.settings.paths.socket(name)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     await web.UnixSite(runner, path).start()
     path.chmod(0o600)
-    for listener in listeners:
-        await web.SockSite(runner, listener).start()
+    await _listen(runner, listeners)
     log.info("role is up name=%s", name)
     return role
+
+
+async def _run(stack: AsyncExitStack, app: web.Application, longest_line: int) -> web.AppRunner:
+    """Make an application ready for listeners; the stack ends it."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=SECONDS_TO_FINISH,
+        # Bodies are unpacked where their size is watched, and passed on as they came.
+        auto_decompress=False,
+        max_line_size=longest_line,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return runner
+
+
+async def _listen(runner: web.AppRunner, listeners: Sequence[socket.socket]) -> None:
+    for listener in listeners:
+        await web.SockSite(runner, listener).start()
 
 
 def _with_validator(
@@ -136,7 +167,7 @@ _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManage
     "pds": _with_validator(open_pds),
     "relay": _with_validator(open_relay),
     "appview": _with_validator(open_appview),
-    "admin": lambda on, workers: open_admin(on.settings, on.http, workers, on.clock),
+    "admin": lambda on, workers: open_admin(on.settings, on.http, on.clock, on.restart),
 }
 _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
     "directory": build_directory,
@@ -147,28 +178,38 @@ _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
 }
 
 
-async def _serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> None:
+async def _serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> bool:
+    """Serve until told to stop; tell whether to begin anew."""
     stop = asyncio.Event()
+    again = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_node(settings, listeners) as node:
+
+    def restart() -> None:
+        again.set()
+        stop.set()
+
+    async with open_node(settings, listeners, restart) as node:
         ready(node)
         await stop.wait()
-        log.info("stopping")
+        log.info("starting anew" if again.is_set() else "stopping")
+    return again.is_set()
 
 
 def serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> int:
     """Run the node until SIGTERM or SIGINT; call `ready` once every role answers.
 
-    Returns the exit status; 1 when it cannot start, with the reason on stderr.
+    Returns the exit status (1 when it cannot start, with the reason on stderr), or AGAIN when the
+    settings were changed in the panel.
     """
     # Writer threads share the interpreter with the loop: let it have its turn soon.
     sys.setswitchinterval(0.001)
     gc.set_threshold(20_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            runner.run(_serve(settings, listeners, ready))
+            if runner.run(_serve(settings, listeners, ready)):
+                return AGAIN
     except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")
         return 1

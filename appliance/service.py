@@ -1,16 +1,23 @@
-"""`hearth run`: the network in service, behind the owner's web server or at home."""
+"""`hearth run`: the network in service, at home or behind the owner's web server.
 
+With no settings it begins with the wizard of the panel; what is set there holds at once, since a
+changed setting starts the roles anew within this process.
+"""
+
+import io
 import logging
 import os
-import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
+import segno
+
 from appliance.base.logs import setup_logging
+from appliance.base.machine import in_url, own_address
 from appliance.base.secret_files import read_or_create
-from appliance.listeners import PortTaken, bind
-from appliance.node import ROLES, Node, serve
+from appliance.listeners import HeldPorts, PortTaken, close_all
+from appliance.node import AGAIN, BEHIND_THE_DOOR, Node, serve
 from appliance.settings import Settings, load
 from appliance.settings_aliases import SECRETS, UNUSED
 from appliance.settings_file import save
@@ -18,30 +25,49 @@ from appliance.settings_groups import Paths
 
 log = logging.getLogger(__name__)
 
-NO_HOSTNAME = """\
-hearth: this network has no name on the internet or at home yet.
-        seen: pds.hostname is empty in {file}
-        expected: the name under which the PDS is reached, such as pds.smith.example
-        to do: set it there (or in HEARTH_PDS_HOSTNAME), or begin with: hearth try
-"""
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 def run(paths: Paths, json_logs: bool) -> int:
     """Run until SIGTERM or SIGINT; return the exit status. Raises InvalidSettings."""
     setup_logging(as_json=json_logs)
+    ports = HeldPorts()
+    try:
+        while (status := _run_once(paths, ports)) == AGAIN:
+            pass
+    finally:
+        ports.close()
+    return status
+
+
+def _run_once(paths: Paths, ports: HeldPorts) -> int:
     settings = load(paths.data, os.environ)
     take_over(settings.paths, os.environ)
     if not paths.settings_file.exists():
         save(settings)
-    if not settings.pds.hostname:
-        sys.stderr.write(NO_HOSTNAME.format(file=paths.settings_file))
-        return 1
+    places = _places(settings)
     try:
-        listeners = {name: _listen(settings, name) for name in ROLES}
+        listeners = ports.take(places)
     except PortTaken as problem:
         sys.stderr.write(f"hearth: cannot listen: {problem}\n")
         return 1
+    if not settings.pds.hostname:
+        # All were bound to see that they can be; there is no network yet to wait for.
+        close_all(listeners)
+        listeners = ports.take({"admin": places["admin"]})
     return serve(settings, listeners, lambda node: _announce(settings, node))
+
+
+def _places(settings: Settings) -> dict[str, tuple[str, int]]:
+    """Say where to listen: address and port, by name."""
+    places = {
+        "door": (settings.door.host, settings.door.port),
+        "admin": (settings.admin.host, settings.admin.port),
+    }
+    for name in ("directory", *BEHIND_THE_DOOR):
+        places[name] = (LOOPBACK, getattr(settings, name).port)
+    return places
 
 
 def take_over(paths: Paths, env: Mapping[str, str]) -> None:
@@ -54,16 +80,20 @@ def take_over(paths: Paths, env: Mapping[str, str]) -> None:
             log.warning("%s has no effect: %s", variable, reason)
 
 
-def _listen(settings: Settings, role: str) -> Sequence[socket.socket]:
-    port = getattr(settings, role).port
-    hosts = [settings.admin.host] if role == "admin" else ["127.0.0.1", "::1"]
-    return bind(hosts, port) if port else ()
-
-
 def _announce(settings: Settings, node: Node) -> None:
     """Print the link with which the owner claims a network that nobody has claimed."""
-    if settings.admin.port:
-        claim = node.roles["admin"].claim_url(f"http://{settings.admin.host}:{settings.admin.port}")
-        if claim:
-            sys.stdout.write(f"Open this link to begin: {claim}\n")
-            sys.stdout.flush()
+    if not settings.admin.port:
+        return
+    host = settings.admin.host
+    near = own_address() if host in EVERYWHERE else host
+    claim = node.roles["admin"].claim_url(f"http://{in_url(near)}:{settings.admin.port}")
+    if claim:
+        sys.stdout.write(f"Open this link to begin: {claim}\n{picture_of(claim)}")
+        sys.stdout.flush()
+
+
+def picture_of(link: str) -> str:
+    """Draw a link as a QR code of characters, for the camera of a phone."""
+    drawn = io.StringIO()
+    segno.make(link, error="l", micro=False).terminal(drawn, compact=True)
+    return drawn.getvalue()

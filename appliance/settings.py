@@ -23,6 +23,7 @@ from appliance.settings_groups import (
     AppViewSettings,
     DevSettings,
     DirectorySettings,
+    DoorSettings,
     LimitsSettings,
     LookSettings,
     Mode,
@@ -52,6 +53,7 @@ class Settings:
     relay: RelaySettings = RelaySettings()
     appview: AppViewSettings = AppViewSettings()
     directory: DirectorySettings = DirectorySettings()
+    door: DoorSettings = DoorSettings()
     admin: AdminSettings = AdminSettings()
     smtp: SmtpSettings = SmtpSettings()
     look: LookSettings = LookSettings()

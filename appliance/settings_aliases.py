@@ -9,12 +9,13 @@ from typing import Final
 
 SETTINGS: Final[Mapping[str, str]] = {
     "PDS_HOSTNAME": "pds.hostname",
-    "PDS_PORT": "pds.port",
+    "PDS_PORT": "door.port",
     "PDS_BLOBSTORE_DISK_LOCATION": "pds.blob_folder",
     "PDS_BLOB_UPLOAD_LIMIT": "pds.blob_limit",
     "PDS_DID_PLC_URL": "pds.plc_url",
     "PDS_BSKY_APP_VIEW_URL": "appview.url",
     "PDS_BSKY_APP_VIEW_DID": "appview.did",
+    "PDS_BSKY_APP_VIEW_CDN_URL_PATTERN": "appview.image_pattern",
     "PDS_CRAWLERS": "pds.relays",
     "PDS_EMAIL_SMTP_URL": "smtp.url",
     "PDS_EMAIL_FROM_ADDRESS": "smtp.sender",

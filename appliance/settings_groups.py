@@ -134,6 +134,11 @@ class AppViewSettings:
     url: str = setting(
         "", "Another AppView that answers app.bsky.* instead of the one inside.", form=_URL
     )
+    image_pattern: str = setting(
+        "",
+        "Where another AppView shows pictures: its URL with %s for preset, DID and CID.",
+        form=r"https?://([^%\s]*%s){3}[^%\s]*",
+    )
     public_url: str = setting("", "The URL of the one inside, for images.", form=_URL)
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     verifiers: tuple[str, ...] = setting(
@@ -153,11 +158,33 @@ class DirectorySettings:
 
 
 @dataclass(frozen=True)
+class DoorSettings:
+    """The front door: one port for all that members and strangers ask of this network."""
+
+    host: str = setting(
+        "0.0.0.0",  # noqa: S104
+        "The address it listens on; 0.0.0.0 for every one.",
+        public="127.0.0.1",
+    )
+    port: int = setting(2580, "The TCP port it listens on, without TLS; 0 for none.", dev=0)
+
+
+@dataclass(frozen=True)
 class AdminSettings:
     """The panel."""
 
-    host: str = setting("127.0.0.1", "The address it listens on.")
-    port: int = setting(0, "The TCP port it listens on; 0 for none.")
+    host: str = setting(
+        "0.0.0.0",  # noqa: S104
+        "The address it listens on; 0.0.0.0 for every one.",
+        dev="127.0.0.1",
+    )
+    port: int = setting(2587, "The TCP port it listens on; 0 for none.")
+    names: tuple[str, ...] = setting(
+        (), "Names it may be asked under, besides those of this machine.", form=HOST
+    )
+    from_anywhere: bool = setting(
+        False, "Whether it answers those who are neither on this machine nor at home."
+    )
 
 
 @dataclass(frozen=True)

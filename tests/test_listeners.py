@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.listeners import PortTaken, bind, bind_named
+from appliance.listeners import HeldPorts, PortTaken, bind, bind_named, both_families, close_all
 
 LOOPBACK = ["127.0.0.1", "::1"]
 
@@ -57,3 +57,29 @@ def test_given_ports_follow_one_another(tmp_path: Path) -> None:
     assert ports(bound["pds"]) == {start}
     assert not (tmp_path / "ports.json").exists()
     close(bound)
+
+
+def test_a_held_port_waits_for_the_next_server_with_whoever_calls() -> None:
+    ports = HeldPorts()
+    free = bind(["127.0.0.1"], 0)
+    port = free[0].getsockname()[1]
+    close_all({"": free})
+    first = ports.take({"door": ("127.0.0.1", port), "none": ("127.0.0.1", 0)})
+    assert first["none"] == []
+    close_all(first)
+    with socket.create_connection(("127.0.0.1", port), 5) as caller:
+        again = ports.take({"door": ("127.0.0.1", port)})["door"]
+        accepted, _ = again[0].accept()
+        with accepted:
+            assert accepted.getpeername() == caller.getsockname()
+        close_all({"": again})
+    close_all(ports.take({}))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+    ports.close()
+
+
+def test_everywhere_and_this_machine_exist_in_both_families() -> None:
+    assert both_families("0.0.0.0") == ["0.0.0.0", "::"]  # noqa: S104
+    assert both_families("127.0.0.1") == ["127.0.0.1", "::1"]
+    assert both_families("192.168.1.5") == ["192.168.1.5"]

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from appliance.admin.guard import HostRule
+from appliance.admin.guard import HostRule, NearRule
 from appliance.admin.pages import entrance, home, hosts, invites, mail, people, person, setup
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
@@ -84,6 +84,7 @@ class _Reception:
         self._panel = panel
         self._settings = settings
         self._hosts = HostRule(settings)
+        self._near = NearRule(settings)
 
     def serve(self, page: Page, *, owner_only: bool) -> Handler:
         """Make a request handler of a page."""
@@ -107,6 +108,8 @@ class _Reception:
 
     async def admit_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request, or say on a page why not."""
+        if not self._near.allows(request):
+            return web.Response(status=403, text=self._panel.strings("errors.far"))
         if not self._hosts.allows(request.headers.get("Host", "")):
             return web.Response(status=421, text=self._panel.strings("errors.host"))
         if request.method not in ("GET", "HEAD") and not comes_from_here(request):

@@ -1,8 +1,11 @@
-"""The names under which the panel may be asked: any other is refused (DNS rebinding)."""
+"""Who may ask the panel, and under which names: all else is refused (DNS rebinding)."""
 
-import ipaddress
 from typing import Final
 
+from aiohttp import web
+
+from appliance.base.browsers import address_of
+from appliance.base.machine import in_url, is_literal, is_near, own_names
 from appliance.settings import Settings
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -10,14 +13,30 @@ ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104
 STANDARD_PORTS: Final = (80, 443)
 
 
+class NearRule:
+    """Only this machine and those at home are answered, unless the owner says otherwise."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._from_anywhere = settings.admin.from_anywhere
+        self._proxies = settings.network.trusted_proxies
+
+    def allows(self, request: web.Request) -> bool:
+        """Tell whether whoever asks is near. A socket of this machine has no address."""
+        if self._from_anywhere or request.remote in (None, ""):
+            return True
+        return is_near(str(request.remote)) and is_near(address_of(request, self._proxies))
+
+
 class HostRule:
     """The names under which this panel may be asked."""
 
     def __init__(self, settings: Settings) -> None:
         self._port = settings.admin.port
-        names = {*LOOPBACK_NAMES}
-        if settings.admin.host not in ANY_ADDRESS:
-            names.add(_bracketed(settings.admin.host.lower()))
+        names = {*LOOPBACK_NAMES, *settings.admin.names}
+        if settings.admin.host in ANY_ADDRESS:
+            names.update(own_names())
+        else:
+            names.add(in_url(settings.admin.host.lower()))
         if settings.pds.hostname:
             names.add(settings.pds.hostname)
         self._names = frozenset(names)
@@ -31,7 +50,7 @@ class HostRule:
             right_port = self._port in (0, *STANDARD_PORTS) or name in LOOPBACK_NAMES
         else:
             right_port = port == str(self._port)
-        return right_port and (name in self._names or (self._any_address and _is_address(name)))
+        return right_port and (name in self._names or (self._any_address and is_literal(name)))
 
 
 def _parted(host: str) -> tuple[str, str | None]:
@@ -40,15 +59,3 @@ def _parted(host: str) -> tuple[str, str | None]:
     if not colon or host.endswith("]"):
         return host, None
     return name, port
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True

@@ -1,6 +1,6 @@
 """Panel: the owner's pages, and the parts they stand on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,6 @@ from appliance.base.look import look_files
 from appliance.base.pages import Pages
 from appliance.base.strings import Strings
 from appliance.base.throttle import Throttle
-from appliance.base.workers import Workers
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
 
@@ -39,6 +38,7 @@ class Panel:
     overview: Overview
     pages: Pages
     strings: Strings
+    restart: Callable[[], None] | None
 
     def claim_url(self, base_url: str) -> str | None:
         """The link with which an owner begins; None once the network has one."""
@@ -47,13 +47,12 @@ class Panel:
 
 @asynccontextmanager
 async def open_admin(
-    settings: Settings, http: HttpClient, workers: Workers, clock: Clock
+    settings: Settings, http: HttpClient, clock: Clock, restart: Callable[[], None] | None = None
 ) -> AsyncIterator[Panel]:
-    """Open the panel; it has no database and needs no workers.
+    """Open the panel; it has no database. `restart` puts changed settings into force.
 
     Raises DamagedOwnerFile.
     """
-    del workers
     paths = settings.paths
     owner = OwnerFile(paths.data / "admin.json")
     roles = Roles(http, settings, OperatorAccess(paths.secret("operator-token")))
@@ -69,4 +68,5 @@ async def open_admin(
         overview=Overview(roles, paths.data, clock),
         pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
         strings=Strings.load(),
+        restart=restart,
     )

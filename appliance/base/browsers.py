@@ -55,7 +55,7 @@ def is_https(request: web.Request, trusted_proxies: int) -> bool:
 def address_of(request: web.Request, trusted_proxies: int) -> str:
     """Tell who is asking, for counting tries: behind known proxies, whom the outermost names."""
     if trusted_proxies:
-        named = request.headers.get("X-Forwarded-For", "").split(",")
+        named = [one for one in request.headers.get("X-Forwarded-For", "").split(",") if one]
         if len(named) >= trusted_proxies:
             return named[-trusted_proxies].strip()
     return request.remote or "local"

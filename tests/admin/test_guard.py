@@ -1,11 +1,12 @@
 """The names the panel answers to."""
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from appliance.admin.guard import HostRule
+from appliance.admin.guard import HostRule, NearRule
 from appliance.settings import Settings
 
-PANEL = Settings().with_values({"admin.port": 2587})
+PANEL = Settings().with_values({"admin.host": "127.0.0.1"})
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,34 @@ def test_a_panel_at_one_address_answers_to_it() -> None:
 
 
 def test_behind_a_web_server_the_name_comes_without_a_port() -> None:
-    rule = HostRule(Settings().with_values({"pds.hostname": "social.smith.example"}))
+    rule = HostRule(PANEL.with_values({"pds.hostname": "social.smith.example", "admin.port": 0}))
     assert rule.allows("social.smith.example")
     assert not rule.allows("social.smith.example:2587")
     assert not rule.allows("smith.example")
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "allowed"),
+    [
+        ("127.0.0.1", "", True),
+        ("192.168.1.5", "", True),
+        ("fd00::5", "", True),
+        (None, "", True),
+        ("93.184.216.34", "", False),
+        ("93.184.216.34", "192.168.1.5", False),
+        ("127.0.0.1", "93.184.216.34", False),
+        ("127.0.0.1", "192.168.1.5", True),
+    ],
+)
+def test_only_those_at_home_are_answered(remote: str | None, forwarded: str, allowed: bool) -> None:
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    request = make_mocked_request("GET", "/", headers).clone(remote=remote or "")
+    behind = PANEL.with_values({"network.trusted_proxies": 1})
+    assert NearRule(behind).allows(request) is allowed
+    assert NearRule(behind.with_values({"admin.from_anywhere": True})).allows(request)
+
+
+def test_names_of_its_own_can_be_given_to_the_panel() -> None:
+    rule = HostRule(PANEL.with_values({"admin.names": ("panel.smith.example",)}))
+    assert rule.allows("panel.smith.example:2587")
+    assert not rule.allows("other.smith.example:2587")

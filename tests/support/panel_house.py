@@ -16,7 +16,6 @@ from appliance.admin.app import build_app
 from appliance.admin.panel import Panel, open_admin
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
-from appliance.base.workers import Workers
 from appliance.settings import Settings
 from tests.support.clock import FakeClock
 from tests.support.pds_box import Box, open_box
@@ -141,8 +140,7 @@ async def open_house(folder: Path, **changes: Any) -> AsyncIterator[House]:
         settings = box.pds.settings
         async with (
             HttpClient.open(OutboundPolicy(allow_loopback=True)) as http,
-            Workers() as workers,
-            open_admin(settings, http, workers, box.clock) as panel,
+            open_admin(settings, http, box.clock) as panel,
             TestServer(build_app(panel, settings)) as server,
             ClientSession(cookie_jar=DummyCookieJar()) as session,
         ):

@@ -1,0 +1,66 @@
+"""This machine as others at home see it: its address and its names."""
+
+import contextlib
+import re
+import socket
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+# Nothing is sent to it: which address of ours would be used is the kernel's to say.
+_SOMEWHERE: Final = (("192.0.2.1", 9), ("2001:db8::1", 9))
+_NEAR: Final = tuple(
+    map(
+        ip_network,
+        (
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def own_address() -> str:
+    """The address by which machines at home reach this one; loopback where there is no network."""
+    for family, target in zip((socket.AF_INET, socket.AF_INET6), _SOMEWHERE, strict=True):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asker:
+            asker.connect(target)
+            return str(asker.getsockname()[0])
+    return "127.0.0.1"
+
+
+def own_names() -> tuple[str, ...]:
+    """The names that machines at home may know this one by."""
+    name = socket.gethostname().partition(".")[0].lower()
+    return (name, f"{name}.local") if _LABEL.fullmatch(name) else ()
+
+
+def is_near(address: str) -> bool:
+    """Tell whether an address is of this machine, or of a network that does not reach further."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    near = mapped or parsed
+    return any(near in network for network in _NEAR if network.version == near.version)
+
+
+def is_literal(name: str) -> bool:
+    """Tell whether a host is an address (IPv6 in brackets), which no name server can redirect."""
+    try:
+        ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def in_url(address: str) -> str:
+    """Write an address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,119 @@
+"""The front door: one port for all that is asked of this network, told apart by name and path.
+
+The PDS has its name, the names of handles below it, and every address of this machine; relay and
+AppView have the names that settings give them. Pictures of the AppView are asked for under the
+name of the PDS where it has no name of its own. The panel is not here: it has a port of its own,
+which nobody forwards to the internet by accident.
+
+Roles are mounted as they are: nothing is copied from one connection to another.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.web_urldispatcher import AbstractRuleMatching, MatchedSubAppResource
+
+from appliance.base.machine import is_literal, own_names
+from appliance.settings import Settings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PICTURES: Final = ("/img/", "/blob/")
+HANDLE_DOCUMENT: Final = "/.well-known/atproto-did"
+_STRANGE: Final = """\
+There is nothing here under the name {seen}.
+This network goes by the name {expected}. If a web server or tunnel stands before it, let that pass
+on the Host header as it came.
+"""
+
+
+class Names:
+    """Which role a request is for, by the name and the path that it asks for."""
+
+    def __init__(self, settings: Settings) -> None:
+        pds, appview = settings.pds, settings.appview
+        self._by_name = {_host_of(pds.url): "pds", "localhost": "pds"}
+        self._by_name.update(dict.fromkeys(own_names(), "pds"))
+        if pds.hostname:
+            self._by_name[pds.hostname] = "pds"
+        for role, names in (
+            ("relay", (settings.relay.hostname, _host_of(settings.relay.public_url))),
+            ("appview", (_host_of(appview.public_url),)),
+        ):
+            for name in names:
+                if name:
+                    self._by_name.setdefault(name, role)
+        self._handles = settings.network.handle_domains or (f".{pds.hostname}",)
+
+    def role(self, host: str, path: str) -> str | None:
+        """Name the role; None for a name that is not ours."""
+        name = _without_port(host.lower()).rstrip(".")
+        known = self._by_name.get(name)
+        if known is None and is_literal(name):
+            known = "pds"
+        if known == "pds" and path.startswith(PICTURES):
+            return "appview"
+        if known is None and (name.endswith(self._handles) or path == HANDLE_DOCUMENT):
+            return "pds"
+        return known
+
+
+class _Way(AbstractRuleMatching):
+    """The requests for one role."""
+
+    def __init__(self, names: Names, role: str) -> None:
+        self._names = names
+        self._role = role
+
+    @property
+    def canonical(self) -> str:
+        return self._role
+
+    async def match(self, request: web.Request) -> bool:
+        return self._names.role(request.host, request.path) == self._role
+
+    def get_info(self) -> dict[str, str]:  # type: ignore[override]
+        return {"role": self._role}
+
+
+def build_door(settings: Settings, roles: Mapping[str, web.Application]) -> web.Application:
+    """Make one application of those of the roles."""
+    names = Names(settings)
+
+    @web.middleware
+    async def refuse_strange_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if names.role(request.host, request.path) is None:
+            text = _STRANGE.format(seen=request.host[:100], expected=settings.pds.hostname)
+            return web.Response(status=421, text=text)
+        return await handler(request)
+
+    door = web.Application(middlewares=[refuse_strange_names], client_max_size=2**20)
+    for role, app in roles.items():
+        app.freeze()
+        door.router.register_resource(MatchedSubAppResource(_Way(names, role), app))
+        door.on_startup.append(_of(app, "startup"))
+        door.on_shutdown.append(_of(app, "shutdown"))
+        door.on_cleanup.append(_of(app, "cleanup"))
+    return door
+
+
+def _of(app: web.Application, moment: str) -> Callable[[web.Application], Awaitable[None]]:
+    """What the whole does at a moment of its life, done for a part."""
+
+    async def done(_whole: web.Application) -> None:
+        await getattr(app, moment)()
+
+    return done
+
+
+def _host_of(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def _without_port(host: str) -> str:
+    """Part "name:port"; an IPv6 address stands in brackets."""
+    name, colon, _ = host.rpartition(":")
+    return host if not colon or host.endswith("]") else name

@@ -1,0 +1,95 @@
+"""Which role a request is for."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from appliance.front_door import Handler, Names, build_door
+from appliance.settings import Settings
+
+PUBLIC = Settings().with_values(
+    {
+        "network.mode": "public",
+        "pds.hostname": "smith.example",
+        "network.handle_domains": (".smith.example", ".smith.family"),
+        "relay.hostname": "relay.smith.example",
+        "appview.public_url": "https://view.smith.example",
+    }
+)
+HOME = Settings().with_values(
+    {"pds.hostname": "smith.home", "pds.public_url": "http://192.168.1.20:2580"}
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "role"),
+    [
+        ("smith.example", "/", "pds"),
+        ("SMITH.example:443", "/xrpc/_health", "pds"),
+        ("smith.example.", "/", "pds"),
+        ("ann.smith.example", "/.well-known/atproto-did", "pds"),
+        ("bob.smith.family", "/", "pds"),
+        ("relay.smith.example", "/xrpc/com.atproto.sync.subscribeRepos", "relay"),
+        ("view.smith.example", "/img/avatar/plain/did:plc:a/b", "appview"),
+        ("smith.example", "/img/avatar/plain/did:plc:a/b", "appview"),
+        ("smith.example", "/imgs", "pds"),
+        ("192.168.1.20:2580", "/", "pds"),
+        ("[fd00::5]:2580", "/blob/did:plc:a/b", "appview"),
+        ("localhost:2580", "/", "pds"),
+        ("ann.elsewhere.example", "/.well-known/atproto-did", "pds"),
+        ("ann.elsewhere.example", "/xrpc/_health", None),
+        ("smith.example.evil.example", "/", None),
+        ("xsmith.example", "/", None),
+        ("", "/", None),
+    ],
+)
+def test_name_and_path_tell_the_role(host: str, path: str, role: str | None) -> None:
+    assert Names(PUBLIC).role(host, path) == role
+
+
+def test_a_network_at_home_is_asked_by_address_and_by_name() -> None:
+    names = Names(HOME)
+    for host in ("192.168.1.20:2580", "10.0.0.7:2580", "smith.home", "ann.smith.home"):
+        assert names.role(host, "/xrpc/_health") == "pds"
+    assert names.role("192.168.1.20.evil.example:2580", "/xrpc/_health") is None
+
+
+async def test_each_role_answers_with_what_it_has_and_others_are_told_why_not() -> None:
+    def app_of(role: str) -> web.Application:
+        async def say(request: web.Request) -> web.Response:
+            return web.Response(text=f"{role} {request.match_info['rest']}")
+
+        @web.middleware
+        async def mark(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            response.headers["Marked"] = role
+            return response
+
+        app = web.Application(middlewares=[mark])
+        app.router.add_get("/{rest:.*}", say)
+        return app
+
+    notes: list[str] = []
+    apps = {role: app_of(role) for role in ("pds", "relay", "appview")}
+    for role, app in apps.items():
+        app.on_startup.append(_noting(notes, f"{role} up"))
+        app.on_cleanup.append(_noting(notes, f"{role} down"))
+    async with TestServer(build_door(PUBLIC, apps)) as server, ClientSession() as session:
+        for host, role in (("smith.example", "pds"), ("relay.smith.example", "relay")):
+            async with session.get(server.make_url("/a/b"), headers={"Host": host}) as answer:
+                assert (await answer.text(), answer.headers["Marked"]) == (f"{role} a/b", role)
+        strange = {"Host": "rebound.example"}
+        async with session.get(server.make_url("/a/b"), headers=strange) as answer:
+            assert answer.status == 421
+            assert "under the name rebound.example" in await answer.text()
+    assert sorted(notes[:3]) == ["appview up", "pds up", "relay up"]
+    assert sorted(notes[3:]) == ["appview down", "pds down", "relay down"]
+
+
+def _noting(notes: list[str], word: str) -> Callable[[web.Application], Awaitable[None]]:
+    async def note(_app: web.Application) -> None:
+        notes.append(word)
+
+    return note
