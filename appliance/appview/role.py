@@ -103,7 +103,7 @@ async def open_appview(
         hosts = RepoHosts(http, resolver, {settings.pds.url: paths.address("pds")})
         images = Images(paths.cache / "img", gate, hosts, pool)
         viewers = ViewerState(viewers_db, clock.now_us)
-        did = Did(settings.appview.did or settings.pds.did)
+        did = Did((not settings.appview.url and settings.appview.did) or settings.pds.did)
         public_url = settings.appview.public_url.rstrip("/") or settings.pds.url
         standing = Standing(takedowns.subjects, frozenset(settings.appview.verifiers))
         hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us, standing)

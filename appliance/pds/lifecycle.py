@@ -9,6 +9,7 @@ from appliance.firehose.events import AccountEvent, IdentityEvent
 from appliance.pds import (
     accounts,
     app_passwords,
+    appview_choices,
     devices,
     email_tokens,
     invites,

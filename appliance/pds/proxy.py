@@ -7,7 +7,7 @@ account's key, good for one method and one minute.
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, InvalidSyntax
@@ -15,6 +15,7 @@ from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc import service_auth
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
+from appliance.pds.appview_choices import USUAL, AppViewChoice
 from appliance.pds.signing_keys import SigningKeys
 
 CREATE_ACCOUNT = "com.atproto.server.createAccount"
@@ -68,13 +69,15 @@ class UpstreamFailed(Exception):
 class Routes:
     """Where calls go that name no service, and which names mean our AppView.
 
-    `appview` is an address ("unix:..." or a URL), or "" when there is none.
+    `appview` is an address ("unix:..." or a URL), or "" when there is none; `inside` is the address
+    of the AppView in this appliance, whose DID is `own_did` where another is `appview`.
     """
 
     own_did: Did
     appview: str
     appview_did: Did
     intercept: bool
+    inside: str = ""
 
     @property
     def appview_is_local(self) -> bool:
@@ -88,6 +91,11 @@ class Target:
     address: str
     did: Did
     is_appview: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is our own, which waits until it has read what the caller wrote."""
+        return self.address.startswith("unix:")
 
 
 @dataclass(frozen=True)
@@ -133,16 +141,19 @@ class Proxy:
         self._clock = clock
         self._down_until: dict[str, float] = {}
 
-    async def target(self, header: str | None) -> Target:
+    async def target(self, header: str | None, choice: AppViewChoice = USUAL) -> Target:
         """Find the service that an `atproto-proxy` header names; without one, the AppView.
 
-        Raises NoService, UpstreamFailed.
+        Which AppView that is, and whether Bluesky's name means it, is the member's choice. Raises
+        NoService, UpstreamFailed.
         """
         if header is None:
-            return self._appview()
+            return await self._chosen(choice)
         did, service = _parse(header)
-        if self.is_appview(did, service):
+        if did == self._routes.appview_did and service in _APPVIEW_SERVICES:
             return self._appview()
+        if self._means_appview(did, service, choice):
+            return await self._chosen(choice)
         if did == self._routes.own_did:
             raise NoService("The service named is this one, which does not have the method")
         return await self._lookup(header, did, service)
@@ -152,15 +163,17 @@ class Proxy:
         if header is None:
             self._appview()
 
-    def is_appview(self, did: Did, service: str) -> bool:
-        """Whether a name means the AppView that this server uses."""
-        known = did == self._routes.appview_did or (self._routes.intercept and did == BLUESKY)
-        return known and service in _APPVIEW_SERVICES
+    async def check_choice(self, choice: AppViewChoice) -> None:
+        """Look up the AppView that is to be chosen. Raises NoService, UpstreamFailed."""
+        await self._chosen(choice)
 
-    def names_us(self, header: str) -> bool:
-        """Whether a header names this server or its AppView. Raises NoService."""
+    def names_us(self, header: str, choice: AppViewChoice = USUAL) -> bool:
+        """Whether a header names this server or the caller's AppView. Raises NoService."""
         did, service = _parse(header)
-        return did == self._routes.own_did or self.is_appview(did, service)
+        if did in (self._routes.own_did, self._routes.appview_did):
+            return did == self._routes.own_did or service in _APPVIEW_SERVICES
+        chosen = choice.kind == "named" and (did, service) == (choice.did, choice.service)
+        return chosen or self._means_appview(did, service, choice)
 
     def service_token(self, did: Did, audience: str, lxm: str | None, seconds: int = 60) -> str:
         """Vouch for a member: a token signed with the account's key."""
@@ -180,7 +193,7 @@ class Proxy:
         if caller is not None:
             token = self.service_token(caller, target.did, call.nsid)
             headers["authorization"] = f"Bearer {token}"
-            if rev is not None and target.is_appview and self._routes.appview_is_local:
+            if rev is not None and target.is_appview and target.is_local:
                 headers["hearth-wait-for-rev"] = rev
         self._check_up(target.address)
         answered = False
@@ -206,6 +219,20 @@ class Proxy:
                 raise
             self._note_down(target.address)
             raise UpstreamFailed("Upstream service unreachable") from failed
+
+    def _means_appview(self, did: Did, service: str, choice: AppViewChoice) -> bool:
+        """Whether a name is Bluesky's and means, for this member, just "the" AppView."""
+        by_kind = {"server": self._routes.intercept, "any": False}
+        means = did == BLUESKY and service in _APPVIEW_SERVICES
+        return means and by_kind.get(choice.kind, True)
+
+    async def _chosen(self, choice: AppViewChoice) -> Target:
+        if choice.kind == "named":
+            found = await self._lookup(str(choice), choice.did, choice.service)
+            return replace(found, is_appview=True)
+        if choice.kind == "local" and not self._routes.appview_is_local and self._routes.inside:
+            return Target(self._routes.inside, self._routes.own_did, is_appview=True)
+        return self._appview()
 
     def _appview(self) -> Target:
         if not self._routes.appview:

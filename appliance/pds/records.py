@@ -15,6 +15,10 @@ from appliance.base.database import Connection, Database, Row
 _SUBJECT_IS_RECORD = {"app.bsky.feed.like", "app.bsky.feed.repost"}
 _SUBJECT_IS_ACCOUNT = {"app.bsky.graph.follow", "app.bsky.graph.block"}
 
+POST = Nsid.unchecked("app.bsky.feed.post")
+PROFILE = Nsid.unchecked("app.bsky.actor.profile")
+_PROFILE_PATH = f"{PROFILE}/self"
+
 LARGE_BLOCK = 32_000  # bytes
 LARGE_PAGE = 2_000_000  # bytes of large blocks after which a page ends
 
@@ -34,6 +38,20 @@ WHERE repo.did = ? AND record.path > ? AND record.path < ? AND record.takedown I
 ORDER BY record.path DESC LIMIT ?
 """
 _PAGE_OLDEST_FIRST = _PAGE.replace("DESC", "ASC")
+# A post's key is the time it was made, so what was written last has the highest ones.
+_NEWEST_POSTS = """
+SELECT path, cid, rev, block FROM (
+    SELECT record.path, record.cid, record.rev, record.block
+    FROM repo JOIN record ON record.repo = repo.id
+    WHERE repo.did = ? AND record.path > ? AND record.path < ? AND record.takedown IS NULL
+    ORDER BY record.path DESC LIMIT 50
+) WHERE rev > ? LIMIT 10
+"""
+_NEWER_PROFILE = """
+SELECT record.path, record.cid, record.rev, record.block
+FROM repo JOIN record ON record.repo = repo.id
+WHERE repo.did = ? AND record.path = ? AND record.takedown IS NULL AND record.rev > ?
+"""
 _REPOS_WITH = """
 SELECT repo.id, repo.did FROM repo
 WHERE repo.id > ? AND EXISTS (
@@ -59,6 +77,16 @@ class Record:
     uri: AtUri
     cid: Cid
     value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record as it is kept, and the commit that last wrote it."""
+
+    uri: AtUri
+    cid: Cid
+    rev: Tid
+    block: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +140,23 @@ class RecordStore:
             yield Record(AtUri.unchecked(prefix + path), Cid(cid), data.record_json(block))
             if weight > LARGE_PAGE:
                 return
+
+    def newer(self, did: Did, rev: Tid) -> list[NewRecord]:
+        """Give the profile and the posts that commits after `rev` wrote, oldest first; ten posts.
+
+        Posts are looked for among the fifty with the newest keys.
+        """
+        rows = self._db.read(_NEWER_PROFILE, did, _PROFILE_PATH, rev)
+        rows += reversed(self._db.read(_NEWEST_POSTS, did, *collection_range(POST), rev))
+        prefix = f"at://{did}/"
+        return [
+            NewRecord(AtUri.unchecked(prefix + path), Cid(cid), Tid.unchecked(at), block)
+            for path, cid, at, block in rows
+        ]
+
+    async def has_older(self, did: Did, rev: Tid) -> bool:
+        """Whether any record is as it was at `rev`."""
+        return await self._db.scan(_has_older, did, rev)
 
     async def collections(self, did: Did) -> list[Nsid]:
         """Name the collections in use."""
@@ -249,6 +294,11 @@ def _collections(conn: Connection, did: Did) -> list[Nsid]:
         found.append(Nsid.unchecked(row[0].partition("/")[0]))
         after = collection_range(found[-1])[1]
     return sorted(found)
+
+
+def _has_older(conn: Connection, did: Did, rev: Tid) -> bool:
+    sql = "SELECT 1 FROM record WHERE repo = (SELECT id FROM repo WHERE did = ?) AND rev <= ?"
+    return conn.value(f"{sql} LIMIT 1", did, rev) is not None
 
 
 def _count(conn: Connection, did: Did) -> int:

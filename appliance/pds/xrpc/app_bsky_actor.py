@@ -21,7 +21,7 @@ async def get_preferences(
     pds: Pds, caller: Caller, *, request: web.Request
 ) -> Json | web.StreamResponse:
     service = request.headers.get("atproto-proxy")
-    if service and not pds.proxy.names_us(service):
+    if service and not pds.proxy.names_us(service, pds.appview_choices.of(caller.did)):
         return await forward(pds, request, _GET)
     personal = caller.kind == "full"
     return {"preferences": pds.preferences.get(caller.did, personal=personal)}

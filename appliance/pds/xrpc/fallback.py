@@ -8,9 +8,11 @@ from appliance.atproto.syntax import Nsid
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest, InvalidToken
 from appliance.atproto.xrpc.server import PRIVATE
 from appliance.base.http import OutboundFailed
+from appliance.pds.appview_choices import USUAL
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, is_authorized
+from appliance.pds.xrpc.patched import may_be_patched, patched, readable
 
 LARGEST_WHOLE: Final = 256 * 1024
 # What anybody may ask of our AppView through us, as the official client does when signed out.
@@ -30,7 +32,8 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
         pds.proxy.check_configured(header)
         caller = await account(pds, request)
         _check_method(caller, nsid)
-    target = await pds.proxy.target(header)
+    choice = pds.appview_choices.of(caller.did) if caller else USUAL
+    target = await pds.proxy.target(header, choice)
     if caller is None and not target.is_appview:
         raise AuthRequired
     return await _send(pds, request, nsid, caller, target)
@@ -48,9 +51,17 @@ async def _send(
     )
     did = caller.did if caller else None
     rev = pds.repos.head(did).rev if did and target.is_appview else None
+    is_patched = did is not None and not target.is_local and may_be_patched(call)
+    if is_patched:
+        call = readable(request, call)
     try:
         async with pds.proxy.send(target, call, did, rev) as answer:
-            return await _stream(request, answer, private=caller is not None)
+            found: web.Response | Answer = answer
+            if did is not None and is_patched:
+                found = await patched(pds, request, target, call, did, answer)
+            if isinstance(found, Answer):
+                return await _stream(request, found, private=caller is not None)
+            return found
     except OutboundFailed as failed:
         # Part of the answer may be out: to cut the connection is the only way left to say so.
         if request.transport is not None:
