@@ -21,9 +21,11 @@ from appliance.settings_groups import (
     HOST,
     AdminSettings,
     AppViewSettings,
+    ClientSettings,
     DevSettings,
     DirectorySettings,
     DoorSettings,
+    LabelerSettings,
     LimitsSettings,
     LookSettings,
     Mode,
@@ -52,6 +54,8 @@ class Settings:
     pds: PdsSettings = PdsSettings()
     relay: RelaySettings = RelaySettings()
     appview: AppViewSettings = AppViewSettings()
+    labeler: LabelerSettings = LabelerSettings()
+    client: ClientSettings = ClientSettings()
     directory: DirectorySettings = DirectorySettings()
     door: DoorSettings = DoorSettings()
     admin: AdminSettings = AdminSettings()

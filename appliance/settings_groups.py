@@ -56,6 +56,19 @@ class NetworkSettings:
         dev=(".test",),
         form=r"\." + HOST,
     )
+    own_account: bool = setting(
+        True,
+        "Whether the network has an account of its own from the start, which labels and offers"
+        " feeds; else from when it first does.",
+        dev=False,
+    )
+    own_name: str = setting(
+        "network",
+        "What the handle of that account begins with.",
+        # By this name the official client looks for a moderation service under .test.
+        dev="mod-authority",
+        form=r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+    )
     trusted_proxies: int = setting(
         0, "How many reverse proxies stand before this server and set X-Forwarded-For."
     )
@@ -144,9 +157,33 @@ class AppViewSettings:
     verifiers: tuple[str, ...] = setting(
         (), "DIDs whose verifications of others count.", form=r"did:[a-z]+:\S+"
     )
+    labelers: tuple[str, ...] = setting(
+        (),
+        "DIDs of labelers, beside the network's own, whose labels are followed, and shown to those"
+        " whose client names none.",
+        form=r"did:[a-z]+:\S+",
+    )
     logged_out_reads: bool = setting(
         False, "Whether it answers those who are not signed in.", dev=True
     )
+
+
+@dataclass(frozen=True)
+class LabelerSettings:
+    """The labeler: what the network itself says of accounts and records."""
+
+    public_url: str = setting("", "Its URL, if not that of the PDS.", form=_URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """A web client for members, served to their browsers."""
+
+    folder: str = setting("", "The folder of its static export; empty for none.")
+    hostname: str = setting("", "The name by which it is reached, its own.", form=HOST)
+    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
+    port: int = setting(0, "A TCP port of its own, where the front door listens; 0 for none.")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from appliance.pds.xrpc import (
     com_atproto_temp,
     internal_hearth_pds,
     internal_hearth_pds_moves,
+    internal_hearth_pds_network,
     internal_hearth_upkeep,
 )
 from appliance.pds.xrpc.fallback import forward
@@ -47,6 +48,7 @@ _TABLES = (
     com_atproto_sync.methods,
     com_atproto_temp.methods,
     internal_hearth_pds.methods,
+    internal_hearth_pds_network.methods,
     internal_hearth_pds_moves.methods,
     internal_hearth_upkeep.methods,
 )

@@ -1,7 +1,8 @@
 """The identities of hosted accounts: make their DIDs, change them, check what they say."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 from appliance.atproto.crypto import InvalidKey, PrivateKey, PublicKey
 from appliance.atproto.identity import plc
@@ -15,6 +16,7 @@ from appliance.pds.signing_keys import SigningKeys
 DOCUMENT_SECONDS: Final = 3.0
 
 _PDS_TYPE = "AtprotoPersonalDataServer"
+Service: TypeAlias = tuple[str, str]
 _CHANGEABLE = ("rotationKeys", "alsoKnownAs", "verificationMethods", "services")
 
 
@@ -105,6 +107,24 @@ class Identities:
             last = await self._directory.last_op(did)
             await self._submit(did, plc.update_operation(last, signing_key=key.did_key))
         self._resolver.purge(did)
+
+    async def declare(
+        self, did: Did, services: Mapping[str, Service], keys: Mapping[str, str]
+    ) -> bool:
+        """Name services (type, URL) and keys (did:key) in the document, beside what is there.
+
+        Tells whether anything had to be changed.
+        """
+        last = await self._directory.last_op(did)
+        operation = plc.update_operation(last)
+        named = {name: {"type": kind, "endpoint": url} for name, (kind, url) in services.items()}
+        operation["services"] = {**operation["services"], **named}
+        operation["verificationMethods"] = {**operation["verificationMethods"], **keys}
+        if all(operation[name] == last[name] for name in ("services", "verificationMethods")):
+            return False
+        await self._submit(did, operation)
+        self._resolver.purge(did)
+        return True
 
     def credentials(self, account: Account) -> JsonObject:
         """What the DID of an account has to say for this server to serve it."""

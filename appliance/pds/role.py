@@ -47,6 +47,7 @@ from appliance.pds.mail_server import MailServer
 from appliance.pds.mailer import Mailer
 from appliance.pds.move_reports import MoveReports
 from appliance.pds.moves import Moves
+from appliance.pds.network_account import Acts, NetworkAccount
 from appliance.pds.oauth.permission_sets import PermissionSets
 from appliance.pds.own_views import image_addresses
 from appliance.pds.preferences import PreferenceStore
@@ -124,6 +125,7 @@ class Pds:
     own_writes: OwnWrites
     passkeys: Passkeys
     permission_sets: PermissionSets
+    network_account: NetworkAccount
     preferences: PreferenceStore
     proxy: Proxy
     records: RecordStore
@@ -234,6 +236,9 @@ def _build(
     passkeys = Passkeys(db, party, clock)
     pictures = image_addresses(settings.appview.image_pattern, site.url)
     mint = TokenMint(jwt_secret.encode(), site.did, clock)
+    signup = SignUp(db, accounts, identities, repos, clock)
+    lifecycle = Lifecycle(db, blobs, keys, clock)
+    own_handle = f"{settings.network.own_name}{site.handle_domains[0]}"
     return Pds(
         settings=settings,
         site=site,
@@ -262,7 +267,7 @@ def _build(
         keys=keys,
         lexicon_resolver=lexicon_resolver,
         lexicons=lexicons,
-        lifecycle=Lifecycle(db, blobs, keys, clock),
+        lifecycle=lifecycle,
         limits=Limits(clock.now, rates.policy(settings, bypass_key)),
         mailer=mailer,
         mint=mint,
@@ -273,13 +278,20 @@ def _build(
         permission_sets=PermissionSets(
             db, lexicon_resolver, validator.catalog, clock, asking=settings.pds.resolve_lexicons
         ),
+        network_account=NetworkAccount(
+            db,
+            accounts,
+            Acts(signup, identities, lifecycle),
+            own_handle,
+            f"{settings.network.own_name}@{site.hostname}",
+        ),
         preferences=PreferenceStore(db, clock),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         records=records,
         reports=ReportStore(db, clock),
         repos=repos,
         sessions=SessionStore(db, mint, clock),
-        signup=SignUp(db, accounts, identities, repos, clock),
+        signup=signup,
         takedown_news=news,
         takedowns=Takedowns(db, records, blobs, news),
         writes=WritePreparer(lexicons, TidClock(clock.now_us).next),

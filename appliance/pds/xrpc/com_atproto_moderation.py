@@ -35,7 +35,7 @@ async def create_report(
         "subject": subject,
         "modTool": mod_tool,
     }
-    if service is not None and not pds.proxy.names_us(service):
+    if service is not None and not _is_ours(pds, service):
         report = {name: value for name, value in given.items() if value is not None}
         return await _pass_on(pds, caller, service, report)
     made = await pds.reports.create(caller.did, reason_type, reason, subject)
@@ -47,6 +47,11 @@ async def create_report(
         "createdAt": Datetime.from_us(made.created_at),
     }
     return view if reason is None else {**view, "reason": reason}
+
+
+def _is_ours(pds: Pds, service: str) -> bool:
+    """Whether a header names this server, its AppView or its labeler. Raises NoService."""
+    return service.partition("#")[0] == pds.network_account.did or pds.proxy.names_us(service)
 
 
 async def _pass_on(pds: Pds, caller: Caller, service: str, report: JsonObject) -> Reply:
