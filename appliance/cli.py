@@ -83,6 +83,7 @@ def _add_try(command: argparse.ArgumentParser) -> None:
     add("--invites", action="store_true", help="ask for an invite code at sign-up")
     add("--limits", action="store_true", help="limit the rate of requests, as in service")
     add("--smtp", metavar="URL", help="send mail through this server")
+    add("--client", metavar="DIR", help="serve the web client whose static export is in DIR")
     add("--appview", metavar="URL", help="pass app.bsky.* on to this AppView")
     add("--appview-did", metavar="DID", help="the DID of that AppView")
     add(
@@ -118,6 +119,8 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     takedown = add("takedown", "hide an account and all it wrote")
     takedown.add_argument("--undo", action="store_true", help="show it again")
     add("untakedown", "show an account again that was taken down")
+    appview = add("appview", "tell which AppView an account uses, or choose one")
+    appview.add_argument("choice", nargs="?", help="server, local, any, or DID#service")
     add("delete", "delete an account for good")
     crawl = add("request-crawl", "ask relays to follow this server", account=False)
     crawl.add_argument("relay", nargs="*", help="such as bsky.network (those in the settings)")
@@ -196,6 +199,7 @@ def _account(args: argparse.Namespace) -> int:
         "request-crawl": operator.request_crawl,
         "reset-password": operator.reset_password,
         "takedown": operator.take_down,
+        "appview": operator.choose_app_view,
         "delete": operator.delete,
     }
     return operator.run(actions[args.action], args, print)

@@ -1,9 +1,9 @@
 """The front door: one port for all that is asked of this network, told apart by name and path.
 
-The PDS has its name, the names of handles below it, and every address of this machine; relay and
-AppView have the names that settings give them. Pictures of the AppView are asked for under the
-name of the PDS where it has no name of its own. The panel is not here: it has a port of its own,
-which nobody forwards to the internet by accident.
+The PDS has its name, the names of handles below it, and every address of this machine; relay,
+AppView and web client have the names that settings give them. Pictures of the AppView are asked
+for under the name of the PDS where it has no name of its own. The panel is not here: it has a
+port of its own, which nobody forwards to the internet by accident.
 
 Roles are mounted as they are: nothing is copied from one connection to another.
 """
@@ -41,6 +41,7 @@ class Names:
         for role, names in (
             ("relay", (settings.relay.hostname, _host_of(settings.relay.public_url))),
             ("appview", (_host_of(appview.public_url),)),
+            ("client", _names_of_client(settings)),
         ):
             for name in names:
                 if name:
@@ -97,6 +98,11 @@ def build_door(settings: Settings, roles: Mapping[str, web.Application]) -> web.
         door.on_shutdown.append(_of(app, "shutdown"))
         door.on_cleanup.append(_of(app, "cleanup"))
     return door
+
+
+def _names_of_client(settings: Settings) -> tuple[str, ...]:
+    client = settings.client
+    return (client.hostname, _host_of(client.public_url)) if client.folder else ()
 
 
 def _of(app: web.Application, moment: str) -> Callable[[web.Application], Awaitable[None]]:

@@ -36,13 +36,15 @@ from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
 from appliance.relay.role import open_relay
 from appliance.settings import Settings
+from appliance.web_client.app import build_app as build_client
+from appliance.web_client.role import open_web_client
 
 log = logging.getLogger(__name__)
 
 # In order of start: each follows or asks the ones before it.
-ROLES: Final = ("directory", "pds", "relay", "appview", "admin")
+ROLES: Final = ("directory", "pds", "relay", "appview", "client", "admin")
 # What can be reached from outside, behind one port.
-BEHIND_THE_DOOR: Final = ("pds", "relay", "appview")
+BEHIND_THE_DOOR: Final = ("pds", "relay", "appview", "client")
 # What `serve` returns when it is to be called again, with the settings as they are then.
 AGAIN: Final = -1
 # Streams are cut after this; requests are answered well before.
@@ -101,7 +103,11 @@ async def open_node(
         for name in roles_of(settings):
             roles[name] = await _start(stack, name, ground, listeners.get(name, ()))
         if settings.pds.hostname and listeners.get("door"):
-            apps = {name: _BUILD[name](roles[name], settings) for name in BEHIND_THE_DOOR}
+            apps = {
+                name: _BUILD[name](role, settings)
+                for name, role in roles.items()
+                if name in BEHIND_THE_DOOR
+            }
             runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
             await _listen(runner, listeners["door"])
         # What lives now lives long: the collector need not look at it again.
@@ -114,7 +120,11 @@ def roles_of(settings: Settings) -> list[str]:
     """Name what runs with these settings, in order of start."""
     if not settings.pds.hostname:
         return ["admin"]
-    return [name for name in ROLES if name != "directory" or settings.directory.enabled]
+    left_out = {
+        "directory": not settings.directory.enabled,
+        "client": not settings.client.folder,
+    }
+    return [name for name in ROLES if not left_out.get(name)]
 
 
 async def _start(
@@ -167,6 +177,7 @@ _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManage
     "pds": _with_validator(open_pds),
     "relay": _with_validator(open_relay),
     "appview": _with_validator(open_appview),
+    "client": lambda on, workers: open_web_client(on.settings, on.http),
     "admin": lambda on, workers: open_admin(on.settings, on.http, on.clock, on.restart),
 }
 _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
@@ -174,11 +185,14 @@ _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
     "pds": build_pds,
     "relay": build_relay,
     "appview": build_appview,
+    "client": build_client,
     "admin": build_admin,
 }
 
 
-async def _serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> bool:
+async def _serve(
+    settings: Settings, listeners: Listeners, ready: Callable[[Node], None], *, restarts: bool
+) -> bool:
     """Serve until told to stop; tell whether to begin anew."""
     stop = asyncio.Event()
     again = asyncio.Event()
@@ -190,25 +204,31 @@ async def _serve(settings: Settings, listeners: Listeners, ready: Callable[[Node
         again.set()
         stop.set()
 
-    async with open_node(settings, listeners, restart) as node:
+    async with open_node(settings, listeners, restart if restarts else None) as node:
         ready(node)
         await stop.wait()
         log.info("starting anew" if again.is_set() else "stopping")
     return again.is_set()
 
 
-def serve(settings: Settings, listeners: Listeners, ready: Callable[[Node], None]) -> int:
+def serve(
+    settings: Settings,
+    listeners: Listeners,
+    ready: Callable[[Node], None],
+    *,
+    restarts: bool = False,
+) -> int:
     """Run the node until SIGTERM or SIGINT; call `ready` once every role answers.
 
     Returns the exit status (1 when it cannot start, with the reason on stderr), or AGAIN when the
-    settings were changed in the panel.
+    settings were changed in the panel and `restarts` says that the caller begins anew.
     """
     # Writer threads share the interpreter with the loop: let it have its turn soon.
     sys.setswitchinterval(0.001)
     gc.set_threshold(20_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            if runner.run(_serve(settings, listeners, ready)):
+            if runner.run(_serve(settings, listeners, ready, restarts=restarts)):
                 return AGAIN
     except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")

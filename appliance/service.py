@@ -56,7 +56,7 @@ def _run_once(paths: Paths, ports: HeldPorts) -> int:
         # All were bound to see that they can be; there is no network yet to wait for.
         close_all(listeners)
         listeners = ports.take({"admin": places["admin"]})
-    return serve(settings, listeners, lambda node: _announce(settings, node))
+    return serve(settings, listeners, lambda node: _announce(settings, node), restarts=True)
 
 
 def _places(settings: Settings) -> dict[str, tuple[str, int]]:
@@ -67,6 +67,8 @@ def _places(settings: Settings) -> dict[str, tuple[str, int]]:
     }
     for name in ("directory", *BEHIND_THE_DOOR):
         places[name] = (LOOPBACK, getattr(settings, name).port)
+    # Not for a proxy to find but for members: at home, names are harder to come by than ports.
+    places["client"] = (settings.door.host, settings.client.port if settings.client.folder else 0)
     return places
 
 

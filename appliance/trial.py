@@ -21,7 +21,7 @@ from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
 
 LOOPBACK: Final = ["127.0.0.1", "::1"]
-# The ports after it are the relay's, the AppView's, the directory's and the panel's.
+# The ports after it are the relay's, the AppView's, the directory's, the panel's, the client's.
 DEFAULT_PORT: Final = 2583
 NAMES: Final = ("pds", "relay", "appview", "directory", "admin")
 
@@ -46,9 +46,6 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
 
     Raises InvalidSettings.
     """
-    # A trial has addresses of its own, whatever this machine serves otherwise.
-    own = {name: text for name, text in os.environ.items() if not name.startswith("PDS_")}
-    env = {**own, "HEARTH_NETWORK_MODE": "dev"}
     url = {name: f"http://localhost:{port}" for name, port in ports.items()}
     values: dict[str, object] = {
         "pds.public_url": url["pds"],
@@ -59,6 +56,8 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
         "relay.crawl": tuple(args.crawl),
         **{f"{name}.port": port for name, port in ports.items()},
     }
+    if "client" in ports:
+        values["client.public_url"] = url["client"]
     if args.invites:
         values["pds.invites_required"] = True
     if args.limits:
@@ -67,12 +66,20 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
         ("pds.plc_url", args.plc),
         ("smtp.url", args.smtp),
         ("appview.url", args.appview),
+        ("client.folder", args.client),
     ):
         if value:
             values[name] = value
     if args.handle_domain:
         values["network.handle_domains"] = tuple(args.handle_domain)
-    return load(data, env).with_values(values)
+    return _own_settings(data).with_values(values)
+
+
+def _own_settings(data: Path) -> Settings:
+    """Read those of the folder, in dev mode. Raises InvalidSettings."""
+    # A trial has addresses of its own, whatever this machine serves otherwise.
+    own = {name: text for name, text in os.environ.items() if not name.startswith("PDS_")}
+    return load(data, {**own, "HEARTH_NETWORK_MODE": "dev"})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,8 +88,10 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         data = stack.enter_context(_data(args))
         port = DEFAULT_PORT if args.port is None else args.port
+        client = args.client or _own_settings(data).client.folder
+        names = (*NAMES, "client") if client else NAMES
         try:
-            listeners = bind_named(NAMES, LOOPBACK, port, data / "ports.json")
+            listeners = bind_named(names, LOOPBACK, port, data / "ports.json")
         except PortTaken as problem:
             sys.stderr.write(f"hearth: cannot listen: {problem}\n")
             sys.stderr.write("        stop what listens there, or choose others with --port N\n")
@@ -114,6 +123,7 @@ def describe(settings: Settings, node: Node) -> dict[str, Any]:
         "appview_url": settings.appview.public_url,
         "plc_url": settings.pds.plc_url or f"http://localhost:{settings.directory.port}",
         "panel_url": panel,
+        "client_url": settings.client.public_url,
         "claim_url": node.roles["admin"].claim_url(panel),
         "admin_password": OperatorAccess(settings.paths.secret("operator-token")).token,
         "handle_domain": settings.network.handle_domains[0],
@@ -128,12 +138,14 @@ def _welcome(report: Mapping[str, Any], *, kept: bool) -> str:
         if report["claim_url"]
         else f"The panel is at {report['panel_url']}\n"
     )
+    client = report["client_url"]
+    pages = f"The web client is at                      {client}\n" if client else ""
     where = f"is kept in                    {report['data']}" if kept else "is gone when it stops"
     return f"""
 Hearth is running, on this computer only.
 
 {first}
-For apps, the hosting provider (PDS) is   {report["pds_url"]}
+{pages}For apps, the hosting provider (PDS) is   {report["pds_url"]}
 Handles end in                            {report["handle_domain"]}
 What you do {where}
 Stop with Ctrl-C.

@@ -1,0 +1,98 @@
+"""Which addresses a client holds as constants, and what stands in their place.
+
+Seen in the official client, 1.126 (June 2026). A service is named by the start of an address,
+whatever follows it; a home page only where a text of the program is the address and nothing else,
+since addresses of pages below it (help, terms) are somebody's pages still.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+# Answers of our own to what other services would be asked lie below this path.
+STAND_INS: Final = "/-"
+
+_APPVIEWS: Final = ("https://public.api.bsky.app", "https://api.bsky.app")
+_SERVICES: Final[Mapping[str, str]] = {
+    "https://ip.bsky.app": "location",
+    "https://events.bsky.app": "events",
+    "https://app-config.workers.bsky.app": "app-config",
+    "https://live-events.workers.bsky.app": "live-events",
+    "https://cardyb.bsky.app": "cards",
+    "https://gifs.bsky.app": "gifs",
+    "https://video.bsky.app": "video",
+    "https://api.bsky.chat": "chat",
+    "https://go.bsky.app": "links",
+}
+_PROVIDER: Final = "https://bsky.social"
+_PROVIDER_NAME: Final = "Bluesky Social"
+_SITE: Final = "https://bsky.app"
+_SITE_PATHS: Final = ("/profile/", "/start/")
+# Of an address, what means the same in a script, a string of one and an attribute.
+_HARMLESS: Final = ":/.-_~[]%"
+_HEAD: Final = re.compile(rb"<head[^>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Own:
+    """Our addresses, without a slash behind: this client's, the PDS's; the network's name."""
+
+    client: str
+    pds: str
+    network: str
+    # Whether shared links lead here. On the public network they lead where all can read them.
+    links_lead_here: bool
+
+
+class Replacement:
+    """Replaces foreign addresses by ours in the files of an export."""
+
+    def __init__(self, own: Own) -> None:
+        client, pds = (quote(url, safe=_HARMLESS) for url in (own.client, own.pds))
+        services = dict.fromkeys(_APPVIEWS, client)
+        services |= {url: f"{client}{STAND_INS}/{name}" for url, name in _SERVICES.items()}
+        pages = {f"{_SITE}{path}": f"{client}{path}" for path in _SITE_PATHS}
+        wholes = {_PROVIDER: pds, _PROVIDER_NAME: _in_a_script(own.network)}
+        if own.links_lead_here:
+            wholes |= {_SITE: client, f"{_SITE}/": f"{client}/"}
+        else:
+            pages = {}
+        self._new = {
+            old.encode(): new.encode() for old, new in {**services, **pages, **wholes}.items()
+        }
+        # A longer host name that begins alike is another host.
+        patterns = [rb"(?:" + _any_of(services) + rb")(?![\w.-])"]
+        patterns += [_any_of(pages)] if pages else []
+        patterns += [rb"(?<=([\"'`]))(?:" + _any_of(wholes) + rb")(?=\1)"]
+        self._pattern = re.compile(b"|".join(patterns))
+
+    @property
+    def identity(self) -> bytes:
+        """What tells this replacement from any other."""
+        return repr(sorted(self._new.items())).encode() + self._pattern.pattern
+
+    def in_script(self, text: bytes) -> bytes:
+        """Replace the addresses in a script."""
+        return self._pattern.sub(lambda found: self._new[found[0]], text)
+
+    def in_page(self, text: bytes) -> bytes:
+        """Replace them in a page, and let relative names mean files at the top."""
+        text = self.in_script(text)
+        if b"<base" in text.lower():
+            return text
+        return _HEAD.sub(lambda found: found[0] + b'<base href="/">', text, count=1)
+
+
+def _any_of(texts: Mapping[str, str]) -> bytes:
+    return b"|".join(re.escape(text.encode()) for text in sorted(texts, key=len, reverse=True))
+
+
+def _in_a_script(text: str) -> str:
+    """Write a text so that it stands for itself in a script's string, whatever its quotes."""
+    written = json.dumps(text)[1:-1].replace('\\"', "\\u0022")
+    for sign in "'`$<>&":
+        written = written.replace(sign, f"\\u{ord(sign):04x}")
+    return written
