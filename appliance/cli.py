@@ -5,7 +5,7 @@ import asyncio
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from appliance.settings import InvalidSettings
@@ -34,6 +34,7 @@ first. The folder is only read; cut off, this goes on where it was."""
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
+MOVES: Final = ("export", "import", "move-in", "move-out")
 MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
 
 
@@ -122,8 +123,31 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     appview = add("appview", "tell which AppView an account uses, or choose one")
     appview.add_argument("choice", nargs="?", help="server, local, any, or DID#service")
     add("delete", "delete an account for good")
+    _add_moves(add)
     crawl = add("request-crawl", "ask relays to follow this server", account=False)
     crawl.add_argument("relay", nargs="*", help="such as bsky.network (those in the settings)")
+
+
+def _add_moves(add: Callable[..., argparse.ArgumentParser]) -> None:
+    out = add("export", "take everything of an account out, into a folder or a .zip file")
+    come = add("import", "bring an account in from a folder or a .zip file", account=False)
+    for action in (out, come):
+        action.add_argument("where", metavar="DIR|FILE", help="the folder or the .zip file")
+    enter = add("move-in", "move an account here from another server", account=False)
+    enter.add_argument("account", help="its handle there")
+    enter.add_argument("--from", dest="peer", required=True, metavar="URL", help="that server")
+    enter.add_argument("--password-file", metavar="FILE", help="its password there; else asked for")
+    leave = add("move-out", "move an account from here to another server")
+    leave.add_argument("--to", dest="peer", required=True, metavar="URL", help="that server")
+    leave.add_argument("--invite", metavar="CODE", help="an invite code of that server")
+    for action in (enter, leave):
+        action.add_argument("--folder", metavar="DIR", help="what it needs (./hearth-move-HANDLE)")
+    for action in (come, enter, leave):
+        action.add_argument("--handle", help="the handle at the new server; else one that suits")
+        action.add_argument("--email", help="the address at the new server; else the same")
+        action.add_argument("--new-password", help="at the new server; else one is made and told")
+        action.add_argument("--code", help="the code that the old server has mailed")
+        action.add_argument("--recovery-key", metavar="FILE", help="sign with this key, no code")
 
 
 def _add_relay(command: argparse.ArgumentParser) -> None:
@@ -202,6 +226,10 @@ def _account(args: argparse.Namespace) -> int:
         "appview": operator.choose_app_view,
         "delete": operator.delete,
     }
+    if args.action in MOVES:
+        from appliance.moving import command
+
+        return command.run(args.action, args, print)
     return operator.run(actions[args.action], args, print)
 
 

@@ -5,6 +5,8 @@ import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.atproto.xrpc.client import XrpcClient
@@ -17,6 +19,7 @@ from appliance.upkeep.operator_access import OperatorAccess
 Say = Callable[[str], None]
 
 PAGE = 100
+_ANYWHERE_PUBLIC = OutboundPolicy()
 
 
 class NotRunning(Exception):
@@ -148,6 +151,15 @@ async def request_crawl(operator: Operator, args: argparse.Namespace, say: Say) 
         say("no relay is set; name one, or set pds.relays")
 
 
+async def choose_app_view(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Tell which AppView an account uses, or choose one."""
+    did = await operator.did_of(args.account)
+    if args.choice is not None:
+        await operator.call("internal.hearth.pds.setAppView", did=did, appView=args.choice)
+    found = await operator.query("internal.hearth.pds.getAppView", did=did)
+    say(found["appView"])
+
+
 async def delete(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Delete an account for good."""
     did = await operator.did_of(args.account)
@@ -172,28 +184,52 @@ def run(action: Action, args: argparse.Namespace, say: Say, role: str = "pds") -
 
 
 async def _at_the_network(action: Action, args: argparse.Namespace, say: Say, role: str) -> None:
-    paths = Paths.of(args.data)
+    async with at_the_network(args.data) as network:
+        await action(network.operator(role), args, say)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that runs, and the way to it."""
+
+    http: HttpClient
+    paths: Paths
+    headers: dict[str, str]
+
+    def client(self, role: str) -> XrpcClient:
+        return XrpcClient(self.http, self.paths.address(role))
+
+    def operator(self, role: str) -> Operator:
+        return Operator(self.client(role), self.headers)
+
+
+@asynccontextmanager
+async def at_the_network(
+    data: str, policy: OutboundPolicy = _ANYWHERE_PUBLIC
+) -> AsyncIterator[Network]:
+    """Reach the network in a data folder. Raises NotRunning."""
+    paths = Paths.of(data)
     headers = _operator_headers(paths)
     if not headers:
         raise NotRunning(
             f"{paths.data} holds no network yet; start it with: hearth run --data {paths.data}"
         )
-    async with HttpClient.open(OutboundPolicy()) as http:
-        pds = XrpcClient(http, paths.address("pds"))
+    async with HttpClient.open(policy) as http:
+        network = Network(http, paths, headers)
         try:
-            await pds.query("_health")
+            await network.client("pds").query("_health")
         except XrpcError as problem:
             raise NotRunning(
                 f"no Hearth answers for {paths.data}; start it with hearth run or hearth try"
             ) from problem
-        await action(Operator(XrpcClient(http, paths.address(role)), headers), args, say)
+        yield network
 
 
 async def ask_roles(paths: Paths) -> dict[str, dict[str, Any] | None]:
     """Ask every role that should run how it is; None for one that does not answer."""
     found: dict[str, dict[str, Any] | None] = {}
     async with HttpClient.open(OutboundPolicy()) as http:
-        for name in ("directory", "pds", "relay", "appview"):
+        for name in ("directory", "pds", "relay", "labeler", "appview"):
             if name == "directory" and not paths.socket(name).exists():
                 continue  # a network that uses another directory
             client = XrpcClient(http, paths.address(name))

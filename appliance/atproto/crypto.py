@@ -3,6 +3,7 @@
 https://atproto.com/specs/cryptography
 """
 
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as InvalidBase64
@@ -22,6 +23,8 @@ _CURVES_OF_JWK: Final[dict[str, CurveName]] = {"secp256k1": "k256", "P-256": "p2
 # https://github.com/multiformats/multicodec: secp256k1-pub and p256-pub, as varints.
 _CODES: Final[dict[CurveName, bytes]] = {"k256": b"\xe7\x01", "p256": b"\x80\x24"}
 _CURVES_OF_CODE: Final[dict[bytes, CurveName]] = {b"\xe7\x01": "k256", b"\x80\x24": "p256"}
+# secp256k1-priv and p256-priv.
+_CURVES_OF_SECRET: Final[dict[bytes, CurveName]] = {b"\x81\x26": "k256", b"\x86\x26": "p256"}
 _DID_KEY: Final = "did:key:"
 
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -162,6 +165,20 @@ class PrivateKey:
     def from_bytes(cls, curve: CurveName, raw: bytes) -> Self:
         """Load a scalar of 32 bytes; raise InvalidKey."""
         return cls(curve, raw)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a multikey of a private key (`z...`), or 64 hexadecimal digits (K-256).
+
+        Raises InvalidKey.
+        """
+        if re.fullmatch(r"[0-9a-f]{64}", text):
+            return cls("k256", bytes.fromhex(text))
+        raw = _from_multibase(text)
+        name = _CURVES_OF_SECRET.get(raw[:2])
+        if name is None or len(raw) != 34:
+            raise InvalidKey("not a private key on one of the curves K-256 and P-256")
+        return cls(name, raw[2:])
 
     def to_bytes(self) -> bytes:
         """Give the scalar, 32 bytes, to be stored as a secret."""

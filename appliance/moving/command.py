@@ -1,0 +1,92 @@
+"""`hearth account export | import | move-in | move-out`: from the command line to a course."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from yarl import URL
+
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.addresses import OutboundPolicy, parse_address
+from appliance.moving import errands
+from appliance.moving.progress import Progress
+from appliance.moving.scene import Say, Scene
+from appliance.moving.trouble import Trouble, Waiting
+from appliance.operator import NoSuchAccount, NotRunning, at_the_network
+
+NOT_FINISHED: Final = 3  # the exit status when something is awaited
+
+
+def run(name: str, args: argparse.Namespace, say: Say) -> int:
+    """Do one of the commands; return the exit status."""
+    try:
+        asyncio.run(_run(name, args, say))
+    except Waiting as waiting:
+        _tell("not finished", waiting)
+        return NOT_FINISHED
+    except Trouble as trouble:
+        _tell("stopped", trouble)
+        return 1
+    except (NotRunning, NoSuchAccount) as problem:
+        sys.stderr.write(f"hearth: {problem}\n")
+        return 1
+    return 0
+
+
+def _tell(state: str, trouble: Trouble) -> None:
+    sys.stderr.write(
+        f"hearth: {state}\n"
+        f"   seen:     {trouble.seen}\n"
+        f"   expected: {trouble.expected}\n"
+        f"   to do:    {trouble.remedy}\n"
+    )
+
+
+async def _run(name: str, args: argparse.Namespace, say: Say) -> None:
+    peer = getattr(args, "peer", "") or ""
+    policy = OutboundPolicy(allow_loopback=_is_loopback(peer))
+    async with at_the_network(args.data, policy) as network:
+        operator = network.operator("pds")
+        progress = Progress(lambda told: operator.call("internal.hearth.pds.reportMove", **told))
+        progress.about |= {"what": name, "peer": peer}
+        scene = Scene(network, args, say, progress)
+        async with _told(progress):
+            await _COMMANDS[name](scene)
+
+
+@asynccontextmanager
+async def _told(progress: Progress) -> AsyncIterator[None]:
+    """Tell the panel how it ended, and put refusals of servers into words."""
+    try:
+        yield
+    except Trouble as trouble:
+        state = "waiting" if isinstance(trouble, Waiting) else "failed"
+        await progress.close(state, f"{trouble.seen}. To do: {trouble.remedy}")
+        raise
+    except XrpcError as refusal:
+        seen = f"{progress.step}: {refusal.name}: {refusal.message or refusal.status}"
+        remedy = "see to what it says, then give the same command again: it goes on from here"
+        await progress.close("failed", f"{seen}. To do: {remedy}")
+        raise Trouble(seen, "an answer that lets it go on", remedy) from refusal
+    await progress.close("done")
+
+
+def _is_loopback(url: str) -> bool:
+    """Tell whether whoever gave the command named this very machine."""
+    try:
+        host = URL(url).host or ""
+    except ValueError:
+        return False
+    address = parse_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+_COMMANDS: Final = {
+    "export": errands.export,
+    "import": errands.bring_in,
+    "move-in": errands.move_in,
+    "move-out": errands.move_out,
+}

@@ -1,0 +1,139 @@
+"""How the servers of a move are entered, and how an account is opened at the new one."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from appliance.atproto.xrpc.client import XrpcClient
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.moving.identity import Ask
+from appliance.moving.journal import Journal
+from appliance.moving.server import Server
+from appliance.moving.trouble import Trouble
+from appliance.operator import Operator
+
+CREATE_ACCOUNT: Final = "com.atproto.server.createAccount"
+_CREATE_SESSION: Final = "com.atproto.server.createSession"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the account is to be called at the new server; empty: whatever suits."""
+
+    handle: str = ""
+    email: str = ""
+    password: str = ""
+    invite: str = ""
+
+
+class OperatorDoor:
+    """Sessions here, opened for a member by the operator."""
+
+    def __init__(self, operator: Operator, whose: Callable[[], str]) -> None:
+        self._operator = operator
+        self._whose = whose
+
+    async def __call__(self) -> str:
+        """Give an access token."""
+        opened = await self._operator.call("internal.hearth.pds.openSession", did=self._whose())
+        return str(opened["accessJwt"])
+
+
+class PasswordDoor:
+    """Sessions at a server of somebody else; what renews them is kept in the journal."""
+
+    def __init__(
+        self,
+        client: XrpcClient,
+        journal: Journal,
+        side: str,
+        login: Callable[[], Awaitable[tuple[str, str]]],
+        ask: Ask,
+    ) -> None:
+        """Take what gives name and password; `side` is "source" or "target"."""
+        self._client = client
+        self._journal = journal
+        self._kept = f"{side}Refresh"
+        self._login = login
+        self._ask = ask
+
+    async def __call__(self) -> str:
+        """Give an access token. Raises Trouble, XrpcError."""
+        refresh = self._journal.secret(self._kept)
+        if refresh is not None:
+            try:
+                headers = {"Authorization": f"Bearer {refresh}"}
+                nsid = "com.atproto.server.refreshSession"
+                return self.keep(await self._client.procedure(nsid, headers=headers))
+            except XrpcError as refusal:
+                if refusal.status >= 500:
+                    raise
+        name, password = await self._login()
+        return self.keep(await self._sign_in({"identifier": name, "password": password}))
+
+    def keep(self, session: Any) -> str:
+        """Keep what renews a session; give its access token."""
+        self._journal.keep_secret(**{self._kept: session["refreshJwt"]})
+        return str(session["accessJwt"])
+
+    async def _sign_in(self, fields: dict[str, str]) -> Any:
+        try:
+            return await self._client.procedure(_CREATE_SESSION, fields)
+        except XrpcError as refusal:
+            if refusal.name != "AuthFactorTokenRequired":
+                raise Trouble(
+                    f"signing in as {fields['identifier']} failed: {refusal.message}",
+                    "the account's own password (an app password may not move an account)",
+                    "give the command again",
+                ) from refusal
+        code = await self._ask("The code of the second step")
+        return await self._client.procedure(_CREATE_SESSION, {**fields, "authFactorToken": code})
+
+
+def suitable_handle(wish: Wish, handle: str, old: Any, new: Any) -> str:
+    """Choose a handle: as wished, one's own domain, or the same first name under the new one's."""
+    if wish.handle:
+        return wish.handle
+    domains = tuple(new.get("availableUserDomains") or ())
+    front = handle.partition(".")[0]
+    ending = tuple(old.get("availableUserDomains") or ())
+    if domains and handle.endswith(ending) and not handle.endswith(domains):
+        return f"{front}{domains[0]}"
+    return handle
+
+
+def chosen_password(journal: Journal, wish: Wish) -> str:
+    """Give the password for the new server; one made here is written down before it is used."""
+    kept: str = journal.secret("password") or wish.password or secrets.token_urlsafe(12)
+    journal.keep_secret(password=kept)
+    return kept
+
+
+async def account_here(operator: Operator, did: str) -> Any:
+    """Give what is known here of an account; None if there is none."""
+    try:
+        return await operator.call("internal.hearth.pds.openSession", did=did)
+    except XrpcError as refusal:
+        if refusal.name != "AccountNotFound":
+            raise
+        return None
+
+
+def arrived(found: Any, url: str) -> dict[str, Any]:
+    """See that an account which is here already may be filled. Raises Trouble."""
+    if found["active"]:
+        raise Trouble(
+            f"{found['handle']} is active here already",
+            "no account, or one that is deactivated",
+            "nothing has to be moved; to put an older state in its place, deactivate it first",
+        )
+    return {"handle": found["handle"], "server": url, "was": "here already"}
+
+
+async def permit(source: Server, target_did: str) -> str:
+    """Have the old server vouch for the member."""
+    vouched = await source.query(
+        "com.atproto.server.getServiceAuth", aud=target_did, lxm=CREATE_ACCOUNT
+    )
+    return str(vouched["token"])
