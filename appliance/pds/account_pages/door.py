@@ -21,6 +21,7 @@ from appliance.base.strings import Strings
 from appliance.base.throttle import Throttle, TooManyTries
 from appliance.pds.account_pages import (
     apps,
+    appview,
     entrance,
     handle,
     home,
@@ -64,6 +65,8 @@ MEMBERS: Final[Table] = {
     ("GET", "/email"): secrets.show_email,
     ("POST", "/email/send"): secrets.send_confirmation,
     ("POST", "/email/confirm"): secrets.confirm_email,
+    ("GET", "/appview"): appview.show,
+    ("POST", "/appview"): appview.choose,
     ("GET", "/apps"): apps.show,
     ("POST", "/apps/new"): apps.create,
     ("POST", "/apps/revoke"): apps.revoke,

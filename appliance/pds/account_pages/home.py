@@ -1,9 +1,13 @@
 """The overview: whose account it is, how it stands, and what can be done."""
 
+from typing import Final
+
 from aiohttp import web
 
 from appliance.pds.account_pages.profile import display_name
 from appliance.pds.account_pages.visit import Visit
+
+_DONE: Final = ("profile", "handle", "email", "appview")
 
 
 async def show(visit: Visit) -> web.Response:
@@ -15,5 +19,5 @@ async def show(visit: Visit) -> web.Response:
         steps=pds.factors.steps(did),
         devices=len(pds.devices.devices_of(did)) + len(pds.sessions.open(did)),
         others=[one for one in others if one is not None],
-        done=visit.query("done") if visit.query("done") in ("profile", "handle", "email") else "",
+        done=visit.query("done") if visit.query("done") in _DONE else "",
     )

@@ -2,6 +2,7 @@
 
 from appliance.atproto.syntax import Datetime, Did, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.appview_choices import AppViewChoice
 from appliance.pds.crawl_requests import Asked
 from appliance.pds.letters import second_steps_removed
 from appliance.pds.mailer import Mail
@@ -29,6 +30,19 @@ async def list_reports(pds: Pds, caller: Caller, *, limit: int, cursor: str | No
     if len(page) == limit:
         view["cursor"] = str(page[-1].id)
     return view
+
+
+@methods.query("internal.hearth.pds.getAppView", auth=operator)
+async def get_app_view(pds: Pds, caller: Caller, *, did: Did) -> Json:
+    """Tell which AppView a member uses: "server", "local", "any", or `did#service`."""
+    return {"appView": str(pds.appview_choices.of(pds.accounts.require(did).did))}
+
+
+@methods.procedure("internal.hearth.pds.setAppView", auth=operator)
+async def set_app_view(pds: Pds, caller: Caller, *, did: Did, app_view: str) -> None:
+    """Choose for a member, whether the AppView is to be found just now or not."""
+    choice = AppViewChoice.of(app_view)
+    await pds.appview_choices.choose(pds.accounts.require(did).did, choice)
 
 
 @methods.procedure("internal.hearth.pds.removeSecondSteps", auth=operator)
