@@ -31,6 +31,8 @@ from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
 from appliance.front_door import build_door
+from appliance.labeler.app import build_app as build_labeler
+from appliance.labeler.role import open_labeler
 from appliance.pds.app import build_app as build_pds
 from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
@@ -42,9 +44,9 @@ from appliance.web_client.role import open_web_client
 log = logging.getLogger(__name__)
 
 # In order of start: each follows or asks the ones before it.
-ROLES: Final = ("directory", "pds", "relay", "appview", "client", "admin")
+ROLES: Final = ("directory", "pds", "relay", "labeler", "appview", "client", "admin")
 # What can be reached from outside, behind one port.
-BEHIND_THE_DOOR: Final = ("pds", "relay", "appview", "client")
+BEHIND_THE_DOOR: Final = ("pds", "relay", "labeler", "appview", "client")
 # What `serve` returns when it is to be called again, with the settings as they are then.
 AGAIN: Final = -1
 # Streams are cut after this; requests are answered well before.
@@ -176,6 +178,7 @@ _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManage
     "directory": _with_validator(open_directory),
     "pds": _with_validator(open_pds),
     "relay": _with_validator(open_relay),
+    "labeler": _with_validator(open_labeler),
     "appview": _with_validator(open_appview),
     "client": lambda on, workers: open_web_client(on.settings, on.http),
     "admin": lambda on, workers: open_admin(on.settings, on.http, on.clock, on.restart),
@@ -184,6 +187,7 @@ _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
     "directory": build_directory,
     "pds": build_pds,
     "relay": build_relay,
+    "labeler": build_labeler,
     "appview": build_appview,
     "client": build_client,
     "admin": build_admin,

@@ -7,7 +7,17 @@ from urllib.parse import quote
 from aiohttp import web
 
 from appliance.admin.guard import HostRule, NearRule
-from appliance.admin.pages import entrance, home, hosts, invites, mail, people, person, setup
+from appliance.admin.pages import (
+    entrance,
+    home,
+    hosts,
+    invites,
+    mail,
+    people,
+    person,
+    setup,
+    setup_reach,
+)
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
 from appliance.atproto.xrpc.errors import XrpcError
@@ -37,10 +47,13 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/live"): home.live,
     ("GET", "/setup/name"): setup.show_name,
     ("POST", "/setup/name"): setup.save_name,
-    ("GET", "/setup/reach"): setup.show_reach,
-    ("POST", "/setup/reach"): setup.save_reach,
+    ("GET", "/setup/reach"): setup_reach.show,
+    ("POST", "/setup/reach"): setup_reach.save,
+    ("GET", "/setup/reach/seen"): setup_reach.seen,
     ("GET", "/setup/people"): setup.show_people,
     ("POST", "/setup/people"): setup.add_person,
+    ("GET", "/setup/sheet"): setup.show_sheet,
+    ("POST", "/setup/sheet"): setup.make_sheet,
     ("GET", "/setup/done"): setup.show_done,
     ("POST", "/setup/done"): setup.finish,
     ("GET", "/people"): people.show,
@@ -61,6 +74,10 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/hosts/ban"): hosts.ban,
     ("POST", "/hosts/lift"): hosts.lift,
 }
+# All that there is before the network has a name: only the wizard answers.
+BEFORE_THE_NETWORK: Final = frozenset(
+    {"/setup/name", "/setup/reach", "/setup/reach/seen", "/sign-out"}
+)
 MOST_FORM_BYTES: Final = 64 * 1024
 
 
@@ -95,6 +112,9 @@ class _Reception:
                 await self._read_form(visit)
             if owner_only and not visit.is_owner:
                 return self._to_the_door(visit)
+            is_early = owner_only and not self._settings.pds.hostname
+            if is_early and request.path not in BEFORE_THE_NETWORK:
+                return visit.go("/setup/name")
             return await page(visit)
 
         return handle

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
@@ -10,6 +11,7 @@ from appliance.admin.hosts import OtherHosts
 from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
+from appliance.admin.reach_check import ReachCheck, addresses_of, describe_server
 from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
 from appliance.base.clock import Clock
@@ -36,6 +38,7 @@ class Panel:
     people: People
     hosts: OtherHosts
     overview: Overview
+    reach_check: ReachCheck
     pages: Pages
     strings: Strings
     restart: Callable[[], None] | None
@@ -57,6 +60,7 @@ async def open_admin(
     owner = OwnerFile(paths.data / "admin.json")
     roles = Roles(http, settings, OperatorAccess(paths.secret("operator-token")))
     throttle = Throttle(clock.now)
+    strings = Strings.load()
     yield Panel(
         clock=clock,
         desk=SettingsDesk(settings),
@@ -66,7 +70,10 @@ async def open_admin(
         people=People(roles.pds),
         hosts=OtherHosts(roles.relay),
         overview=Overview(roles, paths.data, clock),
+        reach_check=ReachCheck(
+            settings, roles, strings, addresses_of, partial(describe_server, http)
+        ),
         pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
-        strings=Strings.load(),
+        strings=strings,
         restart=restart,
     )

@@ -31,12 +31,16 @@ class Sessions:
 
         Raises TooManyTries, WrongPassword.
         """
+        await self.prove(password, address)
+        return await self.begin()
+
+    async def prove(self, password: str, address: str) -> None:
+        """See that somebody knows the owner's password. Raises TooManyTries, WrongPassword."""
         self._throttle.count(address)
         stored = self._file.owner.password
         if not stored or not await verify_password(password, stored):
             raise WrongPassword
         self._throttle.forgive(address)
-        return await self.begin()
 
     async def begin(self) -> str:
         """Begin a session; return its token. The oldest ends when there are too many."""

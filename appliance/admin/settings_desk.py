@@ -15,12 +15,22 @@ class SettingsDesk:
         # A run may be told otherwise by its command line; the file is what lasts.
         self.stored = load(running.paths.data, {})
         self.name = running.network.name
+        self._at_start = self.stored
 
-    async def change(self, values: Mapping[str, object]) -> None:
-        """Write some settings to the file. Raises InvalidSettings, with nothing written."""
-        changed = _rebased(self.stored, values)
+    @property
+    def is_pending(self) -> bool:
+        """Whether something was changed that will hold from the next start only."""
+        return self.stored != self._at_start
+
+    async def change(self, values: Mapping[str, object]) -> bool:
+        """Write some settings to the file; tell whether anything differs from before.
+
+        Raises InvalidSettings, with nothing written.
+        """
+        before, changed = self.stored, _rebased(self.stored, values)
         await asyncio.to_thread(save, changed)
         self.stored = changed
+        return changed != before
 
     async def rename(self, name: str) -> None:
         """Give the network a name, at once for the pages of the panel."""

@@ -75,9 +75,26 @@ class Visit:
         """Answer by sending the browser to another page of ours."""
         return self._finish(web.Response(status=303, headers={"Location": path}))
 
+    def go_anew(self, path: str) -> web.Response:
+        """Put changed settings into force, and send the browser on to who starts then.
+
+        The browser waits for the page while everything starts; without a way to start anew, the
+        change holds from the next start by hand.
+        """
+        response = self.go(path)
+        if self.panel.restart is not None:
+            response.force_close()
+            self.panel.restart()
+        return response
+
     def not_found(self) -> NoReturn:
         """Answer that there is no such page or person."""
         raise web.HTTPNotFound
+
+    @property
+    def today(self) -> str:
+        """The date, for what is printed."""
+        return self.panel.clock.iso()[:10]
 
     @property
     def form_key(self) -> str:
@@ -101,7 +118,7 @@ class Visit:
             "t": self.panel.strings,
             "network": self.panel.desk.name,
             "home_path": "/",
-            "nav": NAVIGATION if self.is_owner and self.request.path != "/claim" else (),
+            "nav": NAVIGATION if self._may_wander else (),
             "sign_out_path": "/sign-out",
             "logo_url": "",
             "look": self.panel.pages.has_static("look.css"),
@@ -111,6 +128,12 @@ class Visit:
             "here": self.request.path,
             "when": When(self.panel.strings, self.panel.clock.now),
         }
+
+    @property
+    def _may_wander(self) -> bool:
+        """Whether there are other pages to go to: not before there is a network."""
+        is_set_up = bool(self.settings.pds.hostname)
+        return self.is_owner and is_set_up and self.request.path != "/claim"
 
     def _finish(self, response: web.Response) -> web.Response:
         secure = is_https(self.request, self.settings.network.trusted_proxies)

@@ -1,7 +1,7 @@
 """The panel before a real PDS on its socket, and visitors who fill in its forms."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
@@ -121,6 +121,15 @@ class House:
         """The claim code, as the owner finds it on the computer."""
         return self.settings.paths.secret("claim-code").read_text().strip()
 
+    @asynccontextmanager
+    async def unnamed(self, restart: Callable[[], None]) -> AsyncIterator["House"]:
+        """A panel as at the very first start: the network has no name yet."""
+        settings = self.settings.with_values(
+            {"pds.hostname": "", "network.mode": "home", "door.port": 2580}
+        )
+        async with _panel(settings, self.box, restart) as house:
+            yield house
+
     async def claim(self) -> Visitor:
         """Claim the network; give the owner's browser, with a form's token at hand."""
         owner = self.visitor()
@@ -136,12 +145,21 @@ class House:
 @asynccontextmanager
 async def open_house(folder: Path, **changes: Any) -> AsyncIterator[House]:
     """Run directory, PDS and panel; `changes` are settings, "_" in the place of the first "."."""
-    async with open_box(folder, **{"admin_port": PORT, **changes}) as box:
-        settings = box.pds.settings
-        async with (
-            HttpClient.open(OutboundPolicy(allow_loopback=True)) as http,
-            open_admin(settings, http, box.clock) as panel,
-            TestServer(build_app(panel, settings)) as server,
-            ClientSession(cookie_jar=DummyCookieJar()) as session,
-        ):
-            yield House(panel, box, box.clock, settings, session, server)
+    async with (
+        open_box(folder, **{"admin_port": PORT, **changes}) as box,
+        _panel(box.pds.settings, box, None) as house,
+    ):
+        yield house
+
+
+@asynccontextmanager
+async def _panel(
+    settings: Settings, box: Box, restart: Callable[[], None] | None
+) -> AsyncIterator[House]:
+    async with (
+        HttpClient.open(OutboundPolicy(allow_loopback=True)) as http,
+        open_admin(settings, http, box.clock, restart) as panel,
+        TestServer(build_app(panel, settings)) as server,
+        ClientSession(cookie_jar=DummyCookieJar()) as session,
+    ):
+        yield House(panel, box, box.clock, settings, session, server)

@@ -2,7 +2,7 @@
 
 /** Let the buttons that need script appear. */
 function enable(root) {
-  for (const button of root.querySelectorAll("[data-copy], [data-reveal]")) button.hidden = false;
+  for (const button of root.querySelectorAll("[data-copy], [data-reveal], [data-print]")) button.hidden = false;
 }
 
 async function copy(button) {
@@ -40,10 +40,14 @@ async function refresh(region) {
 
 enable(document);
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-reveal]");
+  const button = event.target.closest("[data-copy], [data-reveal], [data-print]");
   if (!button) return;
-  if (button.dataset.copy) copy(button);
+  if ("print" in button.dataset) print();
+  else if (button.dataset.copy) copy(button);
   else reveal(button);
 });
 const region = document.querySelector("[data-live]");
 if (region) setInterval(() => refresh(region), 5000);
+
+// The last step back to an app that wants its answer sent as a form.
+document.querySelector("form[data-submit]")?.requestSubmit();

@@ -1,11 +1,8 @@
 """What is asked for behind the password: an app's code, a mailed code, a passkey."""
 
-import io
-
-import segno
 from aiohttp import web
-from markupsafe import Markup
 
+from appliance.base.drawings import qr_code
 from appliance.pds.account_pages.visit import Visit
 from appliance.pds.email_tokens import ExpiredEmailToken, InvalidEmailToken
 from appliance.pds.factors import totp
@@ -114,19 +111,9 @@ async def _page(
         passkeys=visit.pds.passkeys.list(visit.did),
         registration=visit.pds.passkeys.registration(visit.account),
         secret=totp.typed(secret) if secret else "",
-        qr=_qr(totp.uri(secret, network, visit.account.handle)) if secret else "",
+        qr=qr_code(totp.uri(secret, network, visit.account.handle)) if secret else "",
         codes=codes or [],
         mail_sent=mail_sent,
         sends=visit.pds.mailer.sends,
         errors=errors or {},
     )
-
-
-def _qr(text: str) -> Markup:
-    """A QR code as inline SVG, without styles of its own."""
-    out = io.BytesIO()
-    code = segno.make(text, error="m", micro=False)
-    form = {"xmldecl": False, "svgns": False, "omitsize": True, "lineclass": "qr-lines"}
-    code.save(out, kind="svg", svgclass="qr", **form)
-    # Made of squares alone: the text is not in the markup.
-    return Markup(out.getvalue().decode())  # noqa: S704

@@ -1,9 +1,12 @@
 """The wizard after the claim."""
 
+import re
+
 import pytest
 
+from appliance.base.paper_words import bytes_of
 from appliance.settings import load
-from tests.support.panel_house import House
+from tests.support.panel_house import OWNER_PASSWORD, House
 
 
 async def test_the_name_is_kept_and_shown_everywhere(house: House) -> None:
@@ -19,50 +22,6 @@ async def test_an_unfit_name_is_refused(name: str, house: House) -> None:
     seen = await owner.post("/setup/name", name=name)
     assert (seen.status, len(seen.errors)) == (422, 1)
     assert house.panel.desk.name == "Hearth"
-
-
-async def test_reach_begins_with_what_is_true_now(house: House) -> None:
-    owner = await house.claim()
-    seen = await owner.get("/setup/reach")
-    assert "Only this computer reaches this network." in seen.words
-    assert 'value="dev" checked' in seen.text
-    assert house.settings.pds.url in seen.words
-
-
-async def test_a_choice_is_written_to_the_settings_file(house: House) -> None:
-    owner = await house.claim()
-    seen = await owner.post("/setup/reach", mode="home", hostname="Hearth.Home")
-    assert seen.location == "/setup/people"
-    stored = load(house.settings.paths.data, {})
-    assert (stored.network.mode, stored.pds.hostname) == ("home", "hearth.home")
-    assert stored.network.handle_domains == (".hearth.home",)
-    seen = await owner.get("/setup/reach")
-    assert 'value="home" checked' in seen.text
-    assert 'value="hearth.home"' in seen.text
-    await owner.post("/setup/reach", mode="dev", hostname="hearth.home")
-    assert load(house.settings.paths.data, {}).pds.hostname == "localhost"
-
-
-@pytest.mark.parametrize(
-    ("mode", "hostname", "error"),
-    [
-        ("public", "", "For this choice the server needs a name."),
-        ("public", "https://x.example", "This is not a host name."),
-        ("home", "a b", "This is not a host name."),
-        ("home", "x.example:80", "This is not a host name."),
-        ("", "", "Choose one of the three."),
-        ("other", "", "Choose one of the three."),
-    ],
-)
-async def test_a_choice_that_cannot_be_is_explained(
-    mode: str, hostname: str, error: str, house: House
-) -> None:
-    owner = await house.claim()
-    seen = await owner.post("/setup/reach", mode=mode, hostname=hostname)
-    assert seen.status == 422
-    assert [one.startswith(error) for one in seen.errors] == [True]
-    assert f'value="{hostname}"' in seen.text
-    assert not house.settings.paths.settings_file.exists()
 
 
 async def test_two_people_and_the_wizard_is_done(house: House) -> None:
@@ -84,7 +43,31 @@ async def test_two_people_and_the_wizard_is_done(house: House) -> None:
 
 async def test_every_step_leads_back(house: House) -> None:
     owner = await house.claim()
-    for step, back in (("reach", "name"), ("people", "reach"), ("done", "people")):
+    for step, back in (
+        ("reach", "name"),
+        ("reach/seen", "reach"),
+        ("people", "reach/seen"),
+        ("sheet", "people"),
+        ("done", "sheet"),
+    ):
         seen = await owner.get(f"/setup/{step}")
         assert f'class="button" href="/setup/{back}"' in seen.text
         assert seen.text.count('aria-current="step"') == 1
+
+
+async def test_the_sheet_is_shown_to_who_knows_the_password(house: House) -> None:
+    owner = await house.claim()
+    seen = await owner.get("/setup/sheet")
+    assert "A sheet of paper to keep" in seen.words
+    digits = house.settings.paths.secret("plc-rotation-key").read_text().strip()
+    assert digits not in seen.text
+    wrong = await owner.post("/setup/sheet", password="not it at all")
+    assert (wrong.status, wrong.errors) == (422, ["This is not the password."])
+    assert digits not in wrong.text
+    shown = await owner.post("/setup/sheet", password=OWNER_PASSWORD)
+    assert shown.status == 200
+    assert digits in shown.words
+    words = re.findall(r"<li>([a-z]+)</li>", shown.text)
+    assert bytes_of(" ".join(words)).hex() == digits
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert (await house.visitor().get("/setup/sheet")).location.startswith("/sign-in")

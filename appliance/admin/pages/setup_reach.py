@@ -1,0 +1,84 @@
+"""How the network is reached: the question, the answer, and what was then seen."""
+
+from aiohttp import web
+
+from appliance.admin import reach
+from appliance.admin.pages.setup import some_people, step
+from appliance.admin.reach import Kind, Reach, UnfitReach
+from appliance.admin.visit import Visit
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.settings import InvalidSettings
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show how the network is reached now, and ask how it should be."""
+    desk = visit.panel.desk
+    chosen = reach.now(desk.stored if desk.stored.pds.hostname else desk.running)
+    if chosen.kind == "dev" or not desk.running.pds.hostname:
+        address = reach.address_here(desk.running, visit.request.host)
+        chosen = Reach(chosen.kind, reach.suffix_for(desk.name), address)
+    return await _page(visit, chosen, chosen.name, {})
+
+
+async def save(visit: Visit) -> web.Response:
+    """Write the answer to the settings; it holds at once where the panel can start anew."""
+    kind = visit.text("kind")
+    name = visit.text("suffix" if kind == "home" else "hostname")
+    try:
+        chosen = reach.read(kind, name, visit.text("address"))
+        changed = await visit.panel.desk.change(chosen.settings())
+    except (UnfitReach, InvalidSettings) as wrong:
+        field, problem = (
+            (wrong.field, wrong.problem) if isinstance(wrong, UnfitReach) else ("hostname", "unfit")
+        )
+        error = {field: visit.words(f"setup.reach_{field}_{problem}")}
+        typed = Reach(_kind(kind), visit.text("suffix"), visit.text("address"))
+        return await _page(visit, typed, visit.text("hostname"), error)
+    return visit.go_anew("/setup/reach/seen") if changed else visit.go("/setup/reach/seen")
+
+
+async def seen(visit: Visit) -> web.Response:
+    """Say what is seen of the choice, and what to do where that is not what it should be."""
+    return step(
+        visit,
+        "reach_seen",
+        findings=await visit.panel.reach_check.look(),
+        kind=reach.now(visit.panel.desk.running).kind,
+        pending=visit.panel.desk.is_pending,
+        hostname=visit.settings.pds.hostname,
+        port=visit.settings.door.port,
+    )
+
+
+def _kind(text: str) -> Kind:
+    return text if text in reach.KINDS else "home"  # type: ignore[return-value]
+
+
+async def _page(visit: Visit, chosen: Reach, hostname: str, errors: dict[str, str]) -> web.Response:
+    running = visit.panel.desk.running
+    is_public = chosen.kind in ("forward", "proxy")
+    suffix = reach.suffix_for(visit.panel.desk.name)
+    return step(
+        visit,
+        "reach",
+        kinds=[kind for kind in reach.KINDS if kind != "dev" or running.network.mode == "dev"],
+        chosen=chosen.kind,
+        suffix=suffix if is_public else chosen.name,
+        address=chosen.address or reach.address_here(running, visit.request.host),
+        hostname=hostname if is_public or errors else "",
+        errors=errors,
+        running=reach.now(running).kind if running.pds.hostname else "",
+        pds_url=running.pds.url,
+        domains=running.network.handle_domains,
+        people=await _has_people(visit),
+        at_once=visit.panel.restart is not None,
+        error=errors,
+    )
+
+
+async def _has_people(visit: Visit) -> bool:
+    """Tell whether somebody is here, who would keep the old address."""
+    try:
+        return bool((await some_people(visit)).items)
+    except XrpcError:
+        return False

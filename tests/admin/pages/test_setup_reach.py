@@ -1,0 +1,114 @@
+"""The wizard's question of how the network is reached, and what it then saw."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance.settings import load
+from tests.support.panel_house import House, open_house
+
+
+async def test_reach_begins_with_what_is_true_now(house: House) -> None:
+    owner = await house.claim()
+    seen = await owner.get("/setup/reach")
+    assert "Now only this computer reaches this network." in seen.words
+    assert 'value="dev" checked' in seen.text
+    assert house.settings.pds.url in seen.words
+
+
+async def test_a_network_at_home_gets_an_ending_and_an_address(house: House) -> None:
+    owner = await house.claim()
+    await owner.post("/setup/name", name="The Smith Family")
+    seen = await owner.get("/setup/reach")
+    assert 'value="smith.home"' in seen.text
+    seen = await owner.post(
+        "/setup/reach", kind="home", suffix="Smith.Home", address="http://192.168.1.20:2580/"
+    )
+    assert seen.location == "/setup/reach/seen"
+    stored = load(house.settings.paths.data, {})
+    assert (stored.network.mode, stored.pds.hostname) == ("home", "smith.home")
+    assert stored.network.handle_domains == (".smith.home",)
+    assert (stored.pds.url, stored.door.host) == ("http://192.168.1.20:2580", "0.0.0.0")  # noqa: S104
+    seen = await owner.get("/setup/reach")
+    assert 'value="home" checked' in seen.text
+    assert 'value="http://192.168.1.20:2580"' in seen.text
+
+
+@pytest.mark.parametrize(("kind", "door"), [("forward", "127.0.0.1"), ("proxy", "0.0.0.0")])  # noqa: S104
+async def test_a_domain_comes_with_what_the_web_server_needs(
+    kind: str, door: str, house: House
+) -> None:
+    owner = await house.claim()
+    await owner.post("/setup/reach", kind=kind, hostname="social.smith.family")
+    stored = load(house.settings.paths.data, {})
+    assert (stored.network.mode, stored.pds.hostname) == ("public", "social.smith.family")
+    assert stored.pds.url == "https://social.smith.family"
+    assert (stored.network.trusted_proxies, stored.door.host) == (1, door)
+    assert f'value="{kind}" checked' in (await owner.get("/setup/reach")).text
+    await owner.post("/setup/reach", kind="dev")
+    assert load(house.settings.paths.data, {}).pds.hostname == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "error"),
+    [
+        ("forward", {"hostname": ""}, "For this choice the network needs a domain."),
+        ("proxy", {"hostname": "https://x.family"}, "This is not a domain."),
+        ("proxy", {"hostname": "x.family:80"}, "This is not a domain."),
+        ("proxy", {"hostname": "192.168.1.5"}, "This is not a domain."),
+        ("forward", {"hostname": "hearth.local"}, "This ending cannot be used"),
+        ("home", {"suffix": "smith.local"}, "The protocol or your home network keeps"),
+        ("home", {"suffix": "smith.internal"}, "The protocol or your home network keeps"),
+        ("home", {"suffix": "smith.test"}, "The protocol or your home network keeps"),
+        ("home", {"suffix": "smith"}, "An ending has letters"),
+        ("home", {"suffix": ""}, "People need an ending"),
+        ("home", {"suffix": "smith.home", "address": "192.168.1.5"}, "An address begins with"),
+        ("home", {"suffix": "smith.home", "address": "http://a b"}, "An address begins with"),
+        ("", {}, "Choose one of these."),
+        ("other", {}, "Choose one of these."),
+    ],
+)
+async def test_a_choice_that_cannot_be_is_explained(
+    kind: str, fields: dict[str, str], error: str, house: House
+) -> None:
+    owner = await house.claim()
+    seen = await owner.post("/setup/reach", kind=kind, **fields)
+    assert seen.status == 422
+    assert [one.startswith(error) for one in seen.errors] == [True]
+    for typed in fields.values():
+        assert f'value="{typed}"' in seen.text
+    assert not house.settings.paths.settings_file.exists()
+
+
+async def test_what_was_seen_is_said_with_what_to_do(house: House) -> None:
+    owner = await house.claim()
+    seen = await owner.get("/setup/reach/seen")
+    # Relay and AppView do not run in this house.
+    assert "Every part answers." in seen.words
+    assert "No answer from: Posts are sent on, Timelines and search" in seen.words
+
+
+async def test_before_the_network_has_a_name_only_the_wizard_answers(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        asked: list[str] = []
+        early = house.unnamed(lambda: asked.append("restart"))
+        async with early as wizard:
+            owner = await wizard.claim()
+            for path in ("/", "/people", "/invites", "/hosts", "/setup/people", "/setup/done"):
+                assert (await owner.get(path)).location == "/setup/name"
+            name = await owner.get("/setup/name")
+            assert 'href="/people"' not in name.text
+            assert (await owner.post("/setup/name", name="The Smiths")).location == "/setup/reach"
+            assert asked == []
+            reach = await owner.get("/setup/reach")
+            assert 'value="smiths.home"' in reach.text
+            assert 'value="dev"' not in reach.text
+            saved = await owner.post(
+                "/setup/reach",
+                kind="home",
+                suffix="smiths.home",
+                address="http://192.168.1.20:2580",
+            )
+            assert saved.location == "/setup/reach/seen"
+            assert saved.headers["Connection"] == "close"
+            assert asked == ["restart"]

@@ -1,0 +1,133 @@
+"""How the network is reached: names that are made up, settings that are read back, checks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.admin import reach
+from appliance.admin.clients import RoleReport, Roles
+from appliance.admin.reach_check import ReachCheck, addresses_of
+from appliance.atproto.syntax import Json
+from appliance.atproto.xrpc.errors import UpstreamFailure
+from appliance.base.machine import in_url, own_address
+from appliance.base.strings import Strings
+from appliance.settings import Settings, defaults
+
+OWN = own_address()
+REPORT: dict[str, Any] = {"workers": (), "counts": {}}
+
+
+@pytest.mark.parametrize(
+    ("network", "suffix"),
+    [
+        ("The Smiths", "smiths.home"),
+        ("Harbour Street 4", "harbour-street-4.home"),
+        ("Our Family", "our-family.home"),
+        ("Ünïcode", "n-code.home"),
+        ("家", "hearth.home"),
+        ("x" * 80, "x" * 30 + ".home"),
+    ],
+)
+def test_an_ending_is_made_of_the_name(network: str, suffix: str) -> None:
+    assert reach.suffix_for(network) == suffix
+
+
+@pytest.mark.parametrize("kind", ["home", "forward", "proxy"])
+def test_settings_tell_the_answer_they_came_from(kind: str, tmp_path: Path) -> None:
+    given = reach.read(kind, "smith.family", "http://192.168.1.20:2580")
+    settings = defaults("home", tmp_path).with_values(given.settings())
+    assert reach.now(settings).kind == kind
+    assert reach.now(settings).name == "smith.family"
+
+
+def test_the_address_for_apps_is_the_one_the_browser_found() -> None:
+    settings = Settings()
+    assert reach.address_here(settings, "192.168.7.7:2587") == "http://192.168.7.7:2580"
+    assert reach.address_here(settings, "hearth.local:2587") == "http://hearth.local:2580"
+    for own in ("localhost:2587", "127.0.0.1:2587", "[::1]:2587", ""):
+        assert reach.address_here(settings, own) == f"http://{in_url(OWN)}:2580"
+
+
+class Answering(Roles):
+    """Roles of which some answer."""
+
+    def __init__(self, *silent: str) -> None:
+        self._silent = silent
+
+    async def reports(self) -> list[RoleReport]:
+        names = ("pds", "relay", "appview")
+        return [RoleReport(one, None if one in self._silent else REPORT) for one in names]
+
+
+def check(
+    values: Mapping[str, object],
+    known: Mapping[str, Sequence[str]],
+    answerer: str | None = None,
+    silent: Sequence[str] = (),
+) -> ReachCheck:
+    settings = Settings().with_values(values)
+
+    async def lookup(name: str) -> Sequence[str]:
+        return known.get(name) or known.get("*." + name.partition(".")[2]) or ()
+
+    async def describe(url: str) -> Json:
+        if answerer is None:
+            raise UpstreamFailure(f"{url} is away")
+        return {"did": answerer}
+
+    roles = Answering(*silent)
+    return ReachCheck(settings, roles, Strings.load(), lookup, describe)
+
+
+def home(address: str, **known: Sequence[str]) -> ReachCheck:
+    values = {"pds.hostname": "smith.home", "pds.public_url": address}
+    return check(values, {name.replace("_", "."): found for name, found in known.items()})
+
+
+async def test_at_home_the_address_has_to_be_this_computers() -> None:
+    for url, known, level, words in (
+        (f"http://{in_url(OWN)}:2580", {}, "good", "leads to this computer"),
+        ("http://hearth.lan:2580", {"hearth_lan": [OWN]}, "good", "leads to this computer"),
+        ("http://localhost:2580", {}, "warn", "means the phone itself"),
+        ("http://hearth.lan:2580", {"hearth_lan": ["10.9.9.9"]}, "warn", "means 10.9.9.9"),
+        ("http://hearth.lan:2580", {}, "warn", "means –"),
+        (f"http://{in_url(OWN)}:99", {}, "warn", "listens on port 2580"),
+    ):
+        found = await home(url, **known).look()
+        assert [one.level for one in found] == ["good", level], url
+        assert words in found[1].seen
+        assert bool(found[1].remedy) is (level != "good")
+
+
+PUBLIC = {"network.mode": "public", "pds.hostname": "smith.family"}
+FAR = ["93.184.216.34"]
+
+
+async def test_with_a_domain_names_have_to_lead_here_and_this_network_to_answer() -> None:
+    ours = "did:web:smith.family"
+    found = await check(PUBLIC, {"smith.family": FAR, "*.smith.family": FAR}, ours).look()
+    assert [one.level for one in found] == ["good"] * 4
+    found = await check(PUBLIC, {"smith.family": ["192.168.1.5"]}, ours).look()
+    assert [one.level for one in found] == ["good", "warn", "bad", "good"]
+    assert "nobody outside can reach" in found[1].seen
+    assert "Invalid Handle" in found[2].seen
+
+
+async def test_a_stranger_and_nobody_under_the_domain_are_told_apart() -> None:
+    both = {"smith.family": FAR, "*.smith.family": FAR}
+    found = await check(PUBLIC, both).look()
+    assert "Nobody answers" in found[-1].subject
+    found = await check(PUBLIC, both, "did:web:other.example").look()
+    assert "did:web:other.example answered" in found[-1].seen
+
+
+async def test_a_silent_part_is_named() -> None:
+    found = await check(PUBLIC, {}, silent=["relay"]).look()
+    assert "Posts are sent on" in found[0].seen
+
+
+async def test_the_resolver_of_this_machine_is_asked() -> None:
+    assert "127.0.0.1" in await addresses_of("localhost")
+    assert await addresses_of("no-such-name.invalid") == ()
