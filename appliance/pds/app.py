@@ -8,6 +8,7 @@ from appliance.atproto.syntax import Handle, InvalidSyntax, Nsid
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
 from appliance.pds.account_pages.door import add_pages
+from appliance.pds.oauth_pages.mount import add_authorization
 from appliance.pds.role import Pds
 from appliance.pds.xrpc import (
     app_bsky_actor,
@@ -28,6 +29,7 @@ from appliance.pds.xrpc import (
     internal_hearth_pds_network,
     internal_hearth_upkeep,
 )
+from appliance.pds.xrpc.apps import add_nonce
 from appliance.pds.xrpc.fallback import forward
 from appliance.settings import Settings
 
@@ -74,7 +76,8 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
         limits=role.limits,
     )
     close_on_shutdown(app, role.event_log)
-    add_pages(app, role)
+    app.on_response_prepare.append(add_nonce)
+    add_authorization(app, role, add_pages(app, role))
     app.router.add_get("/", pages.front)
     app.router.add_get("/robots.txt", pages.robots)
     app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)

@@ -49,6 +49,7 @@ from appliance.pds.move_reports import MoveReports
 from appliance.pds.moves import Moves
 from appliance.pds.network_account import Acts, NetworkAccount
 from appliance.pds.oauth.permission_sets import PermissionSets
+from appliance.pds.oauth.server import AuthorizationServer, Names
 from appliance.pds.own_views import image_addresses
 from appliance.pds.preferences import PreferenceStore
 from appliance.pds.proxy import Proxy, Routes
@@ -123,6 +124,7 @@ class Pds:
     move_reports: MoveReports
     moves: Moves
     own_writes: OwnWrites
+    oauth: AuthorizationServer
     passkeys: Passkeys
     permission_sets: PermissionSets
     network_account: NetworkAccount
@@ -221,7 +223,11 @@ def _build(
     accounts = AccountStore(db)
     app_passwords = AppPasswordStore(db, clock)
     blobs = BlobStore(
-        db, BlobFiles(Path(settings.pds.blob_folder or paths.blobs)), clock, settings.pds.blob_limit
+        db,
+        BlobFiles(Path(settings.pds.blob_folder or paths.blobs)),
+        clock,
+        settings.pds.blob_limit,
+        settings.pds.blob_quota,
     )
     records = RecordStore(db)
     repos = RepoStore(db, blobs, keys, clock)
@@ -236,6 +242,10 @@ def _build(
     passkeys = Passkeys(db, party, clock)
     pictures = image_addresses(settings.appview.image_pattern, site.url)
     mint = TokenMint(jwt_secret.encode(), site.did, clock)
+    permission_sets = PermissionSets(
+        db, lexicon_resolver, validator.catalog, clock, asking=settings.pds.resolve_lexicons
+    )
+    names = Names(site.url, site.did, jwt_secret.encode())
     signup = SignUp(db, accounts, identities, repos, clock)
     lifecycle = Lifecycle(db, blobs, keys, clock)
     own_handle = f"{settings.network.own_name}{site.handle_domains[0]}"
@@ -274,10 +284,9 @@ def _build(
         move_reports=MoveReports(db, clock),
         moves=Moves(db, http, resolver, clock),
         own_writes=OwnWrites(records, accounts, validator, pictures),
+        oauth=AuthorizationServer.of(db, http, clock, names, accounts, permission_sets),
         passkeys=passkeys,
-        permission_sets=PermissionSets(
-            db, lexicon_resolver, validator.catalog, clock, asking=settings.pds.resolve_lexicons
-        ),
+        permission_sets=permission_sets,
         network_account=NetworkAccount(
             db,
             accounts,

@@ -113,16 +113,15 @@ _LEFT_OPEN: Final = frozenset(
 _PAGE_OF_STATUS: Final = {403: "stale", 404: "missing", 405: "verb", 413: "large", 415: "form"}
 
 
-def add_pages(app: web.Application, pds: Pds) -> Desk:
+def add_pages(app: web.Application, pds: Pds) -> "Door":
     """Mount the members' pages and the files they are shown with."""
-    desk = make_desk(pds)
-    door = _Door(desk)
+    door = Door(make_desk(pds))
     for table, needs in ((ANYBODY, "nothing"), (MEMBERS, "account"), (FRESH, "proof")):
         for (verb, path), page in table.items():
             app.router.add_route(verb, HOME + path, door.serve(page, needs))
     app.router.add_get(STATIC_PATH + "/{name}", door.static_file)
     app.router.add_route("*", HOME + "/{rest:.*}", door.serve(_missing, "nothing"))
-    return desk
+    return door
 
 
 def make_desk(pds: Pds) -> Desk:
@@ -147,24 +146,24 @@ def make_desk(pds: Pds) -> Desk:
     }
     throttle = Throttle(pds.clock.now, MOST_TRIES_TOGETHER)
     sign_in = SignIn(pds.credentials, pds.factors, pds.passkeys, pds.clock)
-    return Desk(pds, pages, Strings.load(), throttle, sign_in, frame)
+    return Desk(pds, pages, Strings.load(), throttle, sign_in, frame, headers_for(look.logo_url))
 
 
-def headers_for(desk: Desk) -> dict[str, str]:
+def headers_for(logo_url: str) -> dict[str, str]:
     """The headers of every page; the owner's logo is the one thing from elsewhere."""
-    logo = urlsplit(desk.pds.settings.look.logo_url)
+    logo = urlsplit(logo_url)
     policy = POLICY
     if logo.netloc:
         policy = policy.replace("img-src 'self'", f"img-src 'self' {logo.scheme}://{logo.netloc}")
     return {**HEADERS, "Content-Security-Policy": policy}
 
 
-class _Door:
+class Door:
     """Between the application and the pages: host, session, form, errors."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._headers = headers_for(desk)
+        self._headers = desk.headers
         self._host = urlsplit(desk.pds.site.url).netloc.lower()
 
     def serve(self, page: Page, needs: str) -> Handler:

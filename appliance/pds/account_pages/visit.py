@@ -24,6 +24,7 @@ MOST_FIELD_LENGTH: Final = 3000
 SESSION_COOKIE: Final = "device"
 FORM_COOKIE: Final = "form"
 CHOICE_COOKIE: Final = "account"
+ASKING_COOKIE: Final = "asking"
 _KEPT_SECONDS: Final = KEPT_US // 1_000_000
 
 
@@ -37,6 +38,7 @@ class Desk:
     throttle: Throttle
     sign_in: SignIn
     frame: Mapping[str, Any]
+    headers: Mapping[str, str]
 
     @property
     def is_secure(self) -> bool:
@@ -64,7 +66,7 @@ class Visit:
     @classmethod
     def of(cls, request: web.Request, desk: Desk) -> "Visit":
         """Read the cookies, and look up who is signed in."""
-        kinds = (SESSION_COOKIE, FORM_COOKIE, CHOICE_COOKIE)
+        kinds = (SESSION_COOKIE, FORM_COOKIE, CHOICE_COOKIE, ASKING_COOKIE)
         cookies = {kind: request.cookies.get(desk.cookie_name(kind), "") for kind in kinds}
         visit = cls(request, desk, cookies)
         visit.signed_in = desk.pds.devices.signed_in(cookies[SESSION_COOKIE])
@@ -122,7 +124,8 @@ class Visit:
 
     def page(self, template: str, /, *, status: int = 200, **context: Any) -> web.Response:
         """Answer with a page."""
-        html = self.desk.pages.render(f"account/{template}.html", **self._context(), **context)
+        folder = "" if "/" in template else "account/"
+        html = self.desk.pages.render(f"{folder}{template}.html", **self._context(), **context)
         return self.finish(web.Response(text=html, content_type="text/html", status=status))
 
     def go(self, path: str) -> web.Response:

@@ -33,7 +33,7 @@ class ClientAuth:
 
     def __init__(self, db: Database, registry: ClientRegistry, issuer: str, clock: Clock) -> None:
         self._db = db
-        self._registry = registry
+        self.registry = registry
         self._issuer = issuer
         self._clock = clock
 
@@ -47,7 +47,7 @@ class ClientAuth:
             raise OAuthError("invalid_request", "client_id is missing")
         if "client_secret" in form:
             raise InvalidClient("Clients here have no secret")
-        client = await self._registry.find(client_id)
+        client = await self.registry.find(client_id)
         if not client.is_confidential:
             if assertion:
                 raise InvalidClient("A public client makes no assertion")
@@ -64,13 +64,13 @@ class ClientAuth:
 
     async def client(self, client_id: str) -> Client:
         """Find a client that proves nothing. Raises OAuthError."""
-        return await self._registry.find(client_id)
+        return await self.registry.find(client_id)
 
     async def _verified(self, client: Client, assertion: str) -> jwt.ClientAssertion:
         """Check an assertion, by newer keys if it names one that is not known."""
         try:
             if self._key_id(assertion) not in [key.get("kid") for key in client.keys]:
-                client = await self._registry.find(client.client_id, newest=True)
+                client = await self.registry.find(client.client_id, newest=True)
             return jwt.verify_client_assertion(
                 assertion,
                 client_id=client.client_id,

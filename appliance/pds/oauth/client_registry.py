@@ -34,7 +34,7 @@ class ClientRegistry:
     """The clients that have asked here."""
 
     def __init__(self, http: HttpClient, now: Callable[[], float]) -> None:
-        self._http = http
+        self.http = http
         self._now = now
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._busy: dict[str, asyncio.Lock] = {}
@@ -81,7 +81,7 @@ class ClientRegistry:
     async def _document(self, url: str) -> Any:
         """Fetch JSON that is published as such. Raises ClientUnreachable, InvalidClientMetadata."""
         try:
-            answer = await self._http.request(
+            answer = await self.http.request(
                 "GET",
                 url,
                 headers={"Accept": "application/json"},

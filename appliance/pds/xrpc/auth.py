@@ -1,8 +1,11 @@
-"""Who is calling: from an Authorization header to a `Caller`, one function per kind of method."""
+"""Who is calling: from an Authorization header to a `Caller`, one function per kind of method.
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+Apps that came by OAuth are let in nowhere, unless a method says by `for_apps` what they need.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from aiohttp.web import Request
 
@@ -11,11 +14,18 @@ from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.xrpc import service_auth
 from appliance.atproto.xrpc.errors import AuthRequired, Forbidden, InvalidToken
 from appliance.pds.accounts import Account, AccountNotFound, AccountTakedown
+from appliance.pds.oauth.permissions import Permissions, ScopeMissing, service_call
+from appliance.pds.oauth.permissions_kinds import Permission
 from appliance.pds.role import Pds
 from appliance.pds.sessions import ACCESS_TYP, REFRESH_TYP, RefreshClaims, SessionKind
+from appliance.pds.xrpc.apps import grant_of
 from appliance.upkeep import operator_access
 
-CallerKind = Literal["full", "app_pass", "app_pass_privileged", "takendown", "service", "operator"]
+CallerKind = Literal[
+    "full", "app_pass", "app_pass_privileged", "takendown", "oauth", "service", "operator"
+]
+# What an app needs for a call: a permission, or None where being signed in is enough.
+Need: TypeAlias = Callable[[Pds, Request], Permission | None]
 
 _MEMBER_KINDS: frozenset[SessionKind] = frozenset({"full", "app_pass", "app_pass_privileged"})
 _ALL_KINDS: frozenset[SessionKind] = _MEMBER_KINDS | {"takendown"}
@@ -23,10 +33,15 @@ _ALL_KINDS: frozenset[SessionKind] = _MEMBER_KINDS | {"takendown"}
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking, and by what right. The operator's `did` is the one of this service."""
+    """Who is asking, and by what right. The operator's `did` is the one of this service.
+
+    `permissions` and `client_id` are those of an app that came by OAuth, kind "oauth".
+    """
 
     did: Did
     kind: CallerKind
+    permissions: Permissions | None = None
+    client_id: str = ""
 
     @property
     def is_operator(self) -> bool:
@@ -34,32 +49,84 @@ class Caller:
 
     @property
     def is_privileged(self) -> bool:
-        """Whether the caller may reach chats and move the account."""
-        return self.kind in ("full", "app_pass_privileged")
+        """Whether the caller may reach chats and move the account; an app is asked by `require`."""
+        return self.kind in ("full", "app_pass_privileged", "oauth")
 
     def may_see(self, did: Did) -> bool:
         """Whether the caller sees an account that is closed to the public."""
         return self.is_operator or self.did == did
 
+    def require(self, *needed: Permission) -> None:
+        """See that an app was granted each of these; others may. Raises ScopeMissing."""
+        if self.permissions is not None:
+            for each in needed:
+                self.permissions.require(each)
 
-async def account(pds: Pds, request: Request) -> Caller:
-    """A member, by any password, who is not taken down."""
-    return _member(pds, request, _MEMBER_KINDS)
+    def require_call(self, lxm: str, services: list[str]) -> None:
+        """See that an app may call a method of a service by one of its names; others may.
+
+        Raises ScopeMissing, which says the first name.
+        """
+        calls = [service_call(lxm, service) for service in services]
+        if self.permissions is not None and not any(map(self.permissions.allows, calls)):
+            raise ScopeMissing(str(calls[0]))
 
 
-async def account_full(pds: Pds, request: Request) -> Caller:
-    """A member who signed in with the account's own password."""
-    return _member(pds, request, {"full"})
+@dataclass(frozen=True)
+class Members:
+    """Lets members in, by these kinds of session; `need` is what an app has to hold besides.
+
+    `even_takendown`: also those who are taken down.
+    """
+
+    kinds: frozenset[SessionKind]
+    even_takendown: bool = False
+    need: Need | None = None
+
+    async def __call__(self, pds: Pds, request: Request) -> Caller:
+        scheme, token = _authorization(request)
+        if scheme == "dpop":
+            caller = await _app(pds, request, token)
+        else:
+            caller = _session(pds, request, self.kinds)
+        if self.even_takendown:
+            _check_present(pds, caller)
+        else:
+            account_of(pds, caller.did)
+        if caller.permissions is not None:
+            self._check_need(pds, request, caller)
+        return caller
+
+    def for_apps(self, need: Need | Permission) -> "Members":
+        """The same, open to apps as well."""
+        if isinstance(need, Permission):
+            permission = need
+            return replace(self, need=lambda _pds, _request: permission)
+        return replace(self, need=need)
+
+    def _check_need(self, pds: Pds, request: Request, caller: Caller) -> None:
+        """Raises Forbidden or ScopeMissing."""
+        if self.need is None:
+            raise Forbidden("This is not open to apps; the member has to do it")
+        needed = self.need(pds, request)
+        if needed is not None:
+            caller.require(needed)
 
 
-async def account_any(pds: Pds, request: Request) -> Caller:
-    """A member, even one who is taken down and signed in to leave."""
-    return _present(pds, _session(pds, request, _ALL_KINDS))
+def signed_in(_pds: Pds, _request: Request) -> None:
+    """The need of what every app may do that a member signed in to."""
 
 
-async def owner(pds: Pds, request: Request) -> Caller:
-    """Whoever signed in with the account's own password, even when taken down."""
-    return _present(pds, _session(pds, request, {"full", "takendown"}))
+def looked_at_inside(_pds: Pds, _request: Request) -> None:
+    """The need of what depends on the input: the handler asks by `Caller.require`."""
+
+
+# By any password; by the account's own; by any and even taken down, to leave; by the own so.
+account = Members(_MEMBER_KINDS)
+account_full = Members(frozenset({"full"}))
+account_any = Members(_ALL_KINDS, even_takendown=True)
+owner = Members(frozenset({"full", "takendown"}), even_takendown=True)
+_any_reader = account_any.for_apps(signed_in)
 
 
 async def reader(pds: Pds, request: Request) -> Caller | None:
@@ -67,7 +134,7 @@ async def reader(pds: Pds, request: Request) -> Caller | None:
     if not is_authorized(request):
         return None
     scheme, _ = _authorization(request)
-    return await operator(pds, request) if scheme == "basic" else await account_any(pds, request)
+    return await operator(pds, request) if scheme == "basic" else await _any_reader(pds, request)
 
 
 async def operator(pds: Pds, request: Request) -> Caller:
@@ -76,14 +143,18 @@ async def operator(pds: Pds, request: Request) -> Caller:
     return Caller(pds.did, "operator")
 
 
-async def service_or_account(pds: Pds, request: Request) -> Caller:
+def service_or(members: Members) -> Callable[[Pds, Request], Awaitable[Caller]]:
     """A member, or a service that holds a token signed by a member's key for this method."""
-    token = _bearer(request)
-    if _is_service_token(token):
-        caller = Caller(await _service(pds, request, token), "service")
-        account_of(pds, caller.did)
-        return caller
-    return _member(pds, request, _MEMBER_KINDS)
+
+    async def service_or_member(pds: Pds, request: Request) -> Caller:
+        scheme, token = _authorization(request)
+        if scheme == "bearer" and _is_service_token(token):
+            caller = Caller(await _service(pds, request, token), "service")
+            account_of(pds, caller.did)
+            return caller
+        return await members(pds, request)
+
+    return service_or_member
 
 
 async def optional_service(pds: Pds, request: Request) -> Caller | None:
@@ -134,17 +205,16 @@ def is_authorized(request: Request) -> bool:
     return bool(request.headers.get("Authorization"))
 
 
-def _present(pds: Pds, caller: Caller) -> Caller:
+def _check_present(pds: Pds, caller: Caller) -> None:
     """Check that the caller's account was not deleted. Raises 403 AccountNotFound."""
     if pds.accounts.find(caller.did) is None:
         raise _forbidden(AccountNotFound(caller.did))
-    return caller
 
 
-def _member(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:
-    caller = _session(pds, request, kinds)
-    account_of(pds, caller.did)
-    return caller
+async def _app(pds: Pds, request: Request, token: str) -> Caller:
+    """An app, by its token and the proof of its key."""
+    grant, permissions = grant_of(pds, request, token)
+    return Caller(grant.did, "oauth", permissions, grant.client_id)
 
 
 def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:
