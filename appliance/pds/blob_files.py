@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,6 +62,13 @@ class ReceivedBlob:
     temporary: Path
 
 
+def path_in(folder: Path, cid: Cid) -> Path:
+    """Say where in a folder of blobs a blob is."""
+    name = str(cid)
+    # The first characters of all raw CIDs are the same; the last are spread evenly.
+    return folder / name[-2:] / name[-4:-2] / name
+
+
 class BlobFiles:
     """The folder of blobs: `<folder>/<2 characters>/<2 characters>/<cid>`.
 
@@ -77,16 +84,18 @@ class BlobFiles:
             left_over.unlink()
 
     def path(self, cid: Cid) -> Path:
-        name = str(cid)
-        # The first characters of all raw CIDs are the same; the last are spread evenly.
-        return self._folder / name[-2:] / name[-4:-2] / name
+        return path_in(self._folder, cid)
 
     async def receive(
-        self, chunks: AsyncIterable[bytes], limit: int, declared_type: str
+        self,
+        chunks: AsyncIterable[bytes],
+        limit: int,
+        declared_type: str,
+        check_type: Callable[[str], None] | None = None,
     ) -> ReceivedBlob:
         """Write a stream to a temporary file, hashing, measuring and sniffing on the way.
 
-        Raises BlobTooLarge as soon as one byte is too many.
+        Raises BlobTooLarge as soon as one byte is too many, and what `check_type` raises.
         """
         file, path = self._temporary()
         digest, size, head = sha256(), 0, b""
@@ -100,11 +109,14 @@ class BlobFiles:
                         head += chunk[:_HEAD]
                     digest.update(chunk)
                     file.write(chunk)
+            found_type = sniff(head) or declared_type
+            if check_type is not None:
+                check_type(found_type)
         except BaseException:
             path.unlink()
             raise
         cid = Cid.from_digest(RAW, digest.digest())
-        return ReceivedBlob(cid, size, sniff(head) or declared_type, path)
+        return ReceivedBlob(cid, size, found_type, path)
 
     def keep(self, received: ReceivedBlob) -> None:
         """Give a received file its name, and sync it and the folders above it."""

@@ -6,7 +6,7 @@ removed on the event loop, by what is committed, so an upload and a removal neve
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -52,6 +52,10 @@ SELECT count(DISTINCT blob_ref.cid), count(DISTINCT blob.cid) FROM blob_ref
 LEFT JOIN blob ON blob.repo = blob_ref.repo AND blob.cid = blob_ref.cid
 WHERE blob_ref.repo = (SELECT id FROM repo WHERE did = ?)
 """
+_KEPT = """
+SELECT count(*), coalesce(sum(size), 0) FROM blob WHERE repo = (SELECT id FROM repo WHERE did = ?)
+"""
+_TOTAL = "SELECT sum(size) FROM blob WHERE repo = ?"
 _UNREFERENCED = """
 AND takedown IS NULL AND NOT EXISTS (
     SELECT 1 FROM blob_ref WHERE blob_ref.repo = blob.repo AND blob_ref.cid = blob.cid
@@ -77,6 +81,23 @@ class BlobTakendown(Exception):
         super().__init__(f"Blob has been taken down, cannot upload it again: {cid}")
 
 
+class QuotaExceeded(Exception):
+    """All blobs of the account together would be more than it may keep."""
+
+    xrpc_name = "QuotaExceeded"
+
+    def __init__(self, quota: int) -> None:
+        super().__init__(f"This account may keep {quota} bytes of blobs; delete some posts first")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many blobs an account keeps, and how many bytes they are together."""
+
+    blobs: int
+    bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class MissingBlob:
     """A blob that a record names and that was never uploaded here."""
@@ -96,28 +117,42 @@ class BlobCounts:
 class BlobStore:
     """The blobs of this server: rows that say whose and what, files that hold the bytes."""
 
-    def __init__(self, db: Database, files: BlobFiles, clock: Clock, limit: int) -> None:
-        """Take the most bytes a blob may have as `limit`."""
+    def __init__(
+        self, db: Database, files: BlobFiles, clock: Clock, limit: int, quota: int = 0
+    ) -> None:
+        """Take the most bytes a blob may have, and all of an account's together; 0 for any."""
         self._db = db
         self._files = files
         self._clock = clock
         self._limit = limit
+        self._quota = quota
         self._arriving: Counter[Cid] = Counter()
 
-    async def upload(self, did: Did, chunks: AsyncIterable[bytes], declared_type: str) -> BlobRef:
+    async def upload(
+        self,
+        did: Did,
+        chunks: AsyncIterable[bytes],
+        declared_type: str,
+        check_type: Callable[[str], None] | None = None,
+    ) -> BlobRef:
         """Take a blob in; it is on the disk when this returns, and temporary until claimed.
 
-        Raises BlobTooLarge, BlobTakendown.
+        `check_type` is shown the type found. Raises BlobTooLarge, BlobTakendown,
+        QuotaExceeded, and as it does.
         """
-        received = await self._files.receive(chunks, self._limit, declared_type)
+        received = await self._files.receive(chunks, self._limit, declared_type, check_type)
         self._arriving[received.cid] += 1
+        mime_type = None
         try:
             await asyncio.to_thread(self._files.keep, received)
-            mime_type = await self._db.write(_register, did, received, self._clock.now_us())
+            now_us = self._clock.now_us()
+            mime_type = await self._db.write(_register, did, received, now_us, self._quota)
         finally:
             self._arriving[received.cid] -= 1
             if not self._arriving[received.cid]:
                 del self._arriving[received.cid]
+            if mime_type is None:
+                self.discard_files([received.cid])
         return BlobRef(received.cid, mime_type, received.size)
 
     def find(self, did: Did, cid: Cid) -> BlobRef:
@@ -150,6 +185,10 @@ class BlobStore:
         """List blobs that records refer to and that are not here, by CID."""
         rows = await self._db.scan(_rows, _MISSING, did, cursor or b"", limit)
         return [MissingBlob(Cid(cid), AtUri.unchecked(f"at://{did}/{path}")) for cid, path in rows]
+
+    async def kept(self, did: Did) -> Kept:
+        """Measure what an account keeps, with what is uploaded and not used yet."""
+        return Kept(*(await self._db.scan(_rows, _KEPT, did))[0])
 
     async def counts(self, did: Did) -> BlobCounts:
         rows = await self._db.scan(_rows, _COUNTS, did)
@@ -246,7 +285,7 @@ def adopt(
     )
 
 
-def _register(conn: Connection, did: Did, received: ReceivedBlob, now_us: int) -> str:
+def _register(conn: Connection, did: Did, received: ReceivedBlob, now_us: int, quota: int) -> str:
     """Write the row of an upload; a blob that records refer to keeps its type. Returns the type."""
     repo = conn.value("SELECT id FROM repo WHERE did = ?", did)
     if repo is None:  # the account was deleted during the upload
@@ -264,6 +303,8 @@ def _register(conn: Connection, did: Did, received: ReceivedBlob, now_us: int) -
         " VALUES (?, ?, ?, ?, ?)",
         (repo, received.cid, mime_type, received.size, now_us),
     )
+    if quota and row is None and conn.value(_TOTAL, repo) > quota:
+        raise QuotaExceeded(quota)
     return mime_type
 
 

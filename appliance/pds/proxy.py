@@ -175,6 +175,24 @@ class Proxy:
         chosen = choice.kind == "named" and (did, service) == (choice.did, choice.service)
         return chosen or self._means_appview(did, service, choice)
 
+    def names(self, header: str | None, choice: AppViewChoice = USUAL) -> list[str]:
+        """Name the service of a call as the permission of an app may name it.
+
+        First as the call does, then by what means the same to this member. Raises NoService.
+        """
+        usual = (self._routes.appview_did, "bsky_appview")
+        did, service = usual if header is None else _parse(header)
+        dids = [did]
+        if header is None or self.names_us(header, choice):
+            dids.append(self._routes.appview_did)
+            if self._means_appview(BLUESKY, service, choice):
+                dids.append(BLUESKY)
+            if choice.kind == "named":
+                dids.append(choice.did)
+            if choice.kind == "local":
+                dids.append(self._routes.own_did)
+        return [f"{each}#{service}" for each in dict.fromkeys(dids)]
+
     def service_token(self, did: Did, audience: str, lxm: str | None, seconds: int = 60) -> str:
         """Vouch for a member: a token signed with the account's key."""
         return service_auth.mint(

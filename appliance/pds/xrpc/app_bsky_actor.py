@@ -8,25 +8,29 @@ from aiohttp import web
 from appliance.atproto.syntax import Json, JsonObject, Nsid
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.role import Pds
-from appliance.pds.xrpc.auth import Caller, account, account_any
+from appliance.pds.xrpc.auth import Caller, account, account_any, looked_at_inside
 from appliance.pds.xrpc.fallback import forward
 
 methods: MethodTable[Pds] = MethodTable()
 
 _GET = Nsid.unchecked("app.bsky.actor.getPreferences")
+_PUT = Nsid.unchecked("app.bsky.actor.putPreferences")
 
 
-@methods.query("app.bsky.actor.getPreferences", auth=account_any)
+@methods.query("app.bsky.actor.getPreferences", auth=account_any.for_apps(looked_at_inside))
 async def get_preferences(
     pds: Pds, caller: Caller, *, request: web.Request
 ) -> Json | web.StreamResponse:
     service = request.headers.get("atproto-proxy")
-    if service and not pds.proxy.names_us(service, pds.appview_choices.of(caller.did)):
+    choice = pds.appview_choices.of(caller.did)
+    if service and not pds.proxy.names_us(service, choice):
         return await forward(pds, request, _GET)
+    caller.require_call(_GET, pds.proxy.names(service or None, choice))
     personal = caller.kind == "full"
     return {"preferences": pds.preferences.get(caller.did, personal=personal)}
 
 
-@methods.procedure("app.bsky.actor.putPreferences", auth=account)
+@methods.procedure("app.bsky.actor.putPreferences", auth=account.for_apps(looked_at_inside))
 async def put_preferences(pds: Pds, caller: Caller, *, preferences: list[JsonObject]) -> None:
+    caller.require_call(_PUT, pds.proxy.names(None, pds.appview_choices.of(caller.did)))
     await pds.preferences.put(caller.did, preferences, personal=caller.kind == "full")

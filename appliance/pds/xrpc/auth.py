@@ -3,7 +3,7 @@
 Apps that came by OAuth are let in nowhere, unless a method says by `for_apps` what they need.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -157,6 +157,20 @@ def service_or(members: Members) -> Callable[[Pds, Request], Awaitable[Caller]]:
     return service_or_member
 
 
+def stranger_or(members: Members) -> Callable[[Pds, Request], Awaitable[Caller]]:
+    """A member, or anybody who proves a DID to the network's labeler by a token for this method."""
+
+    async def stranger_or_member(pds: Pds, request: Request) -> Caller:
+        scheme, token = _authorization(request)
+        network = pds.network_account.did
+        if network is not None and scheme == "bearer" and _is_service_token(token):
+            names = [network, f"{network}#atproto_labeler"]
+            return Caller(await _service(pds, request, token, names), "service")
+        return await members(pds, request)
+
+    return stranger_or_member
+
+
 async def optional_service(pds: Pds, request: Request) -> Caller | None:
     """Whoever proves a DID by a service token for this method, or nobody in particular."""
     if not is_authorized(request):
@@ -225,11 +239,14 @@ def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Call
     return Caller(claims.did, claims.kind)
 
 
-async def _service(pds: Pds, request: Request, token: str) -> Did:
+async def _service(
+    pds: Pds, request: Request, token: str, names: Sequence[str] | None = None
+) -> Did:
+    """Check a token for this server, or for another by these names."""
     lxm = request.match_info["nsid"]
     return await service_auth.verify(
         token,
-        audience=[pds.did, f"{pds.did}#atproto_pds"],
+        audience=names or [pds.did, f"{pds.did}#atproto_pds"],
         lxm=lxm,
         resolver=pds.resolver,
         now=pds.clock.now(),

@@ -6,10 +6,16 @@ from appliance.atproto.syntax import Did, Handle, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.handles import HandleNotAvailable
+from appliance.pds.oauth.permissions_kinds import IdentityPermission
 from appliance.pds.role import Pds
-from appliance.pds.xrpc.auth import Caller, account, account_full
+from appliance.pds.xrpc.auth import Caller, account, account_full, signed_in
 
 methods: MethodTable[Pds] = MethodTable()
+
+_ALL_OF_IT = IdentityPermission("*")
+_OWNER = account_full.for_apps(_ALL_OF_IT)
+_ANY_APP = account.for_apps(signed_in)
+_RENAMER = account.for_apps(IdentityPermission("handle"))
 
 
 @methods.query("com.atproto.identity.resolveHandle")
@@ -32,28 +38,30 @@ async def resolve_identity(pds: Pds, *, identifier: Did | Handle) -> Json:
     return await _identity_info(pds, identifier, fresh=False)
 
 
-@methods.procedure("com.atproto.identity.refreshIdentity", auth=account)
+@methods.procedure("com.atproto.identity.refreshIdentity", auth=_ANY_APP)
 async def refresh_identity(pds: Pds, caller: Caller, *, identifier: Did | Handle) -> Json:
     return await _identity_info(pds, identifier, fresh=True)
 
 
-@methods.procedure("com.atproto.identity.updateHandle", auth=account)
+@methods.procedure("com.atproto.identity.updateHandle", auth=_RENAMER)
 async def update_handle(pds: Pds, caller: Caller, *, handle: Handle) -> None:
     await pds.handles.check(handle, caller.did)
     await change_handle(pds, caller.did, handle)
 
 
-@methods.query("com.atproto.identity.getRecommendedDidCredentials", auth=account)
+@methods.query(
+    "com.atproto.identity.getRecommendedDidCredentials", auth=account.for_apps(signed_in)
+)
 async def get_recommended_did_credentials(pds: Pds, caller: Caller) -> Json:
     return pds.identities.credentials(pds.accounts.require(caller.did))
 
 
-@methods.procedure("com.atproto.identity.requestPlcOperationSignature", auth=account_full)
+@methods.procedure("com.atproto.identity.requestPlcOperationSignature", auth=_OWNER)
 async def request_plc_operation_signature(pds: Pds, caller: Caller) -> None:
     await pds.codes.send(pds.accounts.require(caller.did), "plc_operation")
 
 
-@methods.procedure("com.atproto.identity.signPlcOperation", auth=account_full)
+@methods.procedure("com.atproto.identity.signPlcOperation", auth=_OWNER)
 async def sign_plc_operation(
     pds: Pds,
     caller: Caller,
@@ -76,7 +84,7 @@ async def sign_plc_operation(
     return {"operation": await pds.identities.sign(caller.did, changes)}
 
 
-@methods.procedure("com.atproto.identity.submitPlcOperation", auth=account)
+@methods.procedure("com.atproto.identity.submitPlcOperation", auth=account.for_apps(_ALL_OF_IT))
 async def submit_plc_operation(pds: Pds, caller: Caller, *, operation: Json) -> None:
     found = pds.accounts.require(caller.did)
     await pds.identities.submit(found, operation)

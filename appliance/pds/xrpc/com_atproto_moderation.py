@@ -10,14 +10,15 @@ from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 from appliance.atproto.xrpc.methods import MethodTable, Reply
 from appliance.pds.proxy import Call
 from appliance.pds.role import Pds
-from appliance.pds.xrpc.auth import Caller, account
+from appliance.pds.xrpc.auth import Caller, account, looked_at_inside, stranger_or
 
 methods: MethodTable[Pds] = MethodTable()
 
 MOST_ANSWER_BYTES = 256_000
+_CREATE = "com.atproto.moderation.createReport"
 
 
-@methods.procedure("com.atproto.moderation.createReport", auth=account)
+@methods.procedure(_CREATE, auth=stranger_or(account.for_apps(looked_at_inside)))
 async def create_report(
     pds: Pds,
     caller: Caller,
@@ -29,6 +30,7 @@ async def create_report(
     mod_tool: JsonObject | None,
 ) -> Json | Reply:
     service = request.headers.get("atproto-proxy")
+    caller.require_call(_CREATE, pds.proxy.names(service or f"{pds.did}#atproto_labeler"))
     given = {
         "reasonType": reason_type,
         "reason": reason,
@@ -60,9 +62,8 @@ async def _pass_on(pds: Pds, caller: Caller, service: str, report: JsonObject) -
     async def chunks() -> AsyncIterator[bytes]:
         yield data.dumps(report)
 
-    nsid = "com.atproto.moderation.createReport"
     headers = {"content-type": "application/json"}
-    call = Call("POST", nsid, [], headers, chunks())
+    call = Call("POST", _CREATE, [], headers, chunks())
     target = await pds.proxy.target(service)
     async with pds.proxy.send(target, call, caller.did, None) as answer:
         received = b""

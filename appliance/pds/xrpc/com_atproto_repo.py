@@ -1,7 +1,7 @@
 """com.atproto.repo.*: read and write the records of hosted repos, upload blobs, import a repo."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from aiohttp import StreamReader, web
@@ -21,6 +21,11 @@ from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds import rates
 from appliance.pds.accounts import Account
 from appliance.pds.blob_files import BlobTooLarge
+from appliance.pds.oauth.permissions_kinds import (
+    AccountPermission,
+    BlobPermission,
+    RepoPermission,
+)
 from appliance.pds.records import Record, RecordNotFound
 from appliance.pds.role import Pds
 from appliance.pds.writes import Expected, PreparedWrite
@@ -28,8 +33,10 @@ from appliance.pds.xrpc.auth import (
     Caller,
     account,
     account_full,
+    looked_at_inside,
     reader,
-    service_or_account,
+    service_or,
+    signed_in,
     writable,
 )
 from appliance.pds.xrpc.availability import readable
@@ -40,8 +47,14 @@ methods: MethodTable[Pds] = MethodTable()
 _GET_RECORD: Final = Nsid("com.atproto.repo.getRecord")
 _MIME_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _RESULT: Final = {"create": "#createResult", "update": "#updateResult", "delete": "#deleteResult"}
+_WHOLE_REPO: Final = AccountPermission("repo", frozenset({"manage"}))
 # Tells an absent field from a null one: null means that no record may be there.
 _ABSENT: Final = Cid.for_block(b"")
+
+
+def _file(_pds: Pds, request: web.Request) -> BlobPermission:
+    """The need of an upload: a file of the type that it is said to be."""
+    return _file_of(_declared_type(request))
 
 
 @methods.query("com.atproto.repo.describeRepo", auth=reader)
@@ -95,7 +108,7 @@ async def list_records(
     return answer
 
 
-@methods.procedure("com.atproto.repo.createRecord", auth=account)
+@methods.procedure("com.atproto.repo.createRecord", auth=account.for_apps(looked_at_inside))
 async def create_record(
     pds: Pds,
     caller: Caller,
@@ -108,12 +121,13 @@ async def create_record(
     swap_commit: Cid | None,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    caller.require(_to("create", collection))
     await _learn(pds, validate, collection)
     write = pds.writes.create_replacing(did, collection, rkey, record, validate)
     return _written(write, await pds.repos.write(did, [write], swap_commit))
 
 
-@methods.procedure("com.atproto.repo.putRecord", auth=account)
+@methods.procedure("com.atproto.repo.putRecord", auth=account.for_apps(looked_at_inside))
 async def put_record(
     pds: Pds,
     caller: Caller,
@@ -127,13 +141,14 @@ async def put_record(
     swap_commit: Cid | None,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    caller.require(_to("create", collection), _to("update", collection))
     expected = None if swap_record is _ABSENT else Expected(swap_record)
     await _learn(pds, validate, collection)
     write = pds.writes.put(did, (collection, rkey), record, validate, expected)
     return _written(write, await pds.repos.write(did, [write], swap_commit))
 
 
-@methods.procedure("com.atproto.repo.deleteRecord", auth=account)
+@methods.procedure("com.atproto.repo.deleteRecord", auth=account.for_apps(looked_at_inside))
 async def delete_record(
     pds: Pds,
     caller: Caller,
@@ -145,12 +160,13 @@ async def delete_record(
     swap_commit: Cid | None,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    caller.require(_to("delete", collection))
     expected = None if swap_record is None else Expected(swap_record)
     write = pds.writes.discard(did, collection, rkey, expected)
     return _with_commit({}, await pds.repos.write(did, [write], swap_commit))
 
 
-@methods.procedure("com.atproto.repo.applyWrites", auth=account)
+@methods.procedure("com.atproto.repo.applyWrites", auth=account.for_apps(looked_at_inside))
 async def apply_writes(
     pds: Pds,
     caller: Caller,
@@ -162,6 +178,7 @@ async def apply_writes(
     request: web.Request,
 ) -> Json:
     did = writable(pds, caller, repo).did
+    caller.require(*_needed(writes))
     cost = rates.points(writes)
     pds.limits.take_for(request, rates.REPO_WRITE, did, rates.REPO_WRITES, cost)
     written = [Nsid.unchecked(write["collection"]) for write in writes if "value" in write]
@@ -171,12 +188,17 @@ async def apply_writes(
     return _with_commit({"results": [_result(write) for write in prepared]}, commit)
 
 
-@methods.procedure("com.atproto.repo.uploadBlob", auth=service_or_account)
+@methods.procedure("com.atproto.repo.uploadBlob", auth=service_or(account.for_apps(_file)))
 async def upload_blob(
     pds: Pds, caller: Caller, *, body: StreamReader, request: web.Request
 ) -> Json:
     try:
-        blob = await pds.blobs.upload(caller.did, _chunks(body), _declared_type(request))
+        blob = await pds.blobs.upload(
+            caller.did,
+            _chunks(body),
+            _declared_type(request),
+            lambda found_type: caller.require(_file_of(found_type)),
+        )
     except BlobTooLarge as error:
         raise PayloadTooLarge(error.limit) from error
     return {
@@ -189,13 +211,13 @@ async def upload_blob(
     }
 
 
-@methods.procedure("com.atproto.repo.importRepo", auth=account_full)
+@methods.procedure("com.atproto.repo.importRepo", auth=account_full.for_apps(_WHOLE_REPO))
 async def import_repo(pds: Pds, caller: Caller, *, body: StreamReader) -> None:
     active = pds.accounts.require(caller.did).is_active
     await pds.imports.take(caller.did, _chunks(body), active=active)
 
 
-@methods.query("com.atproto.repo.listMissingBlobs", auth=account)
+@methods.query("com.atproto.repo.listMissingBlobs", auth=account.for_apps(signed_in))
 async def list_missing_blobs(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
     after = None if cursor is None else Cid.parse(cursor)
     page = await pds.blobs.missing(caller.did, limit, after)
@@ -205,6 +227,20 @@ async def list_missing_blobs(pds: Pds, caller: Caller, *, limit: int, cursor: st
     if page:
         answer["cursor"] = str(page[-1].cid)
     return answer
+
+
+def _file_of(media_type: str) -> BlobPermission:
+    return BlobPermission(frozenset({media_type}))
+
+
+def _to(action: str, collection: Nsid) -> RepoPermission:
+    return RepoPermission(frozenset({collection}), frozenset({action}))
+
+
+def _needed(writes: list[JsonObject]) -> Iterable[RepoPermission]:
+    """Name what an app needs for these writes, each once."""
+    kinds = ((write["$type"].rpartition("#")[2], write["collection"]) for write in writes)
+    return (_to(action, collection) for action, collection in dict.fromkeys(kinds))
 
 
 async def _learn(pds: Pds, validate: bool | None, *collections: Nsid) -> None:

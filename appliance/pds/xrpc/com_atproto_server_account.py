@@ -5,13 +5,22 @@ from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.credentials import WrongCredentials, check_email, new_hash
 from appliance.pds.invites import InvalidInviteCode
+from appliance.pds.oauth.permissions_kinds import AccountPermission
 from appliance.pds.role import Pds
 from appliance.pds.signup import Application
-from appliance.pds.xrpc.auth import Caller, account_any, account_full, optional_service, owner
+from appliance.pds.xrpc.auth import (
+    Caller,
+    account_any,
+    account_full,
+    optional_service,
+    owner,
+    signed_in,
+)
 from appliance.pds.xrpc.com_atproto_server_session import session_view
 
 methods: MethodTable[Pds] = MethodTable()
 
+_STATUS = AccountPermission("status", frozenset({"manage"}))
 # What a new account is told of its session.
 _OF_SIGN_UP = ("did", "handle", "didDoc", "accessJwt", "refreshJwt")
 
@@ -81,7 +90,7 @@ async def reserve_signing_key(pds: Pds, *, did: Did | None) -> Json:
     return {"signingKey": key.public.did_key}
 
 
-@methods.query("com.atproto.server.checkAccountStatus", auth=account_any)
+@methods.query("com.atproto.server.checkAccountStatus", auth=account_any.for_apps(signed_in))
 async def check_account_status(pds: Pds, caller: Caller) -> Json:
     found = pds.accounts.require(caller.did)
     head = pds.repos.head(caller.did)
@@ -108,7 +117,7 @@ async def activate_account(pds: Pds, caller: Caller) -> None:
     await pds.lifecycle.activate(caller.did)
 
 
-@methods.procedure("com.atproto.server.deactivateAccount", auth=owner)
+@methods.procedure("com.atproto.server.deactivateAccount", auth=owner.for_apps(_STATUS))
 async def deactivate_account(pds: Pds, caller: Caller, *, delete_after: Datetime | None) -> None:
     await pds.lifecycle.deactivate(caller.did, delete_after.to_us() if delete_after else None)
 

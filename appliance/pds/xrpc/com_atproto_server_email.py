@@ -6,18 +6,21 @@ from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.accounts import Account
 from appliance.pds.credentials import TokenRequired
 from appliance.pds.letters import address_changed
+from appliance.pds.oauth.permissions_kinds import AccountPermission
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, account_full
 
 methods: MethodTable[Pds] = MethodTable()
 
+_MANAGER = account.for_apps(AccountPermission("email", frozenset({"manage"})))
 
-@methods.procedure("com.atproto.server.requestEmailConfirmation", auth=account)
+
+@methods.procedure("com.atproto.server.requestEmailConfirmation", auth=_MANAGER)
 async def request_email_confirmation(pds: Pds, caller: Caller) -> None:
     await pds.codes.send(pds.accounts.require(caller.did), "confirm_email")
 
 
-@methods.procedure("com.atproto.server.confirmEmail", auth=account)
+@methods.procedure("com.atproto.server.confirmEmail", auth=_MANAGER)
 async def confirm_email(pds: Pds, caller: Caller, *, email: str, token: str) -> None:
     await pds.credentials.confirm_email(pds.accounts.require(caller.did), email, token)
 

@@ -12,6 +12,8 @@ from appliance.pds.accounts import Account, AccountTakedown
 from appliance.pds.app_passwords import AppPassword
 from appliance.pds.credentials import Login, WrongCredentials
 from appliance.pds.factors.factors import FactorRequired
+from appliance.pds.oauth.permissions import service_call
+from appliance.pds.oauth.permissions_kinds import AccountPermission
 from appliance.pds.proxy import CREATE_ACCOUNT, PROTECTED, is_privileged
 from appliance.pds.role import Pds
 from appliance.pds.sessions import ExpiredSessionToken, RefreshClaims, SessionTokens
@@ -20,14 +22,18 @@ from appliance.pds.xrpc.auth import (
     account,
     account_any,
     account_full,
+    looked_at_inside,
     refresh,
     refresh_even_expired,
+    signed_in,
 )
 
 methods: MethodTable[Pds] = MethodTable()
 
 SERVICE_TOKEN_SECONDS = 60
 LONGEST_SERVICE_TOKEN_SECONDS = 3600
+_EMAIL = AccountPermission("email")
+_OF_EMAIL = ("email", "emailConfirmed", "emailAuthFactor")
 
 
 @methods.procedure("com.atproto.server.createSession")
@@ -61,9 +67,11 @@ async def refresh_session(pds: Pds, claims: RefreshClaims) -> Json:
     return await session_view(pds, found, tokens)
 
 
-@methods.query("com.atproto.server.getSession", auth=account_any)
+@methods.query("com.atproto.server.getSession", auth=account_any.for_apps(signed_in))
 async def get_session(pds: Pds, caller: Caller) -> Json:
-    return await session_view(pds, pds.accounts.require(caller.did), None)
+    view = await session_view(pds, pds.accounts.require(caller.did), None)
+    may_see_email = caller.permissions is None or caller.permissions.allows(_EMAIL)
+    return view if may_see_email else {n: v for n, v in view.items() if n not in _OF_EMAIL}
 
 
 @methods.procedure("com.atproto.server.deleteSession", auth=refresh_even_expired)
@@ -91,12 +99,13 @@ async def revoke_app_password(pds: Pds, caller: Caller, *, name: str) -> None:
     await pds.sessions.revoke_app_password(caller.did, name)
 
 
-@methods.query("com.atproto.server.getServiceAuth", auth=account_any)
+@methods.query("com.atproto.server.getServiceAuth", auth=account_any.for_apps(looked_at_inside))
 async def get_service_auth(
     pds: Pds, caller: Caller, *, aud: str, exp: int | None, lxm: Nsid | None
 ) -> Json:
     _check_audience(aud)
     _check_method(caller, lxm)
+    caller.require(service_call(lxm, aud))
     now = int(pds.clock.now())
     seconds = SERVICE_TOKEN_SECONDS if exp is None else exp - now
     _check_lifetime(seconds, lxm)

@@ -11,9 +11,10 @@ from appliance.base.http import OutboundFailed
 from appliance.pds.appview_choices import USUAL
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
-from appliance.pds.xrpc.auth import Caller, account, is_authorized
+from appliance.pds.xrpc.auth import Caller, account, is_authorized, looked_at_inside
 from appliance.pds.xrpc.patched import may_be_patched, patched, readable
 
+_MEMBER: Final = account.for_apps(looked_at_inside)
 LARGEST_WHOLE: Final = 256 * 1024
 # What anybody may ask of our AppView through us, as the official client does when signed out.
 _OPEN_TO_ALL = ("app.bsky.", "com.atproto.repo.getRecord")
@@ -22,7 +23,8 @@ _OPEN_TO_ALL = ("app.bsky.", "com.atproto.repo.getRecord")
 async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamResponse:
     """Forward a call and send the answer on as it comes.
 
-    Raises what `Proxy` and `account` raise; InvalidToken for a method the caller may not use.
+    Raises what `Proxy` and `account` raise; InvalidToken for a method the caller may not use, and
+    ScopeMissing for one that an app was not granted.
     """
     if request.method not in ("GET", "HEAD", "POST"):
         raise InvalidRequest(f"Incorrect HTTP method ({request.method})")
@@ -30,9 +32,11 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
     caller = None
     if is_authorized(request) or not _is_open(pds, request, nsid):
         pds.proxy.check_configured(header)
-        caller = await account(pds, request)
+        caller = await _MEMBER(pds, request)
         _check_method(caller, nsid)
     choice = pds.appview_choices.of(caller.did) if caller else USUAL
+    if caller is not None:
+        caller.require_call(nsid, pds.proxy.names(header, choice))
     target = await pds.proxy.target(header, choice)
     if caller is None and not target.is_appview:
         raise AuthRequired
