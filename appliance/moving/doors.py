@@ -1,7 +1,7 @@
 """How the servers of a move are entered, and how an account is opened at the new one."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,12 +95,18 @@ def suitable_handle(wish: Wish, handle: str, old: Any, new: Any) -> str:
     """Choose a handle: as wished, one's own domain, or the same first name under the new one's."""
     if wish.handle:
         return wish.handle
-    domains = tuple(new.get("availableUserDomains") or ())
-    front = handle.partition(".")[0]
-    ending = tuple(old.get("availableUserDomains") or ())
-    if domains and handle.endswith(ending) and not handle.endswith(domains):
-        return f"{front}{domains[0]}"
+    domains = new.get("availableUserDomains") or ()
+    if not domains or _is_under(handle, domains):
+        return handle
+    if _is_under(handle, old.get("availableUserDomains") or ()):
+        return f"{handle.partition('.')[0]}{domains[0]}"
     return handle
+
+
+def _is_under(handle: str, domains: Sequence[str]) -> bool:
+    """Tell whether a handle is one name in front of one of the domains."""
+    ends = [domain for domain in domains if handle.endswith(domain)]
+    return any("." not in handle.removesuffix(domain) for domain in ends)
 
 
 def chosen_password(journal: Journal, wish: Wish) -> str:

@@ -4,6 +4,7 @@ An item that is there already is not put a second time, so this may be done agai
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -109,10 +110,12 @@ async def write(server: Server, documents: dict[str, Any]) -> tuple[int, int]:
         items = documents.get(f"{FOLDER}{kind.name}.json")
         if not items:
             continue
-        present = {kind.key(item) for item in await _all(server, kind) or ()}
+        present = Counter(kind.key(item) for item in await _all(server, kind) or ())
         # Lists are given newest first; put in this order, they come out as they were.
         for item in reversed(items):
-            if kind.key(item) not in present:
+            if present[kind.key(item)]:
+                present[kind.key(item)] -= 1
+            else:
                 done = await _put(server, kind.put, kind.fields(item))
                 put, refused = put + done, refused + (not done)
     wishes = documents.get(f"{FOLDER}notifications.json")

@@ -80,18 +80,22 @@ class Server:
     async def fetch(self, nsid: str, into: Path, advance: Advance, **params: str) -> Fetched:
         """Fetch a file, whole or not at all. Raises XrpcError."""
         return await self._patiently(
-            lambda headers: self._fetch(nsid, into, advance, headers, params), self._headers
+            lambda headers: self._fetch(nsid, into, advance, headers, params), self._plain_headers
         )
 
     async def send(self, nsid: str, parcel: Parcel, advance: Advance) -> Any:
         """Send a file. Raises XrpcError."""
         return await self._patiently(
-            lambda headers: self._send(nsid, parcel, advance, headers), self._headers
+            lambda headers: self._send(nsid, parcel, advance, headers), self._plain_headers
         )
 
     async def _headers(self) -> dict[str, str]:
         self._token = self._token or await self._renew()
         return {"Authorization": f"Bearer {self._token}"}
+
+    async def _plain_headers(self) -> dict[str, str]:
+        """Ask for bytes as they are: these bodies are read as they come."""
+        return {**await self._headers(), "Accept-Encoding": "identity"}
 
     async def _patiently(
         self,
