@@ -11,7 +11,9 @@ from appliance.base.http import OutboundFailed
 from appliance.pds.appview_choices import USUAL
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
+from appliance.pds.xrpc import no_chats
 from appliance.pds.xrpc.auth import Caller, account, is_authorized, looked_at_inside
+from appliance.pds.xrpc.no_chats import BLUESKY_CHAT
 from appliance.pds.xrpc.patched import may_be_patched, patched, readable
 
 _MEMBER: Final = account.for_apps(looked_at_inside)
@@ -37,6 +39,8 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
     choice = pds.appview_choices.of(caller.did) if caller else USUAL
     if caller is not None:
         caller.require_call(nsid, pds.proxy.names(header, choice))
+    if caller is not None and header == BLUESKY_CHAT and pds.site.routes.intercept:
+        return no_chats.answer(nsid)
     target = await pds.proxy.target(header, choice)
     if caller is None and not target.is_appview:
         raise AuthRequired
