@@ -83,6 +83,9 @@ class PdsSettings:
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     invites_required: bool = setting(True, "Whether an invite code opens an account.", dev=False)
     blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
+    blob_quota: int = setting(
+        0, "How many bytes of blobs an account may keep; 0 for as many as it likes."
+    )
     blob_folder: str = setting("", "Where blobs are kept, if not in the data folder.")
     recovery_key: str = setting(
         "",

@@ -3,12 +3,12 @@
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from appliance.admin.clients import RoleClient
 from appliance.atproto.syntax import Did, Handle, InvalidSyntax
-from appliance.atproto.xrpc.errors import XrpcError
+from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 
 State: TypeAlias = Literal["active", "takendown", "deactivated", "inactive"]
 
@@ -30,6 +30,7 @@ class Person:
     state: State
     invite_code: str = ""
     email_confirmed: bool = False
+    storage: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class People:
 
     def __init__(self, pds: RoleClient) -> None:
         self._pds = pds
+        self._network_did = ""
 
     async def terms(self) -> Terms:
         """Which handles there may be, and whether joining takes an invite."""
@@ -75,8 +77,21 @@ class People:
     async def page(self, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
         """List members in the order in which they came."""
         found = await self._pds.query("com.atproto.sync.listRepos", limit=limit, cursor=cursor)
-        states = {repo["did"]: _state(repo) for repo in found["repos"]}
+        nobody = await self.network_did()
+        states = {repo["did"]: _state(repo) for repo in found["repos"] if repo["did"] != nobody}
         return Page(await self._described(states), found.get("cursor"))
+
+    async def network_did(self) -> str:
+        """The account of the network itself, which is nobody's; empty before there is one."""
+        if not self._network_did:
+            try:
+                found = await self._pds.query("internal.hearth.pds.getNetworkAccount")
+            except UpstreamFailure:
+                raise
+            except XrpcError:
+                return ""
+            self._network_did = found["did"]
+        return self._network_did
 
     async def search(self, text: str) -> Page:
         """Find members by a part of their handle or address, or by their DID."""
@@ -102,16 +117,18 @@ class People:
             Did(did)
             info = await self._pds.query("com.atproto.admin.getAccountInfo", did=did)
             status = await self._pds.query("com.atproto.admin.getSubjectStatus", did=did)
+            storage = await self._pds.query("internal.hearth.pds.getStorage", did=did)
         except InvalidSyntax as error:
             raise NoSuchPerson(did) from error
         except XrpcError as error:
             if error.status == 400:
                 raise NoSuchPerson(did) from error
             raise
-        if status.get("takedown", {}).get("applied"):
-            return _person(info, "takendown")
         hidden = status.get("deactivated", {}).get("applied")
-        return _person(info, "deactivated" if hidden else "active")
+        state: State = "deactivated" if hidden else "active"
+        if status.get("takedown", {}).get("applied"):
+            state = "takendown"
+        return replace(_person(info, state), storage=storage)
 
     async def handles(self, dids: Sequence[str]) -> Mapping[str, str]:
         """Name those of some DIDs that live here."""

@@ -1,5 +1,6 @@
 """com.atproto.repo.uploadBlob, importRepo and listMissingBlobs over HTTP."""
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -131,3 +132,44 @@ async def test_a_service_uploads_for_a_member_with_a_token_for_just_that(
     assert (await house.create(alice, NOTE, {"b": done.json["blob"]})).status == 200
     assert (await sent(house.pds.did, "com.atproto.repo.importRepo")).status == 401
     assert (await sent("did:web:elsewhere.example", "com.atproto.repo.uploadBlob")).status == 401
+
+
+async def test_an_account_keeps_as_much_as_its_quota_and_no_more(tmp_path: Path) -> None:
+    async with open_house(tmp_path, pds_blob_quota=1000) as house:
+        alice, bob = await house.member("alice"), await house.member("bob")
+        files = house.pds.blobs._files
+        first = await house.upload(alice, b"a" * 600, "text/plain")
+        kind = {"Content-Type": "text/plain"}
+        more = await house.send("repo.uploadBlob", alice, b"b" * 401, kind)
+        assert (more.status, more.error) == (400, "QuotaExceeded")
+        assert list(files.names()) == [Cid.parse(first["ref"]["$link"])]
+        await house.upload(alice, b"c" * 400, "text/plain")
+        again = await house.upload(alice, b"a" * 600, "text/plain")
+        assert again == first
+        await house.upload(bob, b"b" * 401, "text/plain")
+        nsid = "internal.hearth.pds.getStorage"
+        answer = await house._box.operate("GET", nsid, did=alice.did)
+        assert answer.json == {"records": 0, "blobs": 2, "bytes": 1000, "quota": 1000}
+
+
+async def test_uploads_at_once_do_not_go_over_the_quota_together(tmp_path: Path) -> None:
+    async with open_house(tmp_path, pds_blob_quota=1000) as house:
+        alice = await house.member("alice")
+        kind = {"Content-Type": "text/plain"}
+        answers = await asyncio.gather(
+            *(
+                house.send("repo.uploadBlob", alice, bytes([number]) * 300, kind)
+                for number in range(10)
+            )
+        )
+        assert sorted(answer.status for answer in answers) == [200] * 3 + [400] * 7
+        assert len(list(house.pds.blobs._files.names())) == 3
+
+
+async def test_a_blob_that_is_refused_leaves_no_file_behind(house: House, alice: Member) -> None:
+    blob = await house.upload(alice)
+    cid = Cid.parse(blob["ref"]["$link"])
+    await house.pds.takedowns.set_blob(alice.did, cid, "1")
+    refused = await house.send("repo.uploadBlob", alice, PNG, {"Content-Type": "image/png"})
+    assert refused.status == 400
+    assert list(house.pds.blobs._files.names()) == [cid]

@@ -38,6 +38,16 @@ async def get_app_view(pds: Pds, caller: Caller, *, did: Did) -> Json:
     return {"appView": str(pds.appview_choices.of(pds.accounts.require(did).did))}
 
 
+@methods.query("internal.hearth.pds.getStorage", auth=operator)
+async def get_storage(pds: Pds, caller: Caller, *, did: Did) -> Json:
+    """Tell how much a member keeps here, and how much they may."""
+    kept = await pds.blobs.kept(pds.accounts.require(did).did)
+    records = await pds.records.count(did)
+    view: JsonObject = {"records": records, "blobs": kept.blobs, "bytes": kept.bytes}
+    quota = pds.settings.pds.blob_quota
+    return {**view, "quota": quota} if quota else view
+
+
 @methods.procedure("internal.hearth.pds.setAppView", auth=operator)
 async def set_app_view(pds: Pds, caller: Caller, *, did: Did, app_view: str) -> None:
     """Choose for a member, whether the AppView is to be found just now or not."""
