@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from appliance import network_parser
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import Paths
 
@@ -31,6 +32,13 @@ ADOPT: Final = """\
 Take over the data folder of a reference PDS (Bluesky's own): the same DIDs, keys, passwords, app
 passwords, sessions, invite codes, records and pictures, and its settings from pds.env. Stop it
 first. The folder is only read; cut off, this goes on where it was."""
+BACKUP: Final = """\
+Save everything (accounts, keys, records, pictures, settings, members' private data), encrypted, at
+the place that the setting backup.target names. The network goes on meanwhile. Only what is new is
+stored; seven daily, four weekly and six monthly backups are kept."""
+RESTORE: Final = """\
+Bring a network back from its backup into an empty data folder: the same accounts, keys, logins,
+records and pictures. Everything is verified first; what cannot be verified is not brought back."""
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
@@ -52,9 +60,15 @@ def parser() -> argparse.ArgumentParser:
     account = commands.add_parser("account", help="look after members", description=ACCOUNT)
     _add_account(account)
     _add_relay(commands.add_parser("relay", help="look after other hosts", description=RELAY))
+    label = commands.add_parser(
+        "label", help="say what to hide or warn of", description=network_parser.LABEL
+    )
+    network_parser.add_label(label)
     adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
     adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
     _add_data(adopt)
+    _add_backup(commands.add_parser("backup", help="keep it safe", description=BACKUP))
+    _add_restore(commands.add_parser("restore", help="bring a backup back", description=RESTORE))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
     _add_data(checkup)
     return top
@@ -178,6 +192,26 @@ def _add_relay(command: argparse.ArgumentParser) -> None:
     add("discard", "forget a kept frame").add_argument("number", type=int)
 
 
+def _add_backup(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, help_text in {
+        "now": "take a backup now",
+        "list": "list the backups there are",
+        "prove": "restore the newest one into a scratch folder and verify all of it",
+        "key": "print the key that opens them: keep it away from this computer",
+    }.items():
+        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        _add_data(action)
+
+
+def _add_restore(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(action="restore")
+    command.add_argument("place", help="where the backups are: as backup.target was")
+    command.add_argument("--snapshot", default="", metavar="ID", help="another than the newest")
+    command.add_argument("--key-file", metavar="FILE", help="a file with the key; else it is asked")
+    _add_data(command)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exits."""
     args = parser().parse_args(argv)
@@ -252,10 +286,22 @@ def _relay(args: argparse.Namespace) -> int:
     return operator.run(actions[args.action], args, print, role="relay")
 
 
+def _label(args: argparse.Namespace) -> int:
+    from appliance import label_operator, operator
+
+    return operator.run(label_operator.ACTIONS[args.action], args, print, role="labeler")
+
+
 def _adopt(args: argparse.Namespace) -> int:
     from appliance import adopt
 
     return adopt.run(args, print)
+
+
+def _backup(args: argparse.Namespace) -> int:
+    from appliance.backup import commands
+
+    return commands.run(args, print)
 
 
 def _checkup(args: argparse.Namespace) -> int:
@@ -280,9 +326,12 @@ def _checkup(args: argparse.Namespace) -> int:
 
 _COMMANDS: Final = {
     "adopt": _adopt,
+    "backup": _backup,
+    "restore": _backup,
     "run": _run,
     "try": _try,
     "account": _account,
     "relay": _relay,
+    "label": _label,
     "checkup": _checkup,
 }

@@ -2,8 +2,8 @@
 
 The PDS has its name, the names of handles below it, and every address of this machine; relay,
 AppView and web client have the names that settings give them. Pictures of the AppView are asked
-for under the name of the PDS where it has no name of its own. The panel is not here: it has a
-port of its own, which nobody forwards to the internet by accident.
+for under the name of the PDS where it has no name of its own, and so are labels and feeds. The
+panel is not here: it has a port of its own, which nobody forwards to the internet by accident.
 
 Roles are mounted as they are: nothing is copied from one connection to another.
 """
@@ -20,7 +20,15 @@ from appliance.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PICTURES: Final = ("/img/", "/blob/")
+PICTURES: Final = ("/img/", "/blob/", "/cards/")
+# Services of the network that its own account names under the name of the PDS.
+SERVICES: Final = {
+    "/xrpc/com.atproto.label.subscribeLabels": "labeler",
+    "/xrpc/app.bsky.feed.describeFeedGenerator": "appview",
+    "/xrpc/app.bsky.feed.getFeedSkeleton": "appview",
+}
+# Asked by a member, or for another service by name, it goes through the PDS.
+OPEN_SERVICES: Final = {"/xrpc/com.atproto.label.queryLabels": "labeler"}
 HANDLE_DOCUMENT: Final = "/.well-known/atproto-did"
 _STRANGE: Final = """\
 There is nothing here under the name {seen}.
@@ -41,6 +49,7 @@ class Names:
         for role, names in (
             ("relay", (settings.relay.hostname, _host_of(settings.relay.public_url))),
             ("appview", (_host_of(appview.public_url),)),
+            ("labeler", (_host_of(settings.labeler.public_url),)),
             ("client", _names_of_client(settings)),
         ):
             for name in names:
@@ -48,14 +57,17 @@ class Names:
                     self._by_name.setdefault(name, role)
         self._handles = settings.network.handle_domains or (f".{pds.hostname}",)
 
-    def role(self, host: str, path: str) -> str | None:
-        """Name the role; None for a name that is not ours."""
+    def role(self, host: str, path: str, *, is_open: bool = False) -> str | None:
+        """Name the role; None for a name that is not ours.
+
+        `is_open`: the request says neither who asks nor which service is meant.
+        """
         name = _without_port(host.lower()).rstrip(".")
         known = self._by_name.get(name)
         if known is None and is_literal(name):
             known = "pds"
-        if known == "pds" and path.startswith(PICTURES):
-            return "appview"
+        if known == "pds":
+            return _by_path(path, is_open=is_open)
         if known is None and (name.endswith(self._handles) or path == HANDLE_DOCUMENT):
             return "pds"
         return known
@@ -73,7 +85,9 @@ class _Way(AbstractRuleMatching):
         return self._role
 
     async def match(self, request: web.Request) -> bool:
-        return self._names.role(request.host, request.path) == self._role
+        said = request.headers
+        is_open = not (said.get("Authorization") or said.get("atproto-proxy"))
+        return self._names.role(request.host, request.path, is_open=is_open) == self._role
 
     def get_info(self) -> dict[str, str]:  # type: ignore[override]
         return {"role": self._role}
@@ -112,6 +126,15 @@ def _of(app: web.Application, moment: str) -> Callable[[web.Application], Awaita
         await getattr(app, moment)()
 
     return done
+
+
+def _by_path(path: str, *, is_open: bool) -> str:
+    """Say who answers under the name of the PDS."""
+    if path.startswith(PICTURES):
+        return "appview"
+    if is_open and path in OPEN_SERVICES:
+        return OPEN_SERVICES[path]
+    return SERVICES.get(path, "pds")
 
 
 def _host_of(url: str) -> str:

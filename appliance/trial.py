@@ -23,7 +23,7 @@ from appliance.upkeep.operator_access import OperatorAccess
 LOOPBACK: Final = ["127.0.0.1", "::1"]
 # The ports after it are the relay's, the AppView's, the directory's, the panel's, the client's.
 DEFAULT_PORT: Final = 2583
-NAMES: Final = ("pds", "relay", "appview", "directory", "admin")
+NAMES: Final = ("pds", "relay", "appview", "directory", "admin", "labeler")
 
 
 @contextmanager
@@ -51,6 +51,7 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
         "pds.public_url": url["pds"],
         "relay.public_url": url["relay"],
         "appview.public_url": url["appview"],
+        "labeler.public_url": url["labeler"],
         "appview.did": args.appview_did or f"did:web:localhost%3A{ports['appview']}",
         "directory.enabled": not args.plc,
         "relay.crawl": tuple(args.crawl),

@@ -16,6 +16,7 @@ PUBLIC = Settings().with_values(
         "network.handle_domains": (".smith.example", ".smith.family"),
         "relay.hostname": "relay.smith.example",
         "appview.public_url": "https://view.smith.example",
+        "labeler.public_url": "https://mod.smith.example",
     }
 )
 HOME = Settings().with_values(
@@ -35,6 +36,11 @@ HOME = Settings().with_values(
         ("view.smith.example", "/img/avatar/plain/did:plc:a/b", "appview"),
         ("smith.example", "/img/avatar/plain/did:plc:a/b", "appview"),
         ("smith.example", "/imgs", "pds"),
+        ("smith.example", "/xrpc/com.atproto.label.subscribeLabels", "labeler"),
+        ("smith.example", "/xrpc/com.atproto.label.queryLabels", "pds"),
+        ("smith.example", "/xrpc/app.bsky.feed.getFeedSkeleton", "appview"),
+        ("mod.smith.example", "/xrpc/com.atproto.label.queryLabels", "labeler"),
+        ("relay.smith.example", "/xrpc/com.atproto.label.subscribeLabels", "relay"),
         ("192.168.1.20:2580", "/", "pds"),
         ("[fd00::5]:2580", "/blob/did:plc:a/b", "appview"),
         ("localhost:2580", "/", "pds"),
@@ -47,6 +53,12 @@ HOME = Settings().with_values(
 )
 def test_name_and_path_tell_the_role(host: str, path: str, role: str | None) -> None:
     assert Names(PUBLIC).role(host, path) == role
+
+
+def test_who_asks_for_labels_in_nobodys_name_asks_the_labeler() -> None:
+    names, path = Names(PUBLIC), "/xrpc/com.atproto.label.queryLabels"
+    assert names.role("smith.example", path, is_open=True) == "labeler"
+    assert names.role("relay.smith.example", path, is_open=True) == "relay"
 
 
 def test_a_network_at_home_is_asked_by_address_and_by_name() -> None:

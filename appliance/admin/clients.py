@@ -51,7 +51,7 @@ class Roles:
 
     def __init__(self, http: HttpClient, settings: Settings, access: OperatorAccess) -> None:
         headers = {"Authorization": access.header}
-        names = ["pds", "relay", "appview"]
+        names = ["pds", "relay", "labeler", "appview"]
         if settings.directory.enabled:
             names.append("directory")
         self._clients = {

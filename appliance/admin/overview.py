@@ -13,7 +13,7 @@ from appliance.upkeep.checkup import Finding, check_clock, check_data_folder, ch
 
 STORAGE_SECONDS: Final = 60.0
 # In the order in which a post travels.
-ORDER: Final = ("pds", "relay", "appview", "directory")
+ORDER: Final = ("pds", "relay", "labeler", "appview", "directory")
 
 
 @dataclass(frozen=True)

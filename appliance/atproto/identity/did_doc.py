@@ -13,6 +13,7 @@ from appliance.atproto.curves import CurveName
 from appliance.atproto.syntax import Did, Handle, JsonObject
 
 MAX_ENTRIES: Final = 100
+SIGNING_KEY: Final = "#atproto"
 
 _OLDER_KEY_TYPES: Final[Mapping[str, CurveName]] = {
     "EcdsaSecp256k1VerificationKey2019": "k256",
@@ -58,7 +59,7 @@ class DidDocument:
         return cls(
             did,
             _handle(raw),
-            _signing_key(raw, did),
+            _named_key(raw, did, SIGNING_KEY),
             endpoint_url(endpoint) if kind == "AtprotoPersonalDataServer" else None,
             services,
             raw,
@@ -73,6 +74,10 @@ class DidDocument:
         if found is None or (kind is not None and found[0] != kind):
             return None
         return endpoint_url(found[1])
+
+    def key(self, name: str) -> PublicKey | None:
+        """Return a key by its id ("#atproto_label"); None if there is no such key or it is bad."""
+        return _named_key(self.raw, self.did, name)
 
 
 def endpoint_url(text: str) -> str | None:
@@ -125,9 +130,9 @@ def _services(raw: JsonObject, did: Did) -> dict[str, tuple[str, str]]:
     return services
 
 
-def _signing_key(raw: JsonObject, did: Did) -> PublicKey | None:
+def _named_key(raw: JsonObject, did: Did, name: str) -> PublicKey | None:
     for entry in _objects(raw, "verificationMethod"):
-        if _fragment(entry, did) == "#atproto":
+        if _fragment(entry, did) == name:
             return _key(entry)
     return None
 

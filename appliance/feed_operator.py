@@ -1,0 +1,1 @@
+"""`hearth feed`: the feeds that this network offers, in words."""

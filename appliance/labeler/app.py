@@ -1,0 +1,38 @@
+"""The labeler's aiohttp application."""
+
+from typing import Final
+
+from aiohttp import web
+
+from appliance.atproto.xrpc.server import add_methods
+from appliance.firehose.serve import close_on_shutdown
+from appliance.labeler.role import Labeler
+from appliance.labeler.xrpc import (
+    com_atproto_label,
+    com_atproto_moderation,
+    internal_hearth_labeler,
+    internal_hearth_upkeep,
+)
+from appliance.settings import Settings
+
+MOST_BODY_BYTES: Final = 100_000
+METHODS: Final = (
+    com_atproto_label.methods,
+    com_atproto_moderation.methods,
+    internal_hearth_labeler.methods,
+    internal_hearth_upkeep.methods,
+)
+
+
+def build_app(role: Labeler, settings: Settings) -> web.Application:
+    """Make the application which serves the labeler's methods."""
+    app = web.Application(client_max_size=MOST_BODY_BYTES)
+    add_methods(
+        app,
+        role,
+        METHODS,
+        validator=role.validator,
+        validate_outputs=settings.dev.validate_outputs,
+    )
+    close_on_shutdown(app, role.log)
+    return app

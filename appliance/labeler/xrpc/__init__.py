@@ -1,0 +1,1 @@
+"""The labeler's XRPC methods, a module for each namespace."""
