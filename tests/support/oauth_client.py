@@ -10,6 +10,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -30,7 +31,7 @@ WEB_ID = "https://app.example.com/client-metadata.json"
 WEB_CALLBACK = "https://app.example.com/callback"
 SCOPE = "atproto transition:generic"
 _DID = re.compile(r'name="did" value="([^"]*)"')
-_CHOICE = re.compile(r'name="(allow_\d+)"')
+_CHOICE = re.compile(r'name="(allow [^"]*)"')
 
 
 def base64url(raw: bytes) -> str:
@@ -277,17 +278,19 @@ class App:
         proof: str | None = None,
         token: str | None = None,
         scheme: str = "DPoP",
+        headers: Mapping[str, str] | None = None,
         **rest: Any,
     ) -> Answer:
         """Call a method, again if the server wants a nonce."""
         access = token or self.tokens["access_token"]
         path = f"/xrpc/{nsid}"
         shown = self.proof(verb, ORIGIN + path, access) if proof is None else proof
-        headers = {"Authorization": f"{scheme} {access}", **({"DPoP": shown} if shown else {})}
-        answer = await self.house.box.ask(verb, path, headers=headers, **rest)
+        sent = {"Authorization": f"{scheme} {access}", **({"DPoP": shown} if shown else {})}
+        answer = await self.house.box.ask(verb, path, headers={**sent, **(headers or {})}, **rest)
         self.nonce = answer.headers.get("DPoP-Nonce", self.nonce)
         if proof is None and answer.status == 401 and answer.error == "use_dpop_nonce":
-            return await self.call(verb, nsid, token=token, scheme=scheme, **rest)
+            more: dict[str, Any] = {"token": token, "scheme": scheme, "headers": headers, **rest}
+            return await self.call(verb, nsid, **more)
         return answer
 
     async def get_session(self) -> Answer:
@@ -300,10 +303,11 @@ class App:
 
 
 async def agree(browser: Browser, seen: Seen, *without: str, answer: str = "yes") -> Seen:
-    """Send the form of the page where a member agrees, all ticked but `without`."""
+    """Send the form of the page where a member agrees, all ticked but the tokens `without`."""
     did = _DID.search(seen.text)
     assert did is not None, seen.text
-    ticked = {name: "yes" for name in _CHOICE.findall(seen.text) if name not in without}
+    shown = [unescape(name) for name in _CHOICE.findall(seen.text)]
+    ticked = {name: "yes" for name in shown if name.removeprefix("allow ") not in without}
     [uri] = re.findall(r'name="request_uri" value="([^"]*)"', seen.text)[:1]
     return await post(
         browser, "/oauth/authorize", request_uri=uri, did=did[1], answer=answer, **ticked

@@ -20,6 +20,7 @@ from appliance.pds.oauth.permissions_kinds import (
 )
 from appliance.pds.oauth.permissions_syntax import InvalidScope, read_token, split_scope
 
+MAX_SCOPE: Final = 8_192
 ATPROTO: Final = "atproto"
 GENERIC: Final = "transition:generic"
 EMAIL: Final = "transition:email"
@@ -64,7 +65,14 @@ class Permissions:
 
     @classmethod
     def parse(cls, scope: str) -> Self:
-        """Read a scope. Raises InvalidScope, also if it is without `atproto`."""
+        """Read what an app asks for. Raises InvalidScope, also if it is without `atproto`."""
+        if len(scope) > MAX_SCOPE:
+            raise InvalidScope(f"a scope has at most {MAX_SCOPE} characters")
+        return cls.granted(scope)
+
+    @classmethod
+    def granted(cls, scope: str) -> Self:
+        """Read what was granted: of any length, as permission sets are large. Raises as `parse`."""
         tokens = split_scope(scope)
         if ATPROTO not in tokens:
             raise InvalidScope(f'the scope "{ATPROTO}" is missing')

@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote
 # A parameter is a text or a list of texts; in a permission set it may be a truth value as well.
 Parameters: TypeAlias = Mapping[str, object]
 
-MAX_SCOPE: Final = 8_192
 _TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # What needs no escape in either part; "?", "&", "=" and "#" do.
@@ -34,8 +33,6 @@ class Token(NamedTuple):
 
 def split_scope(scope: str) -> list[str]:
     """Give the tokens of a scope, each once, in order. Raises InvalidScope."""
-    if len(scope) > MAX_SCOPE:
-        raise InvalidScope(f"a scope has at most {MAX_SCOPE} characters")
     tokens = list(dict.fromkeys(scope.split(" ")))
     if not all(_TOKEN.fullmatch(token) for token in tokens):
         raise InvalidScope("a scope is tokens of printable ASCII with single spaces between them")

@@ -62,4 +62,4 @@ def challenge(error: str, description: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=1024)
 def _permissions(scope: str) -> Permissions:
-    return Permissions.parse(scope)
+    return Permissions.granted(scope)

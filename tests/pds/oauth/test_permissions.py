@@ -2,9 +2,14 @@
 
 import pytest
 
-from appliance.pds.oauth.permissions import Permissions, ScopeMissing, service_call
+from appliance.pds.oauth.permissions import (
+    MAX_SCOPE,
+    Permissions,
+    ScopeMissing,
+    service_call,
+)
 from appliance.pds.oauth.permissions_kinds import IdentityPermission
-from appliance.pds.oauth.permissions_syntax import MAX_SCOPE, InvalidScope
+from appliance.pds.oauth.permissions_syntax import InvalidScope
 
 APPVIEW = "did:web:api.example.com#svc_appview"
 
@@ -265,3 +270,8 @@ def test_a_request_stays_within_what_the_client_declares() -> None:
     assert not of("repo:*").within(declared)
     assert not of("transition:email").within(declared)
     assert not of("repo:app.example.post?action=create").within(declared)
+
+
+def test_what_was_granted_may_be_longer_than_what_is_asked() -> None:
+    scope = " ".join(["atproto", *(f"repo:org.example.thing{n}" for n in range(1000))])
+    assert Permissions.granted(scope).allows_repo("org.example.thing999", "create")
