@@ -68,6 +68,7 @@ class NameTaken(Exception):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"{kind} already taken: {name}")
+        self.kind = kind
 
 
 @dataclass(frozen=True)

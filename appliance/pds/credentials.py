@@ -12,6 +12,7 @@ from appliance.base.passwords import hash_password, is_current, verify_password
 from appliance.pds import accounts, devices, email_tokens, sessions
 from appliance.pds.accounts import Account, AccountStore
 from appliance.pds.app_passwords import AppPassword, AppPasswordStore
+from appliance.pds.oauth import grants
 
 LONGEST_PASSWORD_TRIED = 512
 LONGEST_PASSWORD = 256
@@ -180,6 +181,7 @@ def set_password(conn: Connection, did: Did, hashed: str) -> None:
     accounts.set_password(conn, did, hashed)
     sessions.revoke_all(conn, did)
     devices.end_all(conn, did)
+    grants.end_all(conn, did)
 
 
 def reset_password(conn: Connection, token: str, hashed: str, now_us: int) -> Did:

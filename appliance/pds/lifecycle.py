@@ -23,6 +23,7 @@ from appliance.pds import (
 )
 from appliance.pds.blobs import BlobStore
 from appliance.pds.factors import second_steps
+from appliance.pds.oauth import grants
 from appliance.pds.signing_keys import SigningKeys
 
 
@@ -67,6 +68,7 @@ class Lifecycle:
             appview_choices.delete_all,
             devices.end_all,
             email_tokens.delete_all,
+            grants.end_all,
             invites.delete_all,
             mailer.delete_all,
             move_reports.delete_all,

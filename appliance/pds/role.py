@@ -40,6 +40,7 @@ from appliance.pds.factors.passkeys import Passkeys, RelyingParty
 from appliance.pds.handles import HandlePolicy
 from appliance.pds.identities import Identities
 from appliance.pds.invites import InviteStore
+from appliance.pds.joining import Joining, Terms
 from appliance.pds.letters import CodeMail
 from appliance.pds.lexicons import Lexicons
 from appliance.pds.lifecycle import Lifecycle
@@ -114,6 +115,7 @@ class Pds:
     identities: Identities
     imports: RepoImporter
     invites: InviteStore
+    joining: Joining
     keys: SigningKeys
     lexicon_resolver: LexiconResolver
     lexicons: Lexicons
@@ -247,6 +249,9 @@ def _build(
     )
     names = Names(site.url, site.did, jwt_secret.encode())
     signup = SignUp(db, accounts, identities, repos, clock)
+    handles = HandlePolicy(site.handle_domains, resolver)
+    invites = InviteStore(db, clock, site.hostname)
+    terms = Terms(settings.pds.invites_required, settings.pds.recovery_key)
     lifecycle = Lifecycle(db, blobs, keys, clock)
     own_handle = f"{settings.network.own_name}{site.handle_domains[0]}"
     return Pds(
@@ -270,10 +275,11 @@ def _build(
         seats=Seats.of(settings),
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),
-        handles=HandlePolicy(site.handle_domains, resolver),
+        handles=handles,
         identities=identities,
         imports=RepoImporter(db, blobs, resolver, clock),
-        invites=InviteStore(db, clock, site.hostname),
+        invites=invites,
+        joining=Joining(handles, accounts, invites, signup, terms),
         keys=keys,
         lexicon_resolver=lexicon_resolver,
         lexicons=lexicons,

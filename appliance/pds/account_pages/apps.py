@@ -1,11 +1,17 @@
 """App passwords, the apps that are signed in, and the browsers an account is signed in in."""
 
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.app_passwords import AppPasswordExists
+from appliance.pds.oauth.client_ids import is_local
+from appliance.pds.oauth.consent import Group, groups
+from appliance.pds.oauth.grants import Grant
+from appliance.pds.oauth.permissions import Permissions
 
 LONGEST_NAME: Final = 100
 _BROWSERS: Final = (
@@ -58,6 +64,12 @@ async def end_app(visit: Visit) -> web.Response:
     return visit.go(f"{HOME}/apps")
 
 
+async def end_grant(visit: Visit) -> web.Response:
+    """Shut an app out that came by OAuth, at once."""
+    await visit.pds.oauth.grants.end(visit.text("grant"), visit.did)
+    return visit.go(f"{HOME}/apps")
+
+
 async def end_device(visit: Visit) -> web.Response:
     """Sign the account out of another browser, or of this one."""
     await visit.pds.devices.end(visit.text("device"), visit.did)
@@ -73,6 +85,22 @@ def _named(visit: Visit, agent: str) -> str:
     return browser or system or visit.words("apps.unknown")
 
 
+@dataclass(frozen=True)
+class _Connected:
+    """An app that came by OAuth: where it is from, and what it may do, in words."""
+
+    grant: Grant
+    origin: str
+    groups: list[Group]
+
+
+def _connected(visit: Visit, grant: Grant) -> _Connected:
+    local = is_local(grant.client_id)
+    origin = visit.words("authorize.local") if local else urlsplit(grant.client_id).netloc
+    permissions = Permissions.parse(grant.scope)
+    return _Connected(grant, origin, groups(permissions, visit.desk.strings))
+
+
 def _page(
     visit: Visit, *, name: str = "", error: str = "", made: tuple[str, str] | None = None
 ) -> web.Response:
@@ -81,6 +109,7 @@ def _page(
         status=422 if error else 200,
         app_passwords=visit.pds.app_passwords.list(visit.did),
         sessions=visit.pds.sessions.open(visit.did),
+        connected=[_connected(visit, one) for one in visit.pds.oauth.grants.of_account(visit.did)],
         devices=visit.pds.devices.devices_of(visit.did),
         this_device=visit.at.device if visit.at else "",
         agent=lambda agent: _named(visit, agent),

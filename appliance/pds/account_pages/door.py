@@ -31,6 +31,7 @@ from appliance.pds.account_pages import (
     recovery,
     second_steps,
     secrets,
+    sign_up,
 )
 from appliance.pds.account_pages.visit import FORM_COOKIE, HOME, Desk, Visit
 from appliance.pds.factors.sign_in import SignIn
@@ -48,6 +49,8 @@ ANYBODY: Final[Table] = {
     ("POST", "/sign-in"): entrance.sign_in,
     ("POST", "/second-step"): entrance.second_step,
     ("POST", "/passkey"): entrance.passkey,
+    ("GET", "/sign-up"): sign_up.show,
+    ("POST", "/sign-up"): sign_up.join,
     ("GET", "/forgotten"): entrance.show_forgotten,
     ("POST", "/forgotten"): entrance.send_reset,
     ("POST", "/forgotten/new"): entrance.reset,
@@ -71,6 +74,7 @@ MEMBERS: Final[Table] = {
     ("POST", "/apps/new"): apps.create,
     ("POST", "/apps/revoke"): apps.revoke,
     ("POST", "/apps/end"): apps.end_app,
+    ("POST", "/apps/grant"): apps.end_grant,
     ("POST", "/apps/device"): apps.end_device,
 }
 # Only for who proved a few minutes ago who they are.

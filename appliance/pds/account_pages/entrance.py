@@ -5,6 +5,7 @@ from aiohttp import web
 from appliance.atproto.syntax import Did
 from appliance.base.browsers import safe_path
 from appliance.base.throttle import TooManyTries
+from appliance.pds.account_pages.asking import asking_behind, leading_out
 from appliance.pds.account_pages.visit import CHOICE_COOKIE, HOME, Visit
 from appliance.pds.credentials import InvalidPassword, WrongCredentials
 from appliance.pds.email_tokens import ExpiredEmailToken, InvalidEmailToken
@@ -135,15 +136,18 @@ def following(text: str) -> str:
 
 
 def _sign_in_page(visit: Visit, after: str, error: str, *, proving: bool = False) -> web.Response:
-    return visit.page(
+    asking = None if proving else asking_behind(visit, after)
+    page = visit.page(
         "sign_in",
         status=422 if error else 200,
         after=after,
         error=error,
         proving=proving,
-        identifier=visit.text("identifier"),
+        asking=asking,
+        identifier=visit.text("identifier") or (asking.hint if asking else ""),
         passkey=visit.pds.passkeys.request(),
     )
+    return page if asking is None else leading_out(visit, page)
 
 
 def _second_page(

@@ -10,7 +10,12 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from appliance.base.browsers import new_token
-from appliance.pds.account_pages.asking import asking_of, hinted_account, show_refusal
+from appliance.pds.account_pages.asking import (
+    asking_of,
+    hinted_account,
+    leading_out,
+    show_refusal,
+)
 from appliance.pds.account_pages.visit import ASKING_COOKIE, HOME, Visit
 from appliance.pds.accounts import Account
 from appliance.pds.devices import DeviceAccount
@@ -20,7 +25,7 @@ from appliance.pds.oauth.permissions import Permissions
 from appliance.pds.oauth.permissions_syntax import InvalidScope
 from appliance.pds.oauth.requests import PendingRequest, RequestGone
 from appliance.pds.oauth_pages import consent_page
-from appliance.pds.oauth_pages.returning import leading_out, with_code, with_error
+from appliance.pds.oauth_pages.returning import with_code, with_error
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -64,7 +69,7 @@ async def decide(visit: Visit) -> web.StreamResponse:
     if account.takedown_ref is not None:
         return show_refusal(visit, "takendown")
     try:
-        granted = await consent_page.granted(visit, request)
+        granted = consent_page.granted(visit, request)
         code = await visit.pds.oauth.approve(request, account.did, granted)
     except RequestGone:
         return show_refusal(visit, "request_gone")

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from appliance.pds.account_pages.asking import asking_of
+from appliance.pds.account_pages.asking import asking_of, leading_out
 from appliance.pds.account_pages.visit import Visit
 from appliance.pds.accounts import Account
-from appliance.pds.oauth.permissions import ATPROTO, Permissions
+from appliance.pds.oauth.consent import groups
+from appliance.pds.oauth.permissions import Permissions
 from appliance.pds.oauth.requests import PendingRequest
-from appliance.pds.oauth_pages.returning import leading_out
 
 
 async def show(
@@ -15,20 +15,22 @@ async def show(
 ) -> web.Response:
     """Ask. `another` is where another account signs in. Raises InvalidScope."""
     permissions = Permissions.parse(request.asked.scope)
+    sets = await visit.pds.permission_sets.describe(permissions)
     page = visit.page(
         "oauth/consent",
         asking=asking_of(request),
         account=account,
-        choices=[token for token in permissions.tokens if token != ATPROTO],
+        groups=groups(permissions, visit.desk.strings, sets),
         another=another,
     )
     return leading_out(visit, page)
 
 
-async def granted(visit: Visit, request: PendingRequest) -> Permissions:
+def granted(visit: Visit, request: PendingRequest) -> Permissions:
     """What a form agrees to: what was asked for, without what was unticked. Raises InvalidScope."""
     permissions = Permissions.parse(request.asked.scope)
-    choices = [token for token in permissions.tokens if token != ATPROTO]
+    ticked = visit.form.keys()
+    lines = (line for group in groups(permissions, visit.desk.strings) for line in group.lines)
     return permissions.without(
-        token for number, token in enumerate(choices) if not visit.text(f"allow_{number}")
+        line.token for line in lines if line.is_optional and f"allow {line.token}" not in ticked
     )

@@ -4,15 +4,13 @@ https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2 https://www.rfc-editor.org/
 """
 
 from collections.abc import Mapping
-from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
+from appliance.pds.account_pages.asking import leading_out
 from appliance.pds.account_pages.visit import Visit
 from appliance.pds.oauth.requests import Asked
-
-POLICY: Final = "Content-Security-Policy"
 
 
 def with_code(visit: Visit, asked: Asked, code: str) -> web.Response:
@@ -21,17 +19,6 @@ def with_code(visit: Visit, asked: Asked, code: str) -> web.Response:
 
 def with_error(visit: Visit, asked: Asked, error: str, description: str) -> web.Response:
     return _back(visit, asked, {"error": error, "error_description": description})
-
-
-def leading_out(visit: Visit, response: web.Response) -> web.Response:
-    """Let the forms of a page lead to an app.
-
-    The way may pass several addresses of the app, and browsers measure each of them by form-action.
-    """
-    parts = visit.desk.headers[POLICY].split("; ")
-    kept = [part for part in parts if not part.startswith("form-action")]
-    response.headers[POLICY] = "; ".join(kept)
-    return response
 
 
 def _back(visit: Visit, asked: Asked, told: Mapping[str, str]) -> web.Response:

@@ -3,11 +3,10 @@
 from appliance.atproto.syntax import Datetime, Did, Handle, Json
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
-from appliance.pds.credentials import WrongCredentials, check_email, new_hash
-from appliance.pds.invites import InvalidInviteCode
+from appliance.pds.credentials import WrongCredentials
+from appliance.pds.joining import Wish
 from appliance.pds.oauth.permissions_kinds import AccountPermission
 from appliance.pds.role import Pds
-from appliance.pds.signup import Application
 from appliance.pds.xrpc.auth import (
     Caller,
     account_any,
@@ -63,22 +62,8 @@ async def create_account(
         raise AuthRequired(
             f"Missing auth to create account with did: {did}", "AuthenticationRequired"
         )
-    invites_required = pds.settings.pds.invites_required
-    if invites_required and not invite_code:
-        raise InvalidInviteCode
-    if not email:
-        raise InvalidRequest("Email is required")
-    check_email(email)
-    await pds.handles.check(handle, did)
-    # Looked at before the costly hashing, and once more in the transaction.
-    pds.accounts.check_names_free(handle, email)
-    code = invite_code if invites_required else None
-    if code is not None:
-        await pds.invites.check(code)
-    hashed = await new_hash(password or "")
-    recovery_key = recovery_key or pds.settings.pds.recovery_key or None
-    wish = Application(handle, email, hashed, code, recovery_key, did)
-    opened = await pds.signup.open(wish)
+    wish = Wish(handle, email or "", password or "", invite_code, recovery_key, did)
+    opened = await pds.joining.open(wish)
     tokens = await pds.sessions.begin(opened.did)
     view = await session_view(pds, opened, tokens)
     return {name: view[name] for name in _OF_SIGN_UP if name in view}
