@@ -22,6 +22,7 @@ from appliance.appview.app import build_app as build_appview
 from appliance.appview.role import open_appview
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
+from appliance.backup.schedule import Schedule
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.clock import Clock
 from appliance.base.database import DatabaseInUse
@@ -51,6 +52,7 @@ BEHIND_THE_DOOR: Final = ("pds", "relay", "labeler", "appview", "client")
 AGAIN: Final = -1
 # Streams are cut after this; requests are answered well before.
 SECONDS_TO_FINISH: Final = 1.0
+SECONDS_TO_LEAVE: Final = 0.5
 # A bot may name ten thousand accounts in the address of a Jetstream.
 LONGEST_LINE: Final = {"relay": 600_000}
 ORDINARY_LINE: Final = 8190
@@ -112,6 +114,8 @@ async def open_node(
             }
             runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
             await _listen(runner, listeners["door"])
+        workers = await stack.enter_async_context(Workers())
+        workers.start("backups", Schedule(settings).run)
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -206,7 +210,8 @@ async def _serve(
 
     def restart() -> None:
         again.set()
-        stop.set()
+        # Whoever asked has the answer by then, and does not ask again before.
+        loop.call_later(SECONDS_TO_LEAVE, stop.set)
 
     async with open_node(settings, listeners, restart if restarts else None) as node:
         ready(node)

@@ -79,6 +79,9 @@ BEFORE_THE_NETWORK: Final = frozenset(
     {"/setup/name", "/setup/reach", "/setup/reach/seen", "/sign-out"}
 )
 MOST_FORM_BYTES: Final = 64 * 1024
+STATIC: Final = "static"
+# After these a browser asks once more: by then what starts anew listens, if it does not answer yet.
+SECONDS_TO_START: Final = 2
 
 
 def build_app(panel: Panel, settings: Settings) -> web.Application:
@@ -90,7 +93,7 @@ def build_app(panel: Panel, settings: Settings) -> web.Application:
         app.router.add_route(verb, path, desk.serve(page, owner_only=False))
     for (verb, path), page in OWNER_ONLY.items():
         app.router.add_route(verb, path, desk.serve(page, owner_only=True))
-    app.router.add_get(STATIC_PATH + "/{name}", desk.static_file)
+    app.router.add_get(STATIC_PATH + "/{name}", desk.static_file, name=STATIC)
     return app
 
 
@@ -134,6 +137,8 @@ class _Reception:
             return web.Response(status=421, text=self._panel.strings("errors.host"))
         if request.method not in ("GET", "HEAD") and not comes_from_here(request):
             return self._refuse(request, 403, "foreign")
+        if self._panel.anew.is_asked and request.match_info.route.name != STATIC:
+            return self._starting(request)
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -185,6 +190,15 @@ class _Reception:
             raise web.HTTPForbidden
         wanted = visit.request.path_qs if visit.request.method == "GET" else "/"
         return visit.go("/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}")
+
+    def _starting(self, request: web.Request) -> web.Response:
+        """Have the browser come again: whoever answers now is about to end."""
+        wanted = request.path_qs if request.method == "GET" else "/"
+        response = self._visit(request).page("starting", status=503)
+        response.headers["Refresh"] = f"{SECONDS_TO_START}; url={wanted}"
+        response.headers["Retry-After"] = str(SECONDS_TO_START)
+        response.force_close()
+        return response
 
     def _refuse(
         self, request: web.Request, status: int, kind: str, detail: str = ""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from appliance.admin.anew import Anew
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
 from appliance.admin.hosts import OtherHosts
@@ -41,7 +42,7 @@ class Panel:
     reach_check: ReachCheck
     pages: Pages
     strings: Strings
-    restart: Callable[[], None] | None
+    anew: Anew
 
     def claim_url(self, base_url: str) -> str | None:
         """The link with which an owner begins; None once the network has one."""
@@ -75,5 +76,5 @@ async def open_admin(
         ),
         pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
         strings=strings,
-        restart=restart,
+        anew=Anew(restart),
     )

@@ -78,13 +78,11 @@ class Visit:
     def go_anew(self, path: str) -> web.Response:
         """Put changed settings into force, and send the browser on to who starts then.
 
-        The browser waits for the page while everything starts; without a way to start anew, the
-        change holds from the next start by hand.
+        Without a way to start anew, the change holds from the next start by hand.
         """
         response = self.go(path)
-        if self.panel.restart is not None:
+        if self.panel.anew.ask():
             response.force_close()
-            self.panel.restart()
         return response
 
     def not_found(self) -> NoReturn:

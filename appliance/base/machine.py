@@ -1,13 +1,17 @@
 """This machine as others at home see it: its address and its names."""
 
 import contextlib
+import fcntl
 import re
 import socket
+import struct
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Final
 
 # Nothing is sent to it: which address of ours would be used is the kernel's to say.
 _SOMEWHERE: Final = (("192.0.2.1", 9), ("2001:db8::1", 9))
+_ADDRESS_OF: Final = 0x8915  # SIOCGIFADDR
 _NEAR: Final = tuple(
     map(
         ip_network,
@@ -32,7 +36,18 @@ def own_address() -> str:
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asker:
             asker.connect(target)
             return str(asker.getsockname()[0])
-    return "127.0.0.1"
+    return next(_interface_addresses(), "127.0.0.1")
+
+
+def _interface_addresses() -> Iterator[str]:
+    """The addresses of a network that leads nowhere: a few machines and a switch."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        for _, name in socket.if_nameindex():
+            with contextlib.suppress(OSError):
+                told = fcntl.ioctl(asker, _ADDRESS_OF, struct.pack("256s", name.encode()[:15]))
+                address = socket.inet_ntoa(told[20:24])
+                if not address.startswith("127."):
+                    yield address
 
 
 def own_names() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ async def test_roles_that_do_not_answer_are_named(house: House) -> None:
     assert states == {
         "pds": "running",
         "relay": "silent",
+        "labeler": "silent",
         "appview": "silent",
         "directory": "running",
     }
@@ -20,6 +21,7 @@ async def test_roles_that_do_not_answer_are_named(house: House) -> None:
     assert (picture.posts, picture.follows) == (None, None)
     assert {one.subject for one in picture.findings if one.level == "bad"} == {
         "Part relay",
+        "Part labeler",
         "Part appview",
     }
     assert all(one.remedy and one.expected for one in picture.findings)

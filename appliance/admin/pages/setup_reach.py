@@ -71,7 +71,7 @@ async def _page(visit: Visit, chosen: Reach, hostname: str, errors: dict[str, st
         pds_url=running.pds.url,
         domains=running.network.handle_domains,
         people=await _has_people(visit),
-        at_once=visit.panel.restart is not None,
+        at_once=visit.panel.anew.is_possible,
         error=errors,
     )
 

@@ -11,5 +11,7 @@ methods: MethodTable[Pds] = MethodTable()
 
 @methods.query("internal.hearth.upkeep.getStatus", auth=operator)
 async def get_status(pds: Pds, caller: Caller) -> Json:
-    counts = {"accounts": await pds.accounts.count(), "seq": pds.event_log.head()}
+    # The network's own account is nobody's.
+    members = await pds.accounts.count() - (pds.network_account.did is not None)
+    counts = {"accounts": members, "seq": pds.event_log.head()}
     return report("pds", pds.workers.status(), counts)

@@ -10,7 +10,7 @@ async def test_home_says_how_everything_is(house: House) -> None:
     assert "1 person" in seen.words
     assert "Members and their posts PDS" in seen.words
     assert "Not answering" in seen.words
-    assert "2 things need you" in seen.words
+    assert "3 things need you" in seen.words
     assert seen.copyable("provider") == house.settings.pds.url
 
 

@@ -85,7 +85,10 @@ async def test_what_was_seen_is_said_with_what_to_do(house: House) -> None:
     seen = await owner.get("/setup/reach/seen")
     # Relay and AppView do not run in this house.
     assert "Every part answers." in seen.words
-    assert "No answer from: Posts are sent on, Timelines and search" in seen.words
+    assert (
+        "No answer from: Posts are sent on, Labels on what is shown, Timelines and search"
+        in seen.words
+    )
 
 
 async def test_before_the_network_has_a_name_only_the_wizard_answers(tmp_path: Path) -> None:
@@ -112,3 +115,7 @@ async def test_before_the_network_has_a_name_only_the_wizard_answers(tmp_path: P
             assert saved.location == "/setup/reach/seen"
             assert saved.headers["Connection"] == "close"
             assert asked == ["restart"]
+            # What is about to end shows nothing that could be taken for what begins.
+            waiting = await owner.get("/setup/reach/seen")
+            assert (waiting.status, waiting.headers["Refresh"]) == (503, "2; url=/setup/reach/seen")
+            assert "Everything starts anew" in waiting.words
