@@ -43,6 +43,10 @@ CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
 MOVES: Final = ("export", "import", "move-in", "move-out")
+SHEET: Final = """\
+Print the recovery sheet: the key that stands in the identities of this network's members, as words
+to be kept on paper. With --restore, type the words in before the first start of a network built
+anew."""
 MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
 
 
@@ -71,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
     _add_restore(commands.add_parser("restore", help="bring a backup back", description=RESTORE))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
     _add_data(checkup)
+    sheet = commands.add_parser("sheet", help="the network's key on paper", description=SHEET)
+    sheet.add_argument("--restore", action="store_true", help="read the words from standard input")
+    _add_data(sheet)
     return top
 
 
@@ -304,6 +311,23 @@ def _backup(args: argparse.Namespace) -> int:
     return commands.run(args, print)
 
 
+def _sheet(args: argparse.Namespace) -> int:
+    from appliance.base.paper_words import UnreadableWords
+    from appliance.upkeep import recovery_sheet as paper
+
+    key_file = Paths.of(args.data).secret(paper.KEY_FILE)
+    try:
+        if args.restore:
+            print(f"put back: {paper.restore(key_file, sys.stdin.read())}")
+            return 0
+        sheet = paper.sheet_of(key_file)
+    except (paper.NoKeyYet, paper.KeyInPlace, UnreadableWords) as problem:
+        _fail(str(problem))
+    print(textwrap.fill(" ".join(sheet.words), 60))
+    print(sheet.public)
+    return 0
+
+
 def _checkup(args: argparse.Namespace) -> int:
     from appliance import operator
     from appliance.upkeep.checkup import check_files, check_role
@@ -334,4 +358,5 @@ _COMMANDS: Final = {
     "relay": _relay,
     "label": _label,
     "checkup": _checkup,
+    "sheet": _sheet,
 }

@@ -20,6 +20,24 @@ def hearth(*args: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def test_the_key_of_a_network_goes_to_paper_and_into_a_network_built_anew(
+    network: Appliance, tmp_path: Path
+) -> None:
+    printed = said(network, "sheet")
+    *words, public = printed.splitlines()
+    command = [sys.executable, "-m", "appliance", "sheet", "--restore", "--data", str(tmp_path)]
+
+    def restored(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603
+            command, cwd=ROOT, input=text, capture_output=True, text=True, timeout=30, check=False
+        )
+
+    assert restored(" ".join(words[:-1])).returncode == 1
+    assert restored(" ".join(words)).stdout == f"put back: {public}\n"
+    assert hearth("sheet", "--data", str(tmp_path)).stdout == printed
+    assert "never started" in hearth("sheet", "--data", str(tmp_path / "none")).stderr
+
+
 def said(network: Appliance, *args: str) -> str:
     """Give what a command prints that must succeed."""
     done = hearth(*args, "--data", str(network.data))
