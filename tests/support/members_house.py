@@ -84,9 +84,11 @@ class MembersHouse:
 
 
 @asynccontextmanager
-async def open_members_house(folder: Path, **changes: Any) -> AsyncIterator[MembersHouse]:
-    """Open a PDS with one member; `changes` are settings, as for `open_box`."""
+async def open_members_house(
+    folder: Path, *, member: str = "alice", **changes: Any
+) -> AsyncIterator[MembersHouse]:
+    """Open a PDS with one new member; `changes` are settings, as for `open_box`."""
     async with open_box(folder, **changes) as box:
         connector = UnixConnector(str(box.pds.settings.paths.socket("pds")))
         async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
-            yield MembersHouse(box, await box.sign_up(), session)
+            yield MembersHouse(box, await box.sign_up(member), session)

@@ -31,6 +31,7 @@ WEB_ID = "https://app.example.com/client-metadata.json"
 WEB_CALLBACK = "https://app.example.com/callback"
 SCOPE = "atproto transition:generic"
 _DID = re.compile(r'name="did" value="([^"]*)"')
+_REQUEST = re.compile(r'name="request_uri" value="([^"]*)"')
 _CHOICE = re.compile(r'name="(allow [^"]*)"')
 
 
@@ -306,12 +307,26 @@ async def agree(browser: Browser, seen: Seen, *without: str, answer: str = "yes"
     """Send the form of the page where a member agrees, all ticked but the tokens `without`."""
     did = _DID.search(seen.text)
     assert did is not None, seen.text
+    uri = request_in(seen)
     shown = [unescape(name) for name in _CHOICE.findall(seen.text)]
     ticked = {name: "yes" for name in shown if name.removeprefix("allow ") not in without}
-    [uri] = re.findall(r'name="request_uri" value="([^"]*)"', seen.text)[:1]
     return await post(
         browser, "/oauth/authorize", request_uri=uri, did=did[1], answer=answer, **ticked
     )
+
+
+async def choose(browser: Browser, seen: Seen, did: str) -> Seen:
+    """Choose an account on the page that asks as whom; return the page behind it."""
+    chosen = await post(browser, "/oauth/choose", request_uri=request_in(seen), did=did)
+    assert chosen.location is not None, chosen.text
+    return await browser.ask("GET", chosen.location)
+
+
+def request_in(seen: Seen) -> str:
+    """The request that the forms of a page are about."""
+    found = _REQUEST.search(seen.text)
+    assert found is not None, seen.text
+    return found[1]
 
 
 async def post(browser: Browser, path: str, **fields: str) -> Seen:
