@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from bench import cases, pages, streams
+from bench import cases, imports, pages, streams
 from bench.cases import Case
 from bench.load import Figures
 
@@ -20,7 +20,7 @@ class NoSuchCase(ValueError):
 
 def all_cases() -> dict[str, Case]:
     """Give every case; the history that `replay` makes is the first, so it is the same for all."""
-    return {**streams.cases(), **cases.cases(), **pages.cases()}
+    return {**streams.cases(), **cases.cases(), **imports.cases(), **pages.cases()}
 
 
 def choose(names: Sequence[str]) -> dict[str, Case]:

@@ -57,10 +57,11 @@ async def _measure(
 ) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Give every figure of every round."""
     found: dict[str, dict[str, list[dict[str, object]]]] = {}
+    plc = str(ours.said["plc_url"])
     alone = set() if "appview_url" in peer.said else set(pages.cases())
     async with (
-        Target.open(ours.pds_url, ours.pid) as our_target,
-        Target.open(peer.pds_url, peer.pid) as peer_target,
+        Target.open(ours.pds_url, ours.pid, plc) as our_target,
+        Target.open(peer.pds_url, peer.pid, plc) as peer_target,
     ):
         print(HEAD)
         for name, case in chosen.items():

@@ -55,11 +55,11 @@ async def measure(args: argparse.Namespace) -> None:
         return
     chosen, found = choose(names), {}
     async with AsyncExitStack() as stack:
-        url, pid = args.url, args.pid
+        url, pid, plc = args.url, args.pid, args.plc
         if not url:
             server = await stack.enter_async_context(started(args.command))
-            url, pid = server.pds_url, server.pid
-        target = await stack.enter_async_context(Target.open(url, pid))
+            url, pid, plc = server.pds_url, server.pid, str(server.said["plc_url"])
+        target = await stack.enter_async_context(Target.open(url, pid, plc))
         print(HEAD)
         for name, case in chosen.items():
             runs = [await case(target, args.seconds) for _ in range(args.rounds)]
@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", help="beginnings of names; all, if none is given")
     parser.add_argument("--url", help="a PDS that runs already")
     parser.add_argument("--pid", type=int, help="its process")
+    parser.add_argument("--plc", default="", help="the directory it asks")
     parser.add_argument("--command", default=OURS, help="what starts a server otherwise")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=4.0, help="per case and round")

@@ -40,11 +40,12 @@ class Refused(Exception):
 class Target:
     """One PDS under test; what cases need is made once and kept."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, pid: int) -> None:
+    def __init__(self, http: aiohttp.ClientSession, url: str, pid: int, plc: str) -> None:
         self._http = http
         self.wires = Wires(url)
         self._url = url
         self.pid = pid
+        self.plc = plc
         self._numbers = itertools.count(1)
         self._nonce = os.urandom(3).hex()
         self._crowd: list[Account] = []
@@ -53,10 +54,10 @@ class Target:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, pid: int) -> AsyncIterator[Self]:
-        """Open connections to a PDS; `pid` is its process, on this machine."""
+    async def open(cls, url: str, pid: int, plc: str) -> AsyncIterator[Self]:
+        """Open connections to a PDS; `pid` is its process here, `plc` the directory it asks."""
         async with aiohttp.ClientSession() as http:
-            target = cls(http, url, pid)
+            target = cls(http, url, pid, plc)
             try:
                 yield target
             finally:
@@ -86,9 +87,13 @@ class Target:
         async with self._http.ws_connect(url, max_msg_size=0, compress=0) as ws:
             yield ws
 
+    def name(self) -> str:
+        """Make up a name that nobody has."""
+        return f"b{self._nonce}{next(self._numbers)}"
+
     async def sign_up(self) -> Account:
         """Open an account."""
-        name = f"b{self._nonce}{next(self._numbers)}"
+        name = self.name()
         body = {
             "handle": f"{name}.test",
             "email": f"{name}@example.com",

@@ -44,7 +44,10 @@ async def seen_after(target: Target, reader: Account, uri: str) -> float:
 
 async def measure(per_second: int, seconds: float) -> None:
     """Write at a rate and print how soon the reader sees it."""
-    async with started(OURS) as server, Target.open(server.pds_url, server.pid) as target:
+    async with (
+        started(OURS) as server,
+        Target.open(server.pds_url, server.pid, str(server.said["plc_url"])) as target,
+    ):
         reader, *writers = await target.crowd(WRITERS + 1)
         for writer in writers:
             follow = {"subject": writer.did, "createdAt": now(), "$type": "app.bsky.graph.follow"}

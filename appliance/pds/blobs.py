@@ -233,13 +233,13 @@ def claim(conn: Connection, repo: int, path: str, claims: Sequence[BlobClaim]) -
             raise InvalidSize(cid, each.blob.size, row[1])
         if each.max_size is not None and row[1] > each.max_size:
             raise BlobTooLarge(each.max_size)
-    expect(conn, repo, path, [each.blob for each in claims])
+    expect(conn, repo, path, [each.blob.cid for each in claims])
 
 
-def expect(conn: Connection, repo: int, path: str, blobs: Iterable[BlobRef]) -> None:
+def expect(conn: Connection, repo: int, path: str, cids: Iterable[Cid]) -> None:
     """Note that a record refers to blobs, whether they are here or not."""
-    for blob in blobs:
-        conn.execute("INSERT OR IGNORE INTO blob_ref VALUES (?, ?, ?)", (repo, path, blob.cid))
+    for cid in cids:
+        conn.execute("INSERT OR IGNORE INTO blob_ref VALUES (?, ?, ?)", (repo, path, cid))
 
 
 def release(conn: Connection, repo: int, path: str) -> list[Cid]:

@@ -1,6 +1,6 @@
 """The records of hosted repositories: rows that are the truth of every repo here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -59,6 +59,9 @@ WHERE repo.id > ? AND EXISTS (
 )
 ORDER BY repo.id LIMIT ?
 """
+
+
+_INSERT = "INSERT INTO record (repo, path, cid, rev, subject, block) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class RecordNotFound(LookupError):
@@ -218,9 +221,13 @@ def with_subject(conn: Connection, repo: int, row: RecordRow) -> list[str]:
 
 
 def insert(conn: Connection, repo: int, row: RecordRow, rev: Tid) -> None:
-    conn.execute(
-        "INSERT INTO record (repo, path, cid, rev, subject, block) VALUES (?, ?, ?, ?, ?, ?)",
-        (repo, row.path, row.cid, rev, row.subject, row.block),
+    conn.execute(_INSERT, (repo, row.path, row.cid, rev, row.subject, row.block))
+
+
+def insert_all(conn: Connection, repo: int, rows: Iterable[RecordRow], rev: Tid) -> None:
+    """Insert rows as they come, none of which is there yet."""
+    conn.executemany(
+        _INSERT, ((repo, row.path, row.cid, rev, row.subject, row.block) for row in rows)
     )
 
 

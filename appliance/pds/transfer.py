@@ -1,29 +1,44 @@
-"""Account migration: take a whole repository in, checked from its signature to its last record."""
+"""Account migration: take a whole repository in, checked from its signature to its last record.
+
+An archive is read three times: as it comes, into a spool; along its tree, where every record is
+decoded once and what its row needs is put aside; and in the transaction that writes the rows. None
+of it holds more than a few hundred records in memory.
+"""
 
 import asyncio
-import os
+import marshal
 import tempfile
-from collections.abc import AsyncIterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Literal, TypeAlias
 
 from appliance.atproto import cbor, data
 from appliance.atproto.car import CarReader
-from appliance.atproto.cbor import Value
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.repo.commit import Commit, parse_commit
-from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.mst import checked_items
 from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.pds import blobs, records, repos
 from appliance.pds.blobs import BlobStore
+from appliance.pds.records import RecordRow
+from appliance.pds.spool import Spool
 
 MAX_IMPORT_BYTES: Final = 4_000_000_000
-_MAX_BLOCKS: Final = 4_000_000
+# Records that stand at several paths come once in an archive and several times in our rows: so
+# much more may the rows hold than the archive.
+_MOST_REPEATED: Final = 4
+_ALWAYS_ALLOWED: Final = 64_000_000
+_ROWS_TOGETHER: Final = 250
+_MARK_OF_BLOBS: Final = b"mimeType"  # no reference to a blob is without it
+
+Phase = Literal["receiving", "checking", "writing"]
+# Path, CID, subject, CIDs of blobs.
+_Staged: TypeAlias = tuple[str, bytes, int | None, list[bytes]]
 
 
 class InvalidImport(ValueError):
@@ -32,12 +47,46 @@ class InvalidImport(ValueError):
     xrpc_name = "InvalidRequest"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
+class ImportProgress:
+    """How far an import is: bytes while it is received, records after that; `of` 0: unknown."""
+
+    did: Did
+    started_us: int
+    phase: Phase = "receiving"
+    done: int = 0
+    of: int = 0
+
+    def enter(self, phase: Phase, of: int) -> None:
+        self.phase, self.done, self.of = phase, 0, of
+
+
+@dataclass(frozen=True)
 class _Import:
-    """A repository that passed all checks; `leaves` is (path, CID) in the tree's order."""
+    """A repository that passed all checks: its commit, its blocks, its rows in a file."""
 
     commit: Commit
-    leaves: list[tuple[str, Cid]]
+    blocks: Spool
+    rows: BinaryIO
+    progress: ImportProgress
+
+    def staged(self) -> Iterator[RecordRow]:
+        """Give the rows in the tree's order, without the blobs."""
+        for path, cid, subject, _ in self._staged():
+            self.progress.done += 1
+            known = Cid(cid)
+            yield RecordRow(path, known, self.blocks[known], subject)
+
+    def blobs(self) -> Iterator[tuple[str, list[Cid]]]:
+        """Give the paths of records that refer to blobs, with these."""
+        for path, _, _, found in self._staged():
+            if found:
+                yield path, [Cid(cid) for cid in found]
+
+    def _staged(self) -> Iterator[_Staged]:
+        self.rows.seek(0)
+        while batch := marshal.load(self.rows):  # noqa: S302
+            yield from batch
 
 
 class RepoImporter:
@@ -50,35 +99,57 @@ class RepoImporter:
         self._blobs = blob_store
         self._resolver = resolver
         self._clock = clock
+        self._running: list[ImportProgress] = []
 
-    async def take(self, did: Did, archive: AsyncIterable[bytes], *, active: bool) -> None:
+    def running(self) -> list[ImportProgress]:
+        """The imports that are under way."""
+        return list(self._running)
+
+    async def take(
+        self, did: Did, archive: AsyncIterable[bytes], *, active: bool, size: int = 0
+    ) -> None:
         """Make a hosted repo what a CAR archive says; its head becomes the archive's commit.
 
         The commit must be this account's, signed with the key its DID document names, and the
         archive must hold the whole tree. Blobs of the records are expected from then on. The repo
-        of an active account can only go forward, and the new state is announced.
+        of an active account can only go forward, and the new state is announced. `size` is what
+        the archive is said to have, for the progress alone.
 
         Raises InvalidCar or InvalidImport, and what resolving the DID raises; then nothing changes.
         """
-        with _Spool(self._db.path.parent) as blocks:
-            root = await _receive(archive, blocks)
+        with self._watched(did, size) as progress, Spool(self._folder) as blocks:
+            root = await _receive(archive, blocks, progress)
             commit = _read_commit(did, root, blocks)
             document = await self._resolver.document(did, fresh=True)
             if document.signing_key is None or not commit.verify(document.signing_key):
                 raise InvalidImport("The commit is not signed with the account's key")
-            checked = await asyncio.to_thread(_check, commit, blocks)
-            await self._db.write(self._replace, checked, blocks, active)
+            with tempfile.TemporaryFile(dir=self._folder) as rows:
+                new = _Import(commit, blocks, rows, progress)
+                count = await asyncio.to_thread(_check, new)
+                progress.enter("writing", count)
+                await self._db.write(self._replace, new, active)
 
-    def _replace(
-        self, conn: Connection, new: _Import, blocks: Mapping[Cid, bytes], active: bool
-    ) -> None:
+    @property
+    def _folder(self) -> Path:
+        return self._db.path.parent
+
+    @contextmanager
+    def _watched(self, did: Did, size: int) -> Iterator[ImportProgress]:
+        progress = ImportProgress(did, self._clock.now_us(), of=size)
+        self._running.append(progress)
+        try:
+            yield progress
+        finally:
+            self._running.remove(progress)
+
+    def _replace(self, conn: Connection, new: _Import, active: bool) -> None:
         commit = new.commit
         head = repos.load_head(conn, commit.did)
         if commit.cid == head.commit_cid:
             return
         if active and commit.rev <= head.rev:
             raise InvalidImport(f"The repo is already at {head.rev}, newer than {commit.rev}")
-        released = _replace_records(conn, head.id, new, blocks)
+        released = _replace_records(conn, head.id, new)
         dropped = blobs.drop_unreferenced(conn, head.id, released)
         conn.after_commit(lambda: self._blobs.discard_files(dropped))
         repos.set_head(conn, head.id, commit)
@@ -86,39 +157,37 @@ class RepoImporter:
             repos.append_sync(conn, commit, self._clock.now_us())
 
 
-def _replace_records(
-    conn: Connection, repo: int, new: _Import, blocks: Mapping[Cid, bytes]
-) -> list[Cid]:
+def _replace_records(conn: Connection, repo: int, new: _Import) -> list[Cid]:
     """Turn the record rows into the new ones; name the blobs whose references went."""
     rev = new.commit.rev
-    released: list[Cid] = []
     present = dict(records.leaves(conn, repo))
-    for path, cid in new.leaves:
-        before = present.pop(path, None)
-        if before == cid:
-            continue
-        block = blocks[cid]
-        value = cbor.decode(block)
-        row = records.row_of(path, block, value)
-        if before is None:
-            records.insert(conn, repo, row, rev)
-        else:
-            released += blobs.release(conn, repo, path)
-            records.update(conn, repo, row, rev)
-        blobs.expect(conn, repo, path, data.find_blobs(value))
+    released: list[Cid] = []
+    if not present:
+        records.insert_all(conn, repo, new.staged(), rev)
+    else:
+        for row in new.staged():
+            before = present.pop(row.path, None)
+            if before == row.cid:
+                continue
+            if before is None:
+                records.insert(conn, repo, row, rev)
+            else:
+                released += blobs.release(conn, repo, row.path)
+                records.update(conn, repo, row, rev)
     for path in present:
         released += blobs.release(conn, repo, path)
         records.delete(conn, repo, path, rev)
+    for path, cids in new.blobs():
+        blobs.expect(conn, repo, path, cids)
     return released
 
 
-async def _receive(archive: AsyncIterable[bytes], blocks: "_Spool") -> Cid:
+async def _receive(archive: AsyncIterable[bytes], blocks: Spool, progress: ImportProgress) -> Cid:
     """Store the blocks of an archive as they come; give its root. Raises InvalidCar."""
     reader = CarReader()
-    received = 0
     async for chunk in archive:
-        received += len(chunk)
-        if received > MAX_IMPORT_BYTES:
+        progress.done += len(chunk)
+        if progress.done > MAX_IMPORT_BYTES:
             raise InvalidImport(f"The archive is larger than {MAX_IMPORT_BYTES} bytes")
         for cid, block in reader.feed(chunk):
             blocks.add(cid, block)
@@ -137,65 +206,50 @@ def _read_commit(did: Did, root: Cid, blocks: Mapping[Cid, bytes]) -> Commit:
     return commit
 
 
-def _check(commit: Commit, blocks: Mapping[Cid, bytes]) -> _Import:
-    """Check that the tree is whole and canonical, and that every record can be read."""
+def _check(new: _Import) -> int:
+    """Check that the tree is whole and canonical, and every record sound; put the rows aside.
+
+    Gives the number of records.
+    """
+    most = _ALWAYS_ALLOWED + _MOST_REPEATED * new.progress.done
+    new.progress.enter("checking", len(new.blocks))
     try:
-        leaves = list(Mst.load(commit.data, blocks).items())
-        for path, cid in leaves:
-            _check_record(path, cbor.decode(blocks[cid]))
+        _stage(new, most)
     except KeyError as missing:
         raise InvalidImport(f"The archive lacks the record {missing.args[0]}") from missing
     except ValueError as bad:
         raise InvalidImport(f"The repository is damaged: {bad}") from bad
-    if Mst.build(leaves).root != commit.data:
-        raise InvalidImport("The tree does not have its canonical form")
-    return _Import(commit, leaves)
+    return new.progress.done
 
 
-def _check_record(path: str, value: Value) -> None:
+def _stage(new: _Import, most: int) -> None:
+    batch: list[_Staged] = []
+    collections: set[str] = set()
+    for path, cid in checked_items(new.commit.data, new.blocks):
+        block = new.blocks[cid]
+        most -= len(block)
+        if most < 0:
+            raise InvalidImport("The same records stand at too many paths")
+        batch.append(_row(path, cid, block, collections))
+        new.progress.done += 1
+        if len(batch) == _ROWS_TOGETHER:
+            marshal.dump(batch, new.rows)
+            batch = []
+    for last in (batch, []) if batch else ([],):
+        marshal.dump(last, new.rows)
+    new.rows.flush()
+
+
+def _row(path: str, cid: Cid, block: bytes, collections: set[str]) -> _Staged:
+    """Check a record, and give what its row needs beside the block."""
+    value = cbor.decode(block)
     collection, _, rkey = path.partition("/")
-    Nsid(collection)
+    if collection not in collections:
+        collections.add(Nsid(collection))
     RecordKey(rkey)
-    if not isinstance(value, dict):
+    if type(value) is not dict:
         raise InvalidImport(f"The record at {path} is not an object")
-
-
-class _Spool(Mapping[Cid, bytes]):
-    """Blocks in a file without a name, so that an import costs little memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-        self._places: dict[Cid, tuple[int, int]] = {}
-        self._end = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def add(self, cid: Cid, block: bytes) -> None:
-        """Store a block, once."""
-        if cid in self._places:
-            return
-        if len(self._places) >= _MAX_BLOCKS:
-            raise InvalidImport(f"The archive has more than {_MAX_BLOCKS} blocks")
-        self._file.write(block)
-        self._places[cid] = self._end, len(block)
-        self._end += len(block)
-
-    def __getitem__(self, cid: Cid) -> bytes:
-        start, length = self._places[cid]
-        self._file.flush()
-        return os.pread(self._file.fileno(), length, start)
-
-    def __iter__(self) -> Iterator[Cid]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
+    found: Iterable[bytes] = ()
+    if _MARK_OF_BLOBS in block:
+        found = (blob.cid for blob in data.find_blobs(value))
+    return path, cid, records.subject_key(collection, value), list(found)

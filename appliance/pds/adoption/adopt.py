@@ -149,7 +149,7 @@ def _write_records(conn: Connection, repo: int, actor: SourceActor, commit: Comm
         value = cbor.decode(record.block)
         row = records.row_of(record.path, record.block, value)
         records.insert(conn, repo, row, record.rev)
-        blobs.expect(conn, repo, record.path, data.find_blobs(value))
+        blobs.expect(conn, repo, record.path, (one.cid for one in data.find_blobs(value)))
         if record.takedown_ref is not None:
             records.set_takedown(conn, actor.did, record.path, record.takedown_ref)
         leaves.append((record.path, record.cid))

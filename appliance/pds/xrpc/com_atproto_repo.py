@@ -212,9 +212,12 @@ async def upload_blob(
 
 
 @methods.procedure("com.atproto.repo.importRepo", auth=account_full.for_apps(_WHOLE_REPO))
-async def import_repo(pds: Pds, caller: Caller, *, body: StreamReader) -> None:
+async def import_repo(
+    pds: Pds, caller: Caller, *, body: StreamReader, request: web.Request
+) -> None:
     active = pds.accounts.require(caller.did).is_active
-    await pds.imports.take(caller.did, _chunks(body), active=active)
+    size = request.content_length or 0
+    await pds.imports.take(caller.did, _chunks(body), active=active, size=size)
 
 
 @methods.query("com.atproto.repo.listMissingBlobs", auth=account.for_apps(signed_in))
