@@ -130,7 +130,8 @@ try:*)
     ;;
 test: | test:fast)
     [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
-        c++=build-essential c++=python3-dev pg_createcluster=postgresql redis-server=redis-server
+        c++=build-essential c++=python3-dev pg_createcluster=postgresql \
+        redis-server=redis-server restic=restic
     need_packages test
     exec sh "$here/tools/test.sh" "$@"
     ;;

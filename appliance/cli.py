@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import textwrap
 import time
@@ -330,10 +331,12 @@ def _sheet(args: argparse.Namespace) -> int:
 
 def _checkup(args: argparse.Namespace) -> int:
     from appliance import operator
+    from appliance.settings import load
     from appliance.upkeep.checkup import check_files, check_role
 
     paths = Paths.of(args.data)
-    findings = check_files(paths.data, time.time())
+    in_service = load(paths.data, os.environ).network.mode != "dev"
+    findings = check_files(paths.data, time.time(), in_service=in_service)
     if paths.data.is_dir():
         for name, status in asyncio.run(operator.ask_roles(paths)).items():
             findings.extend(check_role(name, status))

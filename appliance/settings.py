@@ -21,6 +21,7 @@ from appliance.settings_groups import (
     HOST,
     AdminSettings,
     AppViewSettings,
+    BackupSettings,
     ClientSettings,
     DevSettings,
     DirectorySettings,
@@ -61,6 +62,7 @@ class Settings:
     admin: AdminSettings = AdminSettings()
     smtp: SmtpSettings = SmtpSettings()
     look: LookSettings = LookSettings()
+    backup: BackupSettings = BackupSettings()
     limits: LimitsSettings = LimitsSettings()
     dev: DevSettings = DevSettings()
     paths: Paths = Paths()

@@ -252,6 +252,22 @@ class LookSettings:
 
 
 @dataclass(frozen=True)
+class BackupSettings:
+    """Backups: taken each night, encrypted, and proven each week."""
+
+    target: str = setting(
+        "",
+        "Where backups go: a folder, best on another disk, or sftp:, s3: or rest: with an address"
+        " as restic names them; empty for none.",
+        form=r"/.+|(sftp|s3|rest):\S+",
+    )
+    hour: int = setting(3, "The hour of the day (0 to 23, time of this computer) to take them at.")
+    s3_access_key: str = setting(
+        "", "The access key of S3 storage; its secret is in the file secrets/backup-s3-secret."
+    )
+
+
+@dataclass(frozen=True)
 class LimitsSettings:
     """Rate limits."""
 

@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from appliance.admin.clients import RoleReport, Roles
 from appliance.base.clock import Clock
-from appliance.upkeep.checkup import Finding, check_clock, check_data_folder, check_role
+from appliance.upkeep.checkup import (
+    Finding,
+    check_backups,
+    check_clock,
+    check_data_folder,
+    check_role,
+)
 
 STORAGE_SECONDS: Final = 60.0
 # In the order in which a post travels.
@@ -62,10 +68,11 @@ class Picture:
 class Overview:
     """Look at everything, fast enough for every view of the home page."""
 
-    def __init__(self, roles: Roles, data: Path, clock: Clock) -> None:
+    def __init__(self, roles: Roles, data: Path, clock: Clock, *, in_service: bool) -> None:
         self._roles = roles
         self._data = data
         self._clock = clock
+        self._in_service = in_service
         self._storage: Storage | None = None
         self._measured_at = 0.0
 
@@ -91,7 +98,9 @@ class Overview:
         return self._storage
 
     def _findings(self, reports: Iterable[RoleReport]) -> list[Finding]:
-        found = [*check_data_folder(self._data), *check_clock(self._clock.now())]
+        now = self._clock.now()
+        found = [*check_data_folder(self._data), *check_clock(now)]
+        found.extend(check_backups(self._data, now, expected=self._in_service))
         for one in reports:
             found.extend(check_role(one.name, one.status))
         return [finding for finding in found if finding.level != "good"]

@@ -70,7 +70,7 @@ async def open_admin(
         sessions=Sessions(owner, throttle, clock.now),
         people=People(roles.pds),
         hosts=OtherHosts(roles.relay),
-        overview=Overview(roles, paths.data, clock),
+        overview=Overview(roles, paths.data, clock, in_service=settings.network.mode != "dev"),
         reach_check=ReachCheck(
             settings, roles, strings, addresses_of, partial(describe_server, http)
         ),

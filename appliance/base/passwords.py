@@ -7,6 +7,7 @@ servers keep them ("salt:hash" in hex), can be verified, so that accounts can mo
 import asyncio
 import hashlib
 import hmac
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -22,6 +23,8 @@ SALT_BYTES: Final = 16
 LONGEST: Final = 512
 SCRYPT_BYTES: Final = 64
 _SCRYPT_MEMORY: Final = 64 * 1024 * 1024
+_ARGON2: Final = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[\w+/]{16,}\$[\w+/]{16,}", re.A)
+_SCRYPT: Final = re.compile(rf"[^:]+:[0-9a-fA-F]{{{2 * SCRYPT_BYTES}}}")
 # One for the whole process, whoever asks: a flood of logins takes one core and 19 MiB, no more.
 _LINE: Final = ThreadPoolExecutor(1, "passwords")
 
@@ -69,6 +72,11 @@ def verify_now(text: str, stored: str) -> bool:
             return False
         return True
     return _verify_scrypt(text, stored)
+
+
+def is_readable(stored: str) -> bool:
+    """Tell whether this is a hash at all: some password could fit it."""
+    return bool(_ARGON2.fullmatch(stored) or _SCRYPT.fullmatch(stored))
 
 
 def _verify_scrypt(text: str, stored: str) -> bool:

@@ -120,7 +120,7 @@ class RepoStore:
         Raises RootMismatch.
         """
         repo = self._trees.find(head)
-        return (repo or _build(head, records.leaves(conn, head.id))).tree
+        return (repo or rebuild(conn, head)).tree
 
     async def write(
         self, did: Did, writes: Sequence[PreparedWrite], swap_commit: Cid | None = None
@@ -278,6 +278,11 @@ def append_sync(conn: Connection, commit: Commit, now_us: int) -> int:
     """Announce where a repo stands, without its history. Returns the event's seq."""
     frame = SyncEvent.of(commit, Datetime.from_us(now_us)).frame()
     return event_log.append(conn, commit.did, "sync", frame, now_us)
+
+
+def rebuild(conn: Connection, head: Head) -> Repo:
+    """Make the repo of a head from its record rows. Raises RootMismatch."""
+    return _build(head, records.leaves(conn, head.id))
 
 
 def _build(head: Head, leaves: Iterable[tuple[str, Cid]]) -> Repo:

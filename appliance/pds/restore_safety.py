@@ -52,7 +52,13 @@ class RestoreSafety:
         seen = await asyncio.gather(*(self._ask(name) for name in list(self._unheard)))
         furthest = max(seen, default=0)
         if furthest > self._log.head():
-            await self._recover(furthest)
+            log.warning(
+                "a relay has read further than our log goes: this is a restored backup"
+                " seq=%d relay_seq=%d",
+                self._log.head(),
+                furthest,
+            )
+            await self.recover(furthest)
 
     async def run(self) -> None:
         """Ask those that have not answered yet, until all have; a worker."""
@@ -77,13 +83,8 @@ class RestoreSafety:
         seq = answer.get("seq") if isinstance(answer, dict) else None
         return seq if isinstance(seq, int) and 0 < seq < event_log.MAX_JUMP else 0
 
-    async def _recover(self, furthest: int) -> None:
-        log.warning(
-            "a relay has read further than our log goes: this is a restored backup"
-            " seq=%d relay_seq=%d",
-            self._log.head(),
-            furthest,
-        )
+    async def recover(self, furthest: int) -> None:
+        """Go on behind this number, and have everybody take what is here now."""
         await self._db.write(event_log.jump, furthest + MARGIN)
         after, announced = 0, 0
         while page := self._repos.page(after, PAGE):

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.base.database import damage_in
+from appliance.upkeep.backup_journal import Journal
 
 Level = Literal["good", "warn", "bad"]
 
 GIB = 1024**3
+DAY = 86_400.0
+# In days; one or two nights may go wrong by themselves.
+BACKUP_TOO_OLD = 3
+PROOF_TOO_OLD = 10
 LITTLE_SPACE = 1 * GIB
 HARDLY_ANY_SPACE = 200 * 1024**2
 # Nothing of this appliance can be older: a clock before it was never set.
@@ -104,6 +109,57 @@ def check_clock(now: float) -> Iterator[Finding]:
         yield Finding("Clock", "good", "set")
 
 
+def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding]:
+    """See that there is a backup, that it is young, and that it was proven."""
+    known = Journal.read(data)
+    if not known.taken_at and not known.failure:
+        if not expected:
+            return
+        yield Finding(
+            "Backups",
+            "warn",
+            "no backup was ever taken",
+            "one each night, at another place than this computer",
+            "set backup.target in the settings, or run: hearth backup now",
+        )
+        return
+    age = (now - known.taken_at) / DAY
+    if known.failure:
+        yield Finding(
+            "Backups",
+            "bad" if age > BACKUP_TOO_OLD else "warn",
+            f"the last one failed: {known.failure}",
+            "one each night",
+            "mend that; it is tried again each hour",
+        )
+    elif age > BACKUP_TOO_OLD:
+        yield Finding(
+            "Backups",
+            "bad",
+            f"the last one is {int(age)} days old",
+            "one each night",
+            "run `hearth backup now` and see what it says",
+        )
+    else:
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(known.taken_at))
+        yield Finding("Backups", "good", f"the last one was taken on {when} UTC")
+    yield from _check_proof(known, now)
+
+
+def _check_proof(known: Journal, now: float) -> Iterator[Finding]:
+    """A backup that was never restored is a hope."""
+    remedy = "run `hearth backup prove` and see what it says"
+    expected = "one restored and verified each week"
+    if known.proof_failure:
+        seen = f"the last proof failed: {known.proof_failure}"
+        yield Finding("Proof of backups", "bad", seen, expected, remedy)
+    elif known.taken_at and now - known.proven_at > PROOF_TOO_OLD * DAY:
+        seen = "never" if not known.proven_at else f"{int((now - known.proven_at) / DAY)} days ago"
+        yield Finding("Proof of backups", "warn", f"last proven: {seen}", expected, remedy)
+    elif known.proven_at:
+        yield Finding("Proof of backups", "good", f"restored and verified: {known.proven}")
+
+
 def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
     """Judge what a role said of itself; None when it did not answer."""
     if status is None:
@@ -130,11 +186,12 @@ def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
         yield Finding(**told)
 
 
-def check_files(data: Path, now: float) -> list[Finding]:
+def check_files(data: Path, now: float, *, in_service: bool) -> list[Finding]:
     """Everything that can be seen without asking a running Hearth."""
     checks: Iterable[Callable[[], Iterator[Finding]]] = (
         lambda: check_data_folder(data),
         lambda: check_clock(now),
         lambda: check_databases(data),
+        lambda: check_backups(data, now, expected=in_service),
     )
     return [finding for check in checks for finding in check()]

@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 
 ROOT = Path(__file__).parents[2]
-SECONDS_TO_START = 30.0
-SECONDS_TO_STOP = 5.0
+SECONDS_TO_START = 90.0
+SECONDS_TO_STOP = 20.0
 # Some messages are warnings: a stranger sent nonsense. An error is a fault of ours.
 _COMPLAINT = re.compile(r"Traceback|^\S+Z (?:error|critical)\b|Task .* was never|never awaited")
 

@@ -194,11 +194,11 @@ class Member(Client):
         """Give the URIs of the newest posts."""
         return uris(await self.get("app.bsky.feed.getTimeline", limit=30))
 
-    async def sees(self, post: Ref, seconds: float = 5.0) -> None:
+    async def sees(self, post: Ref, seconds: float = 60.0) -> None:
         """Wait until a post is among the newest of the timeline."""
         await soon(self.timeline, lambda seen: post.uri in seen, seconds)
 
-    async def misses(self, post: Ref, seconds: float = 5.0) -> None:
+    async def misses(self, post: Ref, seconds: float = 60.0) -> None:
         """Wait until a post is not in the timeline."""
         await soon(self.timeline, lambda seen: post.uri not in seen, seconds)
 
@@ -239,7 +239,7 @@ async def sign_in(
 
 
 async def soon(
-    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 5.0
+    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 60.0
 ) -> T:
     """Look again and again until what is seen is good; return it."""
     end = time.monotonic() + seconds

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import apsw
 
-from appliance.upkeep.checkup import check_clock, check_data_folder, check_databases, check_role
+from appliance.upkeep.backup_journal import Journal
+from appliance.upkeep.checkup import (
+    check_backups,
+    check_clock,
+    check_data_folder,
+    check_databases,
+    check_role,
+)
 
 
 def database(path: Path) -> Path:
@@ -62,3 +69,25 @@ def test_what_a_role_found_of_itself_is_passed_on() -> None:
     status = {"workers": [], "findings": [{**finding, "expected": "", "remedy": "ask"}]}
     _, told = check_role("relay", status)
     assert (told.subject, told.level, told.remedy) == ("Seen by relay.test", "bad", "ask")
+
+
+def test_backups_that_are_missing_old_failing_or_never_proven_are_told(tmp_path: Path) -> None:
+    now, day = 1_800_000_000.0, 86_400.0
+
+    def levels(journal: Journal) -> dict[str, str]:
+        journal.note(tmp_path)
+        found = check_backups(tmp_path, now, expected=True)
+        return {finding.subject: finding.level for finding in found}
+
+    assert [one.level for one in check_backups(tmp_path, now, expected=True)] == ["warn"]
+    assert list(check_backups(tmp_path, now, expected=False)) == []
+    proven = Journal(taken_at=now - day / 2, proven_at=now - day, proven="all")
+    assert levels(proven) == {"Backups": "good", "Proof of backups": "good"}
+    unproven = Journal(taken_at=now - day / 2)
+    assert levels(unproven) == {"Backups": "good", "Proof of backups": "warn"}
+    old = Journal(taken_at=now - 4 * day, proven_at=now)
+    assert levels(old)["Backups"] == "bad"
+    failing = Journal(taken_at=now - day, proven_at=now, failure="no room")
+    assert levels(failing)["Backups"] == "warn"
+    broken = Journal(taken_at=now - day, proven_at=now - day, proof_failure="a record is damaged")
+    assert levels(broken)["Proof of backups"] == "bad"

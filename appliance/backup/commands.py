@@ -1,0 +1,154 @@
+"""`hearth backup` and `hearth restore`."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from appliance.backup import restore, restored
+from appliance.backup.engine import BackupFailed, Engine
+from appliance.backup.take import Progress, engine_of, key_of, take
+from appliance.pds.soundness import Soundness
+from appliance.settings import Settings, load
+from appliance.settings_groups import Paths
+from appliance.upkeep.backup_journal import Journal
+
+Say = Callable[[str], None]
+
+REHEARSAL: Final = "backup-rehearsal"
+WIDTH: Final = 30
+_RESTORED: Final = """\
+{counts} are back in {data}, all verified.
+What is left to do:
+  1. See that the old network is off and stays off: an account has one server.
+  2. Start this one:  hearth run --data {data}
+Everybody signs in as before. Others are told at once where each account stands now."""
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    """Do one of them; return the exit status. Raises InvalidSettings."""
+    bar = Bar(sys.stderr.isatty())
+    try:
+        _ACTIONS[args.action](args, say, bar.show)
+    except BackupFailed as problem:
+        bar.end()
+        sys.stderr.write(
+            f"hearth: {problem.seen}\n"
+            f"        expected: {problem.expected}\n"
+            f"        to do: {problem.remedy}\n"
+        )
+        return 1
+    bar.end()
+    return 0
+
+
+class Bar:
+    """A line that tells how far it is: drawn anew in a terminal, else once for each thing done."""
+
+    def __init__(self, drawn: bool) -> None:
+        self._drawn = drawn
+        self._what = ""
+
+    def show(self, what: str, share: float) -> None:
+        """Say what is being done, and how much of it is."""
+        if self._drawn:
+            full = round(min(max(share, 0.0), 1.0) * WIDTH)
+            line = f"\r[{'#' * full}{'.' * (WIDTH - full)}] {what:<32}"
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        elif what != self._what:
+            sys.stderr.write(f"{what}\n")
+        self._what = what
+
+    def end(self) -> None:
+        if self._drawn and self._what:
+            sys.stderr.write("\n")
+
+
+def counts_of(sound: Soundness) -> str:
+    return f"{sound.accounts} accounts, {sound.records} records, {sound.blobs} blobs"
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    return load(Paths.of(args.data).data, os.environ)
+
+
+def _now(args: argparse.Namespace, say: Say, progress: Progress) -> None:
+    say(f"backup {take(_settings(args), progress)} is taken")
+
+
+def _list(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
+    for one in engine_of(_settings(args)).snapshots():
+        say(f"{one.id}  {one.time[:19].replace('T', ' ')}")
+
+
+def _prove(args: argparse.Namespace, say: Say, progress: Progress) -> None:
+    sound = prove(_settings(args), progress)
+    say(f"proven: {counts_of(sound)} can be restored")
+
+
+def _key(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
+    say(key_of(Paths.of(args.data)))
+
+
+def prove(settings: Settings, progress: Progress) -> Soundness:
+    """Restore the newest backup into a scratch folder, look at all of it, and note how it went.
+
+    Raises BackupFailed.
+    """
+    data = settings.paths.data
+    journal = Journal.read(data).note(data, proof_tried_at=time.time(), proof_failure="")
+    try:
+        engine = engine_of(settings)
+        engine.check()
+        snapshot, sound = restored.rehearse(engine, data / REHEARSAL, progress)
+    except BackupFailed as problem:
+        journal.note(data, proof_failure=str(problem))
+        raise
+    journal.note(data, proven_at=time.time(), proven=f"{snapshot.id}: {counts_of(sound)}")
+    return sound
+
+
+def _restore(args: argparse.Namespace, say: Say, progress: Progress) -> None:
+    paths = Paths.of(args.data)
+    key = _read_key(args.key_file)
+    engine = Engine(args.place, key, paths.data.with_name("backup-cache"), _storage_env())
+    sound = asyncio.run(restore.restore(engine, key, args.snapshot, paths, partial(progress)))
+    say(_RESTORED.format(counts=counts_of(sound), data=paths.data))
+
+
+def _read_key(path: str | None) -> str:
+    """Take the key from a file, or from the terminal, however it was typed."""
+    if path:
+        try:
+            text = Path(path).read_text("utf-8")
+        except OSError as problem:
+            raise BackupFailed(
+                f"{path} cannot be read: {problem.strerror}",
+                "a file with the key of the backup",
+                "name another file, or leave --key-file out and type the key",
+            ) from problem
+    else:
+        sys.stderr.write("The key of the backup, from the recovery sheet: ")
+        sys.stderr.flush()
+        text = sys.stdin.readline()
+    return "-".join(text.lower().replace("-", " ").split())
+
+
+def _storage_env() -> dict[str, str]:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+_ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Say, Progress], None]]] = {
+    "now": _now,
+    "list": _list,
+    "prove": _prove,
+    "key": _key,
+    "restore": _restore,
+}

@@ -1,0 +1,212 @@
+"""The engine: restic as a program. It encrypts, stores only what is new, and checks what it reads.
+
+A repository is a folder, or `sftp:`, `s3:` or `rest:` with an address, as restic names them:
+https://restic.readthedocs.io/en/stable/030_preparing_a_new_repo.html
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+# All backups of this network are one line of history, whatever the computer is called.
+HOST: Final = "hearth"
+KEEP: Final = ("--keep-daily", "7", "--keep-weekly", "4", "--keep-monthly", "6")
+# Memory matters more than time at three in the morning.
+GOGC: Final = "20"
+NOT_CREATED: Final = "is there a repository at the following location"
+_LAST_LINES: Final = 20
+_FIND_IT: Final = "see that the disk is plugged in and mounted, and that this is its name"
+
+Note = Callable[[int, int], None]
+
+
+@dataclass
+class BackupFailed(Exception):
+    """What was seen, what was expected, what to do."""
+
+    seen: str
+    expected: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.seen}; expected {self.expected}; to do: {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One backup that the repository holds."""
+
+    id: str
+    time: str
+    paths: tuple[str, ...]
+
+
+class Engine:
+    """One repository. `key` is its passphrase; `secrets` what the storage asks, as variables."""
+
+    def __init__(self, repository: str, key: str, cache: Path, secrets: Mapping[str, str]) -> None:
+        self.repository = repository
+        self._cache = cache
+        self._env = {
+            "RESTIC_REPOSITORY": repository,
+            "RESTIC_PASSWORD": key,
+            "GOGC": GOGC,
+            **secrets,
+        }
+
+    def prepare(self, *, expected: bool) -> None:
+        """Make the repository, unless there is one. Raises BackupFailed.
+
+        Where one is expected none is made: a disk that is not plugged in is an empty folder.
+        """
+        try:
+            self._run(["cat", "config"])
+        except _NoRepository:
+            if expected:
+                raise
+            self._run(["init"])
+
+    def save(self, folders: Sequence[Path], left_out: Sequence[str], note: Note) -> str:
+        """Store folders; return the snapshot's id. `note` is told (bytes done, of how many)."""
+        wanted = ["backup", "--json", "--host", HOST, "--tag", HOST]
+        for pattern in left_out:
+            wanted += ["--exclude", pattern]
+        summary: dict[str, Any] = {}
+
+        def hear(line: str) -> None:
+            message = _message(line)
+            if message.get("message_type") == "status":
+                note(int(message.get("bytes_done", 0)), int(message.get("total_bytes", 0)))
+            elif message.get("message_type") == "summary":
+                summary.update(message)
+
+        self._run([*wanted, *map(str, folders)], hear)
+        return str(summary["snapshot_id"])
+
+    def thin_out(self) -> None:
+        """Forget old backups: seven days, four weeks and six months are kept."""
+        self._run(["forget", "--group-by", "host", "--host", HOST, "--prune", *KEEP])
+
+    def snapshots(self) -> list[Snapshot]:
+        """List what there is, oldest first."""
+        lines: list[str] = []
+        self._run(["snapshots", "--json", "--host", HOST], lines.append)
+        found = json.loads("".join(lines) or "[]") or []
+        return [Snapshot(one["short_id"], one["time"], tuple(one["paths"])) for one in found]
+
+    def fetch(self, snapshot: str, into: Path) -> None:
+        """Bring a snapshot back below a folder, every byte checked. Raises BackupFailed."""
+        self._run(["restore", snapshot, "--host", HOST, "--target", str(into)])
+
+    def check(self) -> None:
+        """See that the repository is whole in itself. Raises BackupFailed."""
+        self._run(["check"])
+
+    def _run(self, wanted: Sequence[str], hear: Callable[[str], object] | None = None) -> None:
+        program = shutil.which("restic")
+        if program is None:
+            raise BackupFailed(
+                "the program restic is not installed", "it to be there", "sudo apt install restic"
+            )
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        with subprocess.Popen(  # noqa: S603
+            [program, *wanted],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**kept, **self._env, "RESTIC_CACHE_DIR": str(self._cache)},
+        ) as running:
+            last: deque[str] = deque(maxlen=_LAST_LINES)
+            for line in running.stdout or ():
+                last.append(line)
+                if hear is not None:
+                    hear(line)
+        if running.returncode:
+            raise _in_words("".join(last), self.repository)
+
+
+class _NoRepository(BackupFailed):
+    """There is none at this place yet."""
+
+
+def _message(line: str) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _in_words(said: str, place: str) -> BackupFailed:
+    """Tell what restic said in words that help."""
+    lower = said.lower()
+    if NOT_CREATED in lower or "unable to open config file" in lower:
+        return _NoRepository(f"there is no backup at {place}", "those made before", _FIND_IT)
+    for signs, seen, expected, remedy in _KNOWN:
+        if any(sign in lower for sign in signs):
+            return BackupFailed(f"{seen} ({place})", expected, remedy)
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
+    return BackupFailed(
+        f"the backup program failed at {place}: {last.strip()[:300]}",
+        "it to succeed",
+        "see that the place can be reached and written to, then try again",
+    )
+
+
+_KNOWN: Final = (
+    (
+        ("wrong password or no key found",),
+        "the key does not open this backup",
+        "the key on the recovery sheet that was printed when this backup was set up",
+        "type it again, or look for the sheet of that network",
+    ),
+    (
+        (
+            "ciphertext verification failed",
+            "integrity",
+            "hash mismatch",
+            "invalid data returned",
+            "unexpected eof",
+            "does not match id",
+            "id does not exist",
+            "load index",
+            "not found in repository",
+            "no such file or directory",
+        ),
+        "the backup is damaged: what is stored is not what was written, or lacks a part",
+        "every part as it was written",
+        "use an older backup or another copy, and replace the disk if this is one",
+    ),
+    (
+        ("no space left", "disk quota"),
+        "there is no room left",
+        "room for what is new",
+        "free some, or choose a larger place",
+    ),
+    (
+        ("already locked",),
+        "another backup is at work there, or was cut off",
+        "to be alone",
+        "wait half an hour, then try again",
+    ),
+    (
+        ("permission denied", "read-only file system", "accessdenied", "403"),
+        "the place may not be written to or read",
+        "to be allowed",
+        "check its owner, or the keys of the storage",
+    ),
+    (
+        ("connection refused", "no such host", "could not resolve", "timeout", "unreachable"),
+        "the place does not answer",
+        "it to be reached",
+        "see that it is switched on and the network is up",
+    ),
+)

@@ -1,0 +1,79 @@
+"""A backup each night and a proof each week, by the running network itself.
+
+Each is a process of its own (`hearth backup now`, `hearth backup prove`), last in line for the
+processor and the disk, so that nobody who reads or writes meanwhile has to wait for it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+from appliance.settings import Settings
+from appliance.upkeep.backup_journal import Journal
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 300.0
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+# A little less than a day, so that the hour of the day stays the same.
+SOON_ENOUGH: Final = 20 * HOUR
+TOO_OLD: Final = 30 * HOUR
+PROOF_EVERY: Final = 7 * DAY
+NICENESS: Final = 15
+
+
+def due(journal: Journal, hour: int, now: float) -> str | None:
+    """Say what to do at this time: "now" for a backup, "prove" for a proof, or None."""
+    since = now - journal.taken_at
+    wanted = since > TOO_OLD or (since > SOON_ENOUGH and time.localtime(now).tm_hour == hour)
+    if wanted:
+        return "now" if now - journal.tried_at > HOUR or journal.tried_at > now else None
+    if journal.taken_at and now - journal.proven_at > PROOF_EVERY:
+        waited = now - journal.proof_tried_at
+        return "prove" if waited > DAY or waited < 0 else None
+    return None
+
+
+class Schedule:
+    """Looks every few minutes whether something is due."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._now = now
+
+    async def run(self) -> None:
+        """Look for ever; a worker."""
+        while True:
+            if self._settings.backup.target:
+                await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Do what is due, if anything is."""
+        data = self._settings.paths.data
+        action = due(Journal.read(data), self._settings.backup.hour, self._now())
+        if action is None:
+            return
+        log.info("backup begins action=%s", action)
+        command = [sys.executable, "-m", "appliance", "backup", action, "--data", str(data)]
+        child = await asyncio.create_subprocess_exec(
+            *("nice", "-n", str(NICENESS), *command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, said = await child.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+        if child.returncode == 0:
+            log.info("backup ended action=%s", action)
+        else:
+            text = " ".join(said.decode("utf-8", "replace").split())
+            log.error("backup failed action=%s reason=%s", action, text[-500:])

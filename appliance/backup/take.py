@@ -1,0 +1,125 @@
+"""One backup, from beginning to end; the network goes on meanwhile."""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from appliance.backup import contents
+from appliance.backup.engine import BackupFailed, Engine
+from appliance.base.database_copies import CopyFailed
+from appliance.base.secret_files import read_or_create
+from appliance.settings import Settings
+from appliance.settings_groups import Paths
+from appliance.upkeep.backup_journal import Journal
+
+KEY: Final = "backup-key"
+S3_SECRET: Final = "backup-s3-secret"  # noqa: S105
+# 125 bits, in letters and digits that cannot be taken for one another.
+KEY_LETTERS: Final = "23456789abcdefghijkmnpqrstuvwxyz"
+KEY_GROUPS: Final = 5
+MOST_ROUNDS: Final = 3
+
+# What is being done, and how far it is, from 0 to 1.
+Progress = Callable[[str, float], None]
+
+
+def key_of(paths: Paths) -> str:
+    """The key of this network's backups, made when first asked for: it is on the recovery sheet."""
+    return read_or_create(paths.secret(KEY), make_key)
+
+
+def make_key() -> str:
+    """Make a key that can be read aloud."""
+    groups = ("".join(secrets.choice(KEY_LETTERS) for _ in range(5)) for _ in range(KEY_GROUPS))
+    return "-".join(groups)
+
+
+def engine_of(settings: Settings) -> Engine:
+    """Open the repository that the settings name. Raises BackupFailed."""
+    target = settings.backup.target
+    if not target:
+        raise BackupFailed(
+            "no place for backups is set",
+            "backup.target to name one",
+            "name a folder, or a place as sftp:USER@HOST:/FOLDER, in the panel's settings",
+        )
+    return Engine(
+        target, key_of(settings.paths), settings.paths.cache / "backup", storage_secrets(settings)
+    )
+
+
+def storage_secrets(settings: Settings) -> dict[str, str]:
+    """What S3-compatible storage asks, by the names of its variables."""
+    secret = settings.paths.secret(S3_SECRET)
+    if not (settings.backup.s3_access_key and secret.exists()):
+        return {}
+    return {
+        "AWS_ACCESS_KEY_ID": settings.backup.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": secret.read_text("ascii").strip(),
+    }
+
+
+def blobs_of(settings: Settings) -> Path:
+    return Path(settings.pds.blob_folder or settings.paths.blobs).absolute()
+
+
+def take(settings: Settings, progress: Progress) -> str:
+    """Take a backup, note it, thin out old ones; return its id. Raises BackupFailed."""
+    data = settings.paths.data
+    journal = Journal.read(data).note(data, tried_at=time.time(), failure="")
+    try:
+        engine = engine_of(settings)
+        _refuse_inside(engine.repository, data)
+        progress("opening the place for backups", 0.0)
+        engine.prepare(expected=journal.place == engine.repository)
+        journal = journal.note(data, place=engine.repository)
+        snapshot = _save(settings, engine, progress)
+        progress("forgetting old backups", 1.0)
+        engine.thin_out()
+    except BackupFailed as problem:
+        journal.note(data, failure=str(problem))
+        raise
+    except (OSError, CopyFailed) as problem:
+        failed = BackupFailed(
+            f"the data folder could not be copied: {problem}",
+            "to read it and to have room for a copy of the databases",
+            "see what `hearth checkup` says of storage and databases",
+        )
+        journal.note(data, failure=str(failed))
+        raise failed from problem
+    finally:
+        shutil.rmtree(data / contents.STAGING, ignore_errors=True)
+    journal.note(data, taken_at=time.time(), snapshot=snapshot)
+    return snapshot
+
+
+def _save(settings: Settings, engine: Engine, progress: Progress) -> str:
+    """Store what there is, again when a blob was deleted between copying rows and reading files."""
+    blobs = blobs_of(settings)
+    blobs.mkdir(parents=True, exist_ok=True)
+    left = MOST_ROUNDS
+    while True:
+        left -= 1
+        staging = contents.gather(
+            settings.paths, blobs, lambda done, of: progress("copying databases", done / of)
+        )
+        snapshot = engine.save(
+            [staging, blobs],
+            [str(blobs / contents.UNFINISHED_BLOBS)],
+            lambda done, of: progress("storing", done / of if of else 0.0),
+        )
+        if not (left and contents.lost_meanwhile(staging, blobs)):
+            return snapshot
+
+
+def _refuse_inside(repository: str, data: Path) -> None:
+    """A backup beside what it saves is lost with it. Raises BackupFailed."""
+    if ":" not in repository.split("/", 1)[0] and Path(repository).resolve().is_relative_to(data):
+        raise BackupFailed(
+            f"{repository} lies in the data folder itself",
+            "a place of its own, best on another disk",
+            "choose another folder for backup.target",
+        )
