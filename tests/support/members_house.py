@@ -19,8 +19,9 @@ ORIGIN = "http://localhost:2583"
 class Browser:
     """Keeps its cookies, and sends forms with the token of the page it last saw."""
 
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: ClientSession, origin: str = ORIGIN) -> None:
         self._session = session
+        self.origin = origin
         self.cookies: dict[str, str] = {}
         self.token = ""
         self.raw = b""
@@ -28,7 +29,8 @@ class Browser:
     async def ask(
         self, verb: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None
     ) -> Seen:
-        sent = {"Host": "localhost:2583", "User-Agent": "A browser", **(headers or {})}
+        host = self.origin.removeprefix("http://")
+        sent = {"Host": host, "User-Agent": "A browser", **(headers or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         url = f"http://localhost{path}"
@@ -53,7 +55,7 @@ class Browser:
 
     async def post(self, path: str, **fields: str) -> Seen:
         """Send a form of the page that was seen last."""
-        headers = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
+        headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         data = {"form_token": self.token, **fields}
         return await self.ask("POST", f"/account{path}", headers=headers, data=data)
 
@@ -72,7 +74,7 @@ class MembersHouse:
     session: ClientSession
 
     def browser(self) -> Browser:
-        return Browser(self.session)
+        return Browser(self.session, self.box.pds.site.url)
 
     async def at_home(self, member: Member | None = None) -> Browser:
         """A browser in which a member has just signed in, before a page with a form."""

@@ -331,7 +331,7 @@ def request_in(seen: Seen) -> str:
 
 async def post(browser: Browser, path: str, **fields: str) -> Seen:
     """Send a form of the page that was seen last."""
-    headers = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
+    headers = {"Origin": browser.origin, "Sec-Fetch-Site": "same-origin"}
     data = {"form_token": browser.token, **fields}
     return await browser.ask("POST", path, headers=headers, data=data)
 

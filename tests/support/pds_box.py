@@ -170,10 +170,13 @@ class Box:
 
 
 @asynccontextmanager
-async def open_box(folder: Path, **changes: Any) -> AsyncIterator[Box]:
-    """Run directory, PDS and AppView stub; `changes` are settings, "_" in the place of "."."""
+async def open_box(folder: Path, *, port: int | None = None, **changes: Any) -> AsyncIterator[Box]:
+    """Run directory, PDS and AppView stub; `changes` are settings, "_" in the place of ".".
+
+    With a `port` the PDS is also there for programs of others, and known by it.
+    """
     values = {
-        "pds.public_url": "http://localhost:2583",
+        "pds.public_url": f"http://localhost:{port or 2583}",
         "appview.did": APPVIEW_DID,
         **{name.replace("_", ".", 1): value for name, value in changes.items()},
     }
@@ -190,12 +193,14 @@ async def open_box(folder: Path, **changes: Any) -> AsyncIterator[Box]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         directory_url = f"http://127.0.0.1:{runner.addresses[-1][1]}"
         pds = await stack.enter_async_context(open_pds(*ground))
-        await _serve(stack, build_pds(pds, settings), settings, "pds")
+        pds_runner = await _serve(stack, build_pds(pds, settings), settings, "pds")
         connector = aiohttp.UnixConnector(str(settings.paths.socket("pds")))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=connector, auto_decompress=True)
         )
         box = Box(pds, session, clock, directory_url)
+        if port is not None:
+            await web.TCPSite(pds_runner, "127.0.0.1", port).start()
         stub = web.Application()
         stub.router.add_route("*", "/xrpc/{nsid}", box.appview.handle)
         await _serve(stack, stub, settings, "appview")
