@@ -33,9 +33,8 @@ class Person:
             case "publish":
                 self._published.put(wish["url"], wish["json"])
                 return {}
-            case "browse":
+            case _:
                 return {"query": await self._browse(wish)}
-        raise AssertionError(wish)
 
     async def _browse(self, wish: dict[str, Any]) -> str:
         parts = urlsplit(wish["url"])

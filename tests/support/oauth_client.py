@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
@@ -336,7 +336,14 @@ async def post(browser: Browser, path: str, **fields: str) -> Seen:
     return await browser.ask("POST", path, headers=headers, data=data)
 
 
-async def sign_in_for(browser: Browser, seen: Seen, member: Member, **more: str) -> Seen:
+class Leading(Protocol):
+    """What leads on to another page."""
+
+    @property
+    def location(self) -> str | None: ...
+
+
+async def sign_in_for(browser: Browser, seen: Leading, member: Member, **more: str) -> Seen:
     """Sign in on the page that an app's request led to; return the page behind it."""
     page = await browser.ask("GET", seen.location or "")
     after = parse_qs(urlsplit(seen.location or "").query)["next"][0]
