@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.members_house import Browser, MembersHouse, open_members_house
-from tests.support.oauth_client import App, Documents, Key, confidential, metadata
+from tests.support.oauth_client import WEB_CALLBACK, App, Documents, Key, confidential, metadata
 
 
 @dataclass
@@ -33,14 +33,14 @@ class Field:
 
     def published(self, **changes: Any) -> App:
         """A public app on the web, with changes to what it publishes."""
-        app = App.web(self.house, client_id=self._name())
+        app = App(self.house, self._name(), WEB_CALLBACK)
         self.documents.put(app.client_id, metadata(app.client_id, **changes))
         return app
 
     def signing(self, **changes: Any) -> App:
         """An app that signs for itself, with changes to what it publishes."""
         key = Key()
-        app = App.web(self.house, client_id=self._name(), client_key=key)
+        app = App(self.house, self._name(), WEB_CALLBACK, client_key=key)
         self.documents.put(app.client_id, confidential(key, client_id=app.client_id, **changes))
         return app
 
