@@ -285,6 +285,11 @@ def deleted_since(conn: Connection, repo: int, since: Tid) -> list[str]:
     return [path for (path,) in rows]
 
 
+def count_of(conn: Connection, repo: int) -> int:
+    number: int = conn.value("SELECT count(*) FROM record WHERE repo = ?", repo)
+    return number
+
+
 def block_at(conn: Connection, repo: int, path: str) -> bytes:
     """Read the block of a record that is known to exist."""
     block: bytes = conn.value("SELECT block FROM record WHERE repo = ? AND path = ?", repo, path)

@@ -7,8 +7,9 @@ from typing import Final
 
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
-from appliance.atproto.repo.commit import Commit, parse_commit
+from appliance.atproto.repo.commit import Commit, parse_commit, sign_commit
 from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.mst_stream import count_nodes
 from appliance.atproto.repo.repo import Action, CommitSlice, RecordOp, RecordWrite, Repo
 from appliance.atproto.syntax import Datetime, Did
 from appliance.atproto.tid import Tid, TidClock
@@ -24,6 +25,7 @@ from appliance.pds.writes import PreparedWrite
 MAX_COMMIT_BYTES: Final = 2_000_000  # of the event's archive
 _HEADER_BYTES: Final = 59  # of an archive with one root
 _FRAME_BYTES: Final = 39  # of a block besides its own, at most: length and CID
+_COUNTING_S: Final = 60.0
 CACHED_RECORDS: Final = 200_000  # in trees kept in memory; about 0.3 kB each
 
 _HEAD = "SELECT id, did, commit_cid, commit_block, rev, data FROM repo WHERE did = ?"
@@ -132,6 +134,10 @@ class RepoStore:
         """
         return await self._db.write(self._write, did, writes, swap_commit, self._keys.get(did))
 
+    async def node_count(self, did: Did) -> int:
+        """Tell how many nodes a repo's tree has, without making it. Raises RepoNotFound."""
+        return await self._db.scan(_node_count, did, deadline=_COUNTING_S)
+
     async def sign_anew(self, did: Did) -> None:
         """Sign the same content under a new rev and announce where the repo stands."""
         await self._db.write(self._sign_anew, did, self._keys.get(did))
@@ -150,11 +156,12 @@ class RepoStore:
 
     def _sign(self, conn: Connection, did: Did, key: PrivateKey) -> Commit:
         head = load_head(conn, did)
-        repo = self._trees.find(head) or self._trees.build(conn, head)
-        repo, news = repo.apply((), self._revs.next(after=head.rev), key)
-        set_head(conn, head.id, news.commit)
-        self._trees.keep(repo, 0)
-        return news.commit
+        commit = sign_commit(did, self._revs.next(after=head.rev), head.data, key)
+        set_head(conn, head.id, commit)
+        repo = self._trees.find(head)
+        if repo is not None:
+            self._trees.keep(Repo(did, repo.tree, commit), 0)
+        return commit
 
     def _write(
         self,
@@ -207,10 +214,9 @@ class _Trees:
 
     def build(self, conn: Connection, head: Head) -> Repo:
         """Make a repo from its record rows and keep it. Raises RootMismatch."""
-        leaves = list(records.leaves(conn, head.id))
-        repo = _build(head, leaves)
+        repo = _build(head, records.leaves(conn, head.id))
         self._drop(head.did)
-        self.keep(repo, len(leaves))
+        self.keep(repo, records.count_of(conn, head.id))
         return repo
 
     def keep(self, repo: Repo, growth: int) -> None:
@@ -283,6 +289,10 @@ def append_sync(conn: Connection, commit: Commit, now_us: int) -> int:
 def rebuild(conn: Connection, head: Head) -> Repo:
     """Make the repo of a head from its record rows. Raises RootMismatch."""
     return _build(head, records.leaves(conn, head.id))
+
+
+def _node_count(conn: Connection, did: Did) -> int:
+    return count_nodes(path for path, _ in records.leaves(conn, load_head(conn, did).id))
 
 
 def _build(head: Head, leaves: Iterable[tuple[str, Cid]]) -> Repo:

@@ -19,7 +19,7 @@ from appliance.atproto.car import CarReader
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.repo.commit import Commit, parse_commit
-from appliance.atproto.repo.mst import checked_items
+from appliance.atproto.repo.mst_stream import checked_items
 from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database

@@ -160,42 +160,6 @@ class Mst:
             kid = node.kids[at]
 
 
-def checked_items(root: Cid, blocks: Mapping[Cid, bytes]) -> Iterator[tuple[str, Cid]]:
-    """Yield (path, CID) of a whole tree, holding no more than one node of each layer.
-
-    Checks what `Mst.load` checks, so that a tree read to its end has its canonical form. `blocks`
-    may give nothing under a CID but what has it. Raises InvalidMst, MissingBlock.
-    """
-    top = decode(root, _block_of(root, blocks))
-    if not top.keys and top.kids[0] is not None:
-        raise InvalidMst(f"the tree's root {root} has no keys")
-    height = key_height(top.keys[0]) if top.keys else 0
-    for key, cid in _checked_items(top, height, b"", b"\xff", blocks):
-        yield key.decode("ascii"), cid
-
-
-def _checked_items(
-    node: Node, height: int, low: bytes, high: bytes, blocks: Mapping[Cid, bytes]
-) -> Iterator[tuple[bytes, Cid]]:
-    bounds = [low, *node.keys, high]
-    for at, cid in enumerate(node.kids):
-        if isinstance(cid, Cid):
-            if height == 0:
-                raise InvalidMst(f"tree node {node.seal()} of the lowest layer has a subtree")
-            kid = decode(cid, _block_of(cid, blocks))
-            _check_place(kid, height - 1, bounds[at], bounds[at + 1])
-            yield from _checked_items(kid, height - 1, bounds[at], bounds[at + 1], blocks)
-        if at < len(node.keys):
-            yield node.keys[at], node.values[at]
-
-
-def _block_of(cid: Cid, blocks: Mapping[Cid, bytes]) -> bytes:
-    block = blocks.get(cid)
-    if block is None:
-        raise MissingBlock(f"the tree node {cid} is missing")
-    return block
-
-
 def _enter(kid: Node | Cid) -> Node:
     if isinstance(kid, Node):
         return kid
@@ -322,12 +286,13 @@ def _load_kids(
         if block is None or not isinstance(cid, Cid):
             continue
         kid = decode(cid, block)
-        _check_place(kid, height - 1, bounds[at], bounds[at + 1])
+        check_place(kid, height - 1, bounds[at], bounds[at + 1])
         _load_kids(kid, height - 1, bounds[at], bounds[at + 1], blocks)
         node.kids[at] = kid
 
 
-def _check_place(node: Node, height: int, low: bytes, high: bytes) -> None:
+def check_place(node: Node, height: int, low: bytes, high: bytes) -> None:
+    """See that a node belongs into a layer, between two keys. Raises InvalidMst."""
     if node.is_empty:
         raise InvalidMst(f"tree node {node.seal()} is needless: it holds nothing")
     if not node.keys:

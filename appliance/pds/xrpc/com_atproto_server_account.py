@@ -80,14 +80,13 @@ async def check_account_status(pds: Pds, caller: Caller) -> Json:
     found = pds.accounts.require(caller.did)
     head = pds.repos.head(caller.did)
     blob_counts = await pds.blobs.counts(caller.did)
-    repo = await pds.repos.tree(caller.did)
     record_count = await pds.records.count(caller.did)
     return {
         "activated": found.is_active,
         "validDid": await pds.identities.points_here(caller.did),
         "repoCommit": str(head.commit_cid),
         "repoRev": head.rev,
-        "repoBlocks": 1 + record_count + sum(1 for _ in repo.tree.walk()),
+        "repoBlocks": 1 + record_count + await pds.repos.node_count(caller.did),
         "indexedRecords": record_count,
         "privateStateValues": pds.preferences.count(caller.did),
         "expectedBlobs": blob_counts.expected,
