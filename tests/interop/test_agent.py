@@ -58,3 +58,10 @@ def test_the_python_client_does_the_same_in_short(network: Appliance) -> None:
     wait_until(left, "the deleted post is gone")
     for client in (ann, bob):
         client.request.close()
+
+
+def test_sign_up_and_settings_go_as_the_official_client_goes_through_them(
+    network: Appliance,
+) -> None:
+    done = run_script("settings.mjs", network.pds, network.operator_token)
+    assert done["did"].startswith("did:plc:")
