@@ -76,7 +76,7 @@ class Caller:
 class Members:
     """Lets members in, by these kinds of session; `need` is what an app has to hold besides.
 
-    `even_takendown`: also those who are taken down.
+    `even_takendown`: also those who are taken down, if they come themselves.
     """
 
     kinds: frozenset[SessionKind]
@@ -89,7 +89,7 @@ class Members:
             caller = await _app(pds, request, token)
         else:
             caller = _session(pds, request, self.kinds)
-        if self.even_takendown:
+        if self.even_takendown and caller.permissions is None:
             _check_present(pds, caller)
         else:
             account_of(pds, caller.did)
