@@ -1,8 +1,6 @@
 """Taking a repository in: everything is checked, and only the difference is written."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,127 +11,34 @@ from appliance.atproto.car import Car, InvalidCar, read_car, write_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.data import BlobRef
-from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.repo.commit import parse_commit, sign_commit
 from appliance.atproto.repo.mst import Mst
-from appliance.atproto.syntax import Did, RecordKey
+from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
 from appliance.firehose.events import SyncEvent
 from appliance.pds.blobs import BlobCounts, MissingBlob
 from appliance.pds.repos import RepoStore
-from appliance.pds.transfer import InvalidImport, RepoImporter
+from appliance.pds.transfer import InvalidImport
+from tests.support.import_house import House, notes, open_house, refused, repository
 from tests.support.pds_stores import (
     ALICE,
     BOB,
     LIKE,
     NOTE,
     POST,
-    Stores,
     like,
     note_with,
-    open_stores,
     picture,
-    pieces,
     post,
 )
 
-LONG_AGO = Tid.from_us(1_700_000_000_000_000)
 BLOB = BlobRef(Cid.for_blob(b"elsewhere"), "image/png", 9)
-
-
-@dataclass
-class Answer:
-    """An answer of the directory."""
-
-    body: bytes
-    status: int = 200
-
-
-@dataclass
-class Directory:
-    """A directory that knows which key signs for whom."""
-
-    keys: dict[Did, PrivateKey] = field(default_factory=dict)
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        path: str = "",
-        params: Sequence[tuple[str, str]] = (),
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        max_bytes: int = 0,
-        timeout: float = 0,  # noqa: ASYNC109
-    ) -> Answer:
-        assert (method, params, headers, body) == ("GET", (), headers, None)
-        did = Did((url + path).rpartition("/")[2])
-        if did not in self.keys:
-            return Answer(b"{}", 404)
-        document = {
-            "id": str(did),
-            "verificationMethod": [
-                {
-                    "id": f"{did}#atproto",
-                    "type": "Multikey",
-                    "controller": str(did),
-                    "publicKeyMultibase": self.keys[did].public.multikey,
-                }
-            ],
-        }
-        return Answer(json.dumps(document).encode())
-
-
-@dataclass
-class House:
-    """A PDS that takes repositories in, and the directory it asks."""
-
-    stores: Stores
-    imports: RepoImporter
-    directory: Directory
-    old_key: PrivateKey
-
-    async def take(self, archive: bytes, *, active: bool = False) -> None:
-        await self.imports.take(ALICE, pieces(archive), active=active)
-
-    async def paths(self) -> list[str]:
-        found = []
-        for collection in await self.stores.records.collections(ALICE):
-            page = self.stores.records.page(ALICE, collection, 100, None, True)
-            found += [record.uri.removeprefix(f"at://{ALICE}/") for record in page]
-        return sorted(found)
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_stores(tmp_path) as stores:
-        await stores.open_repo()
-        old_key = PrivateKey.generate()
-        directory = Directory({ALICE: old_key})
-        resolver = IdentityResolver(directory, "http://plc.example", stores.clock.now)
-        imports = RepoImporter(stores.db, stores.blobs, resolver, stores.clock)
-        yield House(stores, imports, directory, old_key)
-
-
-def repository(
-    key: PrivateKey,
-    found: dict[str, Any],
-    did: Did = ALICE,
-    rev: Tid = LONG_AGO,
-) -> bytes:
-    """Make the archive of a repository as another PDS would."""
-    blocks = {path: cbor.encode(value) for path, value in found.items()}
-    leaves = [(path, Cid.for_block(blocks[path])) for path in sorted(blocks)]
-    tree = Mst.build(leaves)
-    commit = sign_commit(did, rev, tree.root, key)
-    parts = {commit.cid: commit.block, **dict(tree.walk())}
-    parts |= {cid: blocks[path] for path, cid in leaves}
-    return write_car(commit.cid, parts.items())
-
-
-def notes(number: int) -> dict[str, Any]:
-    return {f"{NOTE}/k{n:03}": {"$type": str(NOTE), "n": n} for n in range(number)}
+    async with open_house(tmp_path) as house:
+        yield house
 
 
 async def test_an_imported_repo_has_the_records_and_the_commit_of_the_archive(
@@ -311,11 +216,3 @@ async def test_an_import_outlives_a_restart_of_the_store(house: House) -> None:
     fresh = RepoStore(stores.db, stores.blobs, stores.keys, stores.clock)
     repo = await fresh.tree(ALICE)
     assert repo.tree.root == stores.repos.head(ALICE).data
-
-
-async def refused(house: House, archive: bytes, reason: str | None = None) -> None:
-    head, paths = house.stores.repos.head(ALICE), await house.paths()
-    with pytest.raises(InvalidImport, match=reason):
-        await house.take(archive)
-    assert house.stores.repos.head(ALICE) == head
-    assert await house.paths() == paths

@@ -9,6 +9,7 @@ from appliance.pds.identities import UnusableIdentity
 from appliance.pds.move_reports import MoveReport, State
 from appliance.pds.role import Pds
 from appliance.pds.signup import Application
+from appliance.pds.transfer import ImportProgress
 from appliance.pds.xrpc.auth import Caller, operator
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ async def report_move(
 @methods.query("internal.hearth.pds.listMoves", auth=operator)
 async def list_moves(pds: Pds, caller: Caller) -> Json:
     moves = [_move_view(pds, report, at) for report, at in pds.move_reports.newest()]
-    return {"moves": moves, "imports": []}
+    return {"moves": moves, "imports": [_import_view(pds, one) for one in pds.imports.running()]}
 
 
 def _move_view(pds: Pds, report: MoveReport, updated_us: int) -> JsonObject:
@@ -88,6 +89,17 @@ def _move_view(pds: Pds, report: MoveReport, updated_us: int) -> JsonObject:
         "state": report.state,
         "words": report.words,
         "updatedAt": Datetime.from_us(updated_us),
+    }
+
+
+def _import_view(pds: Pds, progress: ImportProgress) -> JsonObject:
+    return {
+        "did": progress.did,
+        **_handle(pds, progress.did),
+        "phase": progress.phase,
+        "done": progress.done,
+        "of": progress.of,
+        "startedAt": Datetime.from_us(progress.started_us),
     }
 
 
