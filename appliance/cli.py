@@ -137,6 +137,9 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     for name in ("invite", "create-invite-code"):
         invite = add(name, "make an invite code", account=False)
         invite.add_argument("--uses", type=int, default=1, help="how many may join with it (1)")
+        invite.add_argument("--days", type=int, help="how long it stays open; left out: for ever")
+        invite.add_argument("--note", help="whom it is for; only you see it")
+        invite.add_argument("--link", action="store_true", help="print a link, not the code alone")
     reset = add("reset-password", "give an account a new password and end its sessions")
     reset.add_argument("--password", help="one of your choice; else one is made and printed")
     takedown = add("takedown", "hide an account and all it wrote")

@@ -109,9 +109,11 @@ async def show_all(operator: Operator, args: argparse.Namespace, say: Say) -> No
 
 
 async def invite(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Make an invite code."""
-    made = await operator.call("com.atproto.server.createInviteCode", useCount=args.uses)
-    say(made["code"])
+    """Make an invite; print its link, or its code alone."""
+    wish = {"uses": args.uses, "days": args.days, "note": args.note}
+    given = {name: value for name, value in wish.items() if value is not None}
+    made = await operator.call("internal.hearth.pds.createInvite", **given)
+    say(made["url"] if args.link else made["code"])
 
 
 async def reset_password(operator: Operator, args: argparse.Namespace, say: Say) -> None:

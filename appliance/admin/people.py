@@ -177,12 +177,19 @@ class People:
         made = await self._pds.call("com.atproto.server.createInviteCode", useCount=uses)
         return str(made["code"])
 
-    async def invites(self, cursor: str | None = None) -> Page:
-        """List invite codes, the newest first."""
-        found = await self._pds.query(
-            "com.atproto.admin.getInviteCodes", limit=PAGE_SIZE, cursor=cursor
+    async def invite_by_link(self, uses: int, days: int | None, note: str) -> Mapping[str, Any]:
+        """Make an invite that is a link; give it as it is listed."""
+        made: Mapping[str, Any] = await self._pds.call(
+            "internal.hearth.pds.createInvite", uses=uses, days=days, note=note or None
         )
-        return Page(found["codes"], found.get("cursor"))
+        return made
+
+    async def invites(self, cursor: str | None = None) -> Page:
+        """List invites, the newest first."""
+        found = await self._pds.query(
+            "internal.hearth.pds.listInvites", limit=PAGE_SIZE, cursor=cursor
+        )
+        return Page(found["invites"], found.get("cursor"))
 
     async def disable_invite(self, code: str) -> None:
         """Let nobody join with a code any more."""

@@ -11,12 +11,12 @@ from appliance.base.database import Connection, Database
 
 OPERATOR = "admin"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_COLUMNS = "code, available, disabled, for_account, created_by, created_at"
+_COLUMNS = "code, available, disabled, for_account, created_by, created_at, expires_at, note"
 _USES = "(SELECT count(*) FROM invite_use u WHERE u.code = c.code)"
 
 
 class InvalidInviteCode(ValueError):
-    """Missing, unknown, used up or disabled."""
+    """Missing, unknown, used up, disabled or expired."""
 
     xrpc_name = "InvalidInviteCode"
 
@@ -34,7 +34,7 @@ class InviteUse:
 
 @dataclass(frozen=True)
 class InviteCode:
-    """One code; `available` counts the uses it was made with."""
+    """One code; `available` counts the uses it was made with, `note` says whom it is for."""
 
     code: str
     available: int
@@ -43,10 +43,17 @@ class InviteCode:
     created_by: str
     created_at: int
     uses: tuple[InviteUse, ...] = ()
+    expires_at: int | None = None
+    note: str = ""
 
     @property
     def is_spent(self) -> bool:
         return len(self.uses) >= self.available
+
+    def is_open(self, now_us: int) -> bool:
+        """Whether somebody can come in by it."""
+        expired = self.expires_at is not None and self.expires_at <= now_us
+        return not (self.disabled or self.is_spent or expired)
 
 
 class InviteStore:
@@ -69,9 +76,21 @@ class InviteStore:
         await self._db.write(insert, codes)
         return batches
 
+    async def invite(self, owner: str, uses: int, expires_at: int | None, note: str) -> InviteCode:
+        """Make one code, in the name of a member or of the operator."""
+        now = self._clock.now_us()
+        made = InviteCode(
+            self._new_code(), uses, False, owner, owner, now, expires_at=expires_at, note=note
+        )
+        await self._db.write(insert, [made])
+        return made
+
+    async def find(self, code: str) -> InviteCode | None:
+        return await self._db.scan(find, code)
+
     async def check(self, code: str | None) -> None:
         """Raises InvalidInviteCode when the code would not let anybody in."""
-        await self._db.scan(require_usable, code)
+        await self._db.scan(require_usable, code, self._clock.now_us())
 
     async def of_account(self, did: Did) -> list[InviteCode]:
         return await self._db.scan(for_account, did)
@@ -97,9 +116,12 @@ class InviteStore:
 def insert(conn: Connection, codes: Iterable[InviteCode]) -> None:
     for one in codes:
         conn.execute(
-            "INSERT INTO invite_code (code, available, for_account, created_by, created_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (one.code, one.available, one.for_account, one.created_by, one.created_at),
+            "INSERT INTO invite_code (code, available, for_account, created_by, created_at,"
+            " expires_at, note) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(one.code, one.available, one.for_account, one.created_by, one.created_at),
+                *(one.expires_at, one.note),
+            ),
         )
 
 
@@ -119,20 +141,27 @@ def adopt(conn: Connection, codes: Iterable[InviteCode]) -> None:
             )
 
 
-def require_usable(conn: Connection, code: str | None) -> None:
+def require_usable(conn: Connection, code: str | None, now_us: int) -> None:
     """Raises InvalidInviteCode unless the code has a use left and its owner is in good standing."""
     row = conn.row(
         f"SELECT c.available - {_USES}, c.disabled, a.takedown_ref FROM invite_code c"  # noqa: S608
-        " LEFT JOIN account a ON a.did = c.for_account WHERE c.code = ?",
+        " LEFT JOIN account a ON a.did = c.for_account"
+        " WHERE c.code = ? AND (c.expires_at IS NULL OR c.expires_at > ?)",
         code,
+        now_us,
     )
     if row is None or row[0] <= 0 or row[1] or row[2] is not None:
         raise InvalidInviteCode
 
 
+def find(conn: Connection, code: str) -> InviteCode | None:
+    row = conn.row(f"SELECT {_COLUMNS} FROM invite_code WHERE code = ?", code)  # noqa: S608
+    return None if row is None else _invite(conn, row)
+
+
 def redeem(conn: Connection, code: str, did: Did, now_us: int) -> None:
     """Use up one use of a code. Raises InvalidInviteCode if none is left."""
-    require_usable(conn, code)
+    require_usable(conn, code, now_us)
     conn.execute(
         "INSERT INTO invite_use (code, used_by, used_at) VALUES (?, ?, ?)", (code, did, now_us)
     )
@@ -182,8 +211,8 @@ def _page(
         *(after or ()),
         limit,
     )
-    codes = [_invite(conn, row[:6]) for row in rows]
-    return codes, f"{rows[-1][6]}::{rows[-1][0]}" if rows else None
+    codes = [_invite(conn, row[:-1]) for row in rows]
+    return codes, f"{rows[-1][-1]}::{rows[-1][0]}" if rows else None
 
 
 def _parse_cursor(cursor: str | None) -> tuple[int, str] | None:
@@ -205,7 +234,7 @@ class BadCursor(ValueError):
 
 
 def _invite(conn: Connection, row: tuple[Any, ...]) -> InviteCode:
-    code, available, disabled, owner, created_by, created_at = row
+    code, available, disabled, owner, created_by, created_at, expires_at, note = row
     uses = conn.rows(
         "SELECT used_by, used_at FROM invite_use WHERE code = ? ORDER BY used_at", code
     )
@@ -217,4 +246,6 @@ def _invite(conn: Connection, row: tuple[Any, ...]) -> InviteCode:
         created_by,
         created_at,
         tuple(InviteUse(Did.unchecked(did), at) for did, at in uses),
+        expires_at,
+        note,
     )

@@ -62,8 +62,7 @@ class Joining:
         Raises InvalidInviteCode, EmailMissing, UnusableEmail, NameTaken, InvalidPassword, what is
         wrong with the handle, and what the directory's refusal raises.
         """
-        code = wish.invite_code if self.terms.invites_required else None
-        if self.terms.invites_required and not code:
+        if self.terms.invites_required and not wish.invite_code:
             raise InvalidInviteCode
         if not wish.email:
             raise EmailMissing
@@ -71,9 +70,23 @@ class Joining:
         await self._handles.check(wish.handle, wish.did)
         # Looked at before the costly hashing, and once more in the transaction.
         self._accounts.check_names_free(wish.handle, wish.email)
-        if code is not None:
-            await self._invites.check(code)
+        code = await self._code(wish)
         hashed = await new_hash(wish.password)
         recovery_key = wish.recovery_key or self.terms.recovery_key or None
         application = Application(wish.handle, wish.email, hashed, code, recovery_key, wish.did)
         return await self._signup.open(application)
+
+    async def _code(self, wish: Wish) -> str | None:
+        """The code by which somebody comes in. Where none is asked for, a good one still counts.
+
+        Raises InvalidInviteCode.
+        """
+        if not wish.invite_code:
+            return None
+        try:
+            await self._invites.check(wish.invite_code)
+        except InvalidInviteCode:
+            if self.terms.invites_required:
+                raise
+            return None
+        return wish.invite_code

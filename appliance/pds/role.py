@@ -38,6 +38,7 @@ from appliance.pds.exports import RepoExporter
 from appliance.pds.factors.factors import Factors
 from appliance.pds.factors.passkeys import Passkeys, RelyingParty
 from appliance.pds.handles import HandlePolicy
+from appliance.pds.house_texts import HouseTexts
 from appliance.pds.identities import Identities
 from appliance.pds.invites import InviteStore
 from appliance.pds.joining import Joining, Terms
@@ -51,10 +52,12 @@ from appliance.pds.moves import Moves
 from appliance.pds.network_account import Acts, NetworkAccount
 from appliance.pds.oauth.permission_sets import PermissionSets
 from appliance.pds.oauth.server import AuthorizationServer, Names
+from appliance.pds.own_addresses import OwnAddress
 from appliance.pds.own_views import image_addresses
 from appliance.pds.preferences import PreferenceStore
 from appliance.pds.proxy import Proxy, Routes
 from appliance.pds.read_after_write import OwnWrites
+from appliance.pds.readdressing import Readdressing
 from appliance.pds.records import RecordStore
 from appliance.pds.reports import ReportStore
 from appliance.pds.repos import RepoStore
@@ -112,6 +115,7 @@ class Pds:
     exports: RepoExporter
     factors: Factors
     handles: HandlePolicy
+    house_texts: HouseTexts
     identities: Identities
     imports: RepoImporter
     invites: InviteStore
@@ -132,6 +136,7 @@ class Pds:
     network_account: NetworkAccount
     preferences: PreferenceStore
     proxy: Proxy
+    readdressing: Readdressing
     records: RecordStore
     reports: ReportStore
     repos: RepoStore
@@ -166,6 +171,7 @@ async def open_pds(
             workers.start("pds blobs", pds.blobs.collect_for_ever),
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
             workers.start("pds crawl requests", pds.crawl_requests.run),
+            workers.start("pds readdressing", pds.readdressing.run),
         ]
         try:
             yield pds
@@ -178,6 +184,12 @@ def _relays(settings: Settings, http: HttpClient) -> dict[str, XrpcClient]:
     """Give the relays that may remember more of our stream than we do; ours is one of them."""
     chosen = {url: XrpcClient(http, url) for url in settings.pds.relays}
     return {"our own": XrpcClient(http, settings.paths.address("relay")), **chosen}
+
+
+def _home(settings: Settings, http: HttpClient) -> PlcClient | None:
+    """Give the directory inside, where it runs beside another that is asked."""
+    runs = settings.directory.enabled and settings.pds.plc_url
+    return PlcClient(http, settings.paths.address("directory")) if runs else None
 
 
 def site_of(settings: Settings) -> Site:
@@ -253,6 +265,7 @@ def _build(
     invites = InviteStore(db, clock, site.hostname)
     terms = Terms(settings.pds.invites_required, settings.pds.recovery_key)
     lifecycle = Lifecycle(db, blobs, keys, clock)
+    address = OwnAddress(site.url, site.handle_domains)
     own_handle = f"{settings.network.own_name}{site.handle_domains[0]}"
     return Pds(
         settings=settings,
@@ -276,6 +289,7 @@ def _build(
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),
         handles=handles,
+        house_texts=HouseTexts(db, clock),
         identities=identities,
         imports=RepoImporter(db, blobs, resolver, clock),
         invites=invites,
@@ -302,6 +316,13 @@ def _build(
         ),
         preferences=PreferenceStore(db, clock),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
+        readdressing=Readdressing(
+            db,
+            identities,
+            lifecycle,
+            _home(settings, http),
+            OwnAddress(site.url, site.handle_domains),
+        ),
         records=records,
         reports=ReportStore(db, clock),
         repos=repos,

@@ -64,7 +64,8 @@ class SignUp:
         async with self._turn:
             self._accounts.check_names_free(wish.handle, wish.email)
             if wish.invite_code is not None:
-                await self._db.scan(invites.require_usable, wish.invite_code)
+                now = self._clock.now_us()
+                await self._db.scan(invites.require_usable, wish.invite_code, now)
             did, key = await self._identity(wish)
             new = NewAccount(did, wish.handle, wish.email, wish.password_hash, wish.did is not None)
             opening = Opening(new, key, self._repos.next_rev(), wish.invite_code)

@@ -60,7 +60,7 @@ async def test_where_invites_are_needed_one_is_made(tmp_path: Path) -> None:
         made = await people.create("ann.test", "", "")
         assert (await people.terms()).invites_required
         [code] = (await people.invites()).items
-        assert [use["usedBy"] for use in code["uses"]] == [made.did]
+        assert [use["did"] for use in code["usedBy"]] == [made.did]
         assert (await people.get(made.did)).invite_code == code["code"]
 
 
@@ -132,7 +132,7 @@ async def test_invites_are_made_and_closed(house: House) -> None:
     code = await people.invite(3)
     await people.disable_invite(code)
     [listed] = (await people.invites()).items
-    assert (listed["code"], listed["available"], listed["disabled"]) == (code, 3, True)
+    assert (listed["code"], listed["uses"], listed["isOpen"]) == (code, 3, False)
 
 
 async def test_mail_waits_for_the_owner(house: House) -> None:

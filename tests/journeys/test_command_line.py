@@ -124,3 +124,13 @@ async def test_the_relay_is_looked_after_from_the_command_line(network: Applianc
         done = hearth("relay", *args, "--data", str(network.data))
         assert done.returncode == 1
         assert "refused" in done.stderr
+
+
+async def test_an_invite_is_a_link_with_an_end(
+    network: Appliance, http: aiohttp.ClientSession
+) -> None:
+    link = said(network, "account", "invite", "--link", "--days", "7", "--note", "Rosa").strip()
+    assert link.startswith(f"{network.pds}/join/")
+    async with http.get(link) as answer:
+        assert answer.status == 200
+        assert "Welcome to" in await answer.text()

@@ -25,6 +25,7 @@ from appliance.pds.account_pages import (
     entrance,
     handle,
     home,
+    join,
     leaving,
     own_data,
     profile,
@@ -57,6 +58,7 @@ ANYBODY: Final[Table] = {
 }
 MEMBERS: Final[Table] = {
     ("GET", ""): home.show,
+    ("GET", "/welcome"): join.welcome,
     ("POST", "/sign-out"): entrance.sign_out,
     ("POST", "/switch"): entrance.switch,
     ("GET", "/prove"): entrance.show_prove,
@@ -123,6 +125,8 @@ def add_pages(app: web.Application, pds: Pds) -> "Door":
     for table, needs in ((ANYBODY, "nothing"), (MEMBERS, "account"), (FRESH, "proof")):
         for (verb, path), page in table.items():
             app.router.add_route(verb, HOME + path, door.serve(page, needs))
+    app.router.add_get("/join/{code}", door.serve(join.show, "nothing"))
+    app.router.add_post("/join/{code}", door.serve(join.accept, "nothing"))
     app.router.add_get(STATIC_PATH + "/{name}", door.static_file)
     app.router.add_route("*", HOME + "/{rest:.*}", door.serve(_missing, "nothing"))
     return door

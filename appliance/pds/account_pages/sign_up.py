@@ -40,7 +40,7 @@ _WRONG: Final[Mapping[type[Exception], tuple[str, str]]] = {
 
 
 @dataclass
-class _Filled:
+class Filled:
     """What was filled in, without the password, and what was wrong with it."""
 
     values: dict[str, str] = field(default_factory=dict)
@@ -48,14 +48,14 @@ class _Filled:
 
 
 async def show(visit: Visit) -> web.Response:
-    filled = _Filled({name: visit.query(name) for name in _FIELDS})
+    filled = Filled({name: visit.query(name) for name in _FIELDS})
     return _page(visit, following(visit.query("next")), filled)
 
 
 async def join(visit: Visit) -> web.Response:
     """Open the account, and sign its owner in."""
     after = following(visit.text("next"))
-    filled = _Filled({name: visit.text(name) for name in _FIELDS})
+    filled = Filled({name: visit.text(name) for name in _FIELDS})
     password = visit.secret("password")
     try:
         visit.desk.throttle.count(f"{visit.address} sign-up")
@@ -66,7 +66,7 @@ async def join(visit: Visit) -> web.Response:
         words = visit.words("person_errors.short_password", least=SHORTEST_PASSWORD)
         filled.errors["password"] = words
         return _page(visit, after, filled)
-    name, problem = await _open(visit, filled, password)
+    name, problem = await open_account(visit, filled, password)
     if problem:
         filled.errors[name] = visit.words(problem)
         return _page(visit, after, filled)
@@ -74,7 +74,7 @@ async def join(visit: Visit) -> web.Response:
     return visit.go(after)
 
 
-async def _open(visit: Visit, filled: _Filled, password: str) -> tuple[str, str]:
+async def open_account(visit: Visit, filled: Filled, password: str) -> tuple[str, str]:
     """Try it; return the field that is wrong and the name of the words for it."""
     values = filled.values
     front = values["front"].removeprefix("@").lower()
@@ -91,7 +91,7 @@ async def _open(visit: Visit, filled: _Filled, password: str) -> tuple[str, str]
     return "", ""
 
 
-def _page(visit: Visit, after: str, filled: _Filled) -> web.Response:
+def _page(visit: Visit, after: str, filled: Filled) -> web.Response:
     asking = asking_behind(visit, after)
     chosen = visit.pds.settings.pds
     page = visit.page(

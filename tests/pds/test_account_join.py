@@ -1,0 +1,129 @@
+"""Joining by an invite: the page behind the link."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.members_house import Browser, MembersHouse, open_members_house
+from tests.support.panel_house import Seen
+
+DAY = 86_400
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[MembersHouse]:
+    async with open_members_house(tmp_path) as opened:
+        yield opened
+
+
+async def link(house: MembersHouse, **fields: Any) -> str:
+    """Have the operator make an invite; give the path of its link."""
+    made = await house.box.operate("POST", "internal.hearth.pds.createInvite", **fields)
+    assert made.status == 200, made.json
+    return str(made.json["url"]).removeprefix(house.box.pds.site.url)
+
+
+async def send(browser: Browser, path: str, **fields: str) -> Seen:
+    headers = {"Origin": browser.origin, "Sec-Fetch-Site": "same-origin"}
+    data = {"form_token": browser.token, **fields}
+    return await browser.ask("POST", path, headers=headers, data=data)
+
+
+async def test_somebody_joins_by_a_link_and_learns_what_to_do_next(house: MembersHouse) -> None:
+    path = await link(house)
+    rosa = house.browser()
+    seen = await rosa.ask("GET", path)
+    assert "Welcome to Hearth" in seen.words
+    done = await send(rosa, path, front="Rosa", password="a good password")
+    assert done.location == "/account/welcome"
+    welcome = await rosa.get("/welcome")
+    assert "Welcome, @rosa.test" in welcome.words
+    assert welcome.copyable("provider") == house.box.pds.site.url
+    assert welcome.copyable("handle") == "rosa.test"
+    assert (await house.box.log_in("rosa.test", "a good password")).status == 200
+    found = house.box.pds.accounts.by_email("rosa@rosa.test")
+    assert found is not None
+    invite = await house.box.pds.invites.used_by(found.did)
+    assert invite is not None
+    assert invite.code == path.rpartition("/")[2]
+
+
+async def test_a_link_that_is_used_up_run_out_or_unknown_says_so(house: MembersHouse) -> None:
+    used, short, closed = (await link(house), await link(house, days=1), await link(house))
+    rosa = house.browser()
+    await rosa.ask("GET", used)
+    await send(rosa, used, front="rosa", password="a good password")
+    house.box.clock.advance(DAY + 1)
+    code = closed.rpartition("/")[2]
+    await house.box.operate("POST", "com.atproto.admin.disableInviteCodes", codes=[code])
+    for path in (used, short, closed, "/join/nothing", "/join/" + "x" * 200):
+        browser = house.browser()
+        seen = await browser.ask("GET", path)
+        assert seen.status == 404
+        assert "This invite is no longer open" in seen.words
+        late = await send(browser, path, front="late", password="a good password")
+        assert late.status in (403, 404)
+    assert (await house.box.log_in("late.test", "a good password")).status == 401
+
+
+async def test_what_is_wrong_stands_under_its_field(house: MembersHouse) -> None:
+    path = await link(house)
+    browser = house.browser()
+    await browser.ask("GET", path)
+    for front, password, error in (
+        ("alice", "a good password", "Somebody here has this name already."),
+        ("a", "a good password", "This cannot be a name."),
+        ("admin", "a good password", "This name is kept for the network itself."),
+        ("rosa", "short", "A password has at least 8 characters."),
+    ):
+        seen = await send(browser, path, front=front, password=password)
+        assert seen.status == 422
+        assert [one.startswith(error) for one in seen.errors] == [True], seen.errors
+        assert f'value="{front}"' in seen.text
+    assert (await send(browser, path, front="rosa", password="a good password")).status == 303
+
+
+async def test_the_rules_are_shown_and_have_to_be_agreed_to(house: MembersHouse) -> None:
+    path = await link(house)
+    rules = "1. Be kind.\n2. <b>No</b> shouting."
+    put = await house.box.operate("POST", "internal.hearth.pds.putHouseTexts", rules=rules)
+    assert put.status == 200
+    browser = house.browser()
+    seen = await browser.ask("GET", path)
+    assert "Be kind." in seen.words
+    assert "&lt;b&gt;No&lt;/b&gt;" in seen.text
+    seen = await send(browser, path, front="rosa", password="a good password")
+    assert (seen.status, seen.errors) == (422, ["To join, agree to the rules."])
+    done = await send(browser, path, front="rosa", password="a good password", rules="yes")
+    assert done.status == 303
+
+
+async def test_who_invites_is_named(house: MembersHouse) -> None:
+    path = await link(house, forAccount=house.alice.did)
+    seen = await house.browser().ask("GET", path)
+    assert "@alice.test invites you." in seen.words
+
+
+async def test_a_form_from_elsewhere_opens_nothing(house: MembersHouse) -> None:
+    path = await link(house)
+    browser = house.browser()
+    await browser.ask("GET", path)
+    fields = {"form_token": browser.token, "front": "rosa", "password": "a good password"}
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert (await browser.ask("POST", path, headers=foreign, data=fields)).status == 403
+    other = await browser.ask("GET", path, headers={"Host": "evil.example"})
+    assert other.status == 421
+
+
+async def test_texts_of_the_house_are_the_operators_alone(house: MembersHouse) -> None:
+    texts = await house.box.operate("GET", "internal.hearth.pds.getHouseTexts")
+    assert texts.json == {"rules": "", "welcome": ""}
+    await house.box.operate("POST", "internal.hearth.pds.putHouseTexts", welcome="  Hello.  ")
+    texts = await house.box.operate("GET", "internal.hearth.pds.getHouseTexts")
+    assert texts.json == {"rules": "", "welcome": "Hello."}
+    refused = await house.box.post(
+        "internal.hearth.pds.putHouseTexts", house.alice.access, rules="x"
+    )
+    assert refused.status == 401
