@@ -112,12 +112,16 @@ async def import_repo(target: Target, _seconds: float, records: int) -> Figures:
 
 def cases() -> dict[str, Case]:
     """Give the cases by name."""
-    return {
-        f"import_repo records={records}": lambda target, seconds, n=records: import_repo(
-            target, seconds, n
+    found: dict[str, Case] = {}
+
+    def add(records: int) -> None:
+        found[f"import_repo records={records}"] = lambda target, seconds: import_repo(
+            target, seconds, records
         )
-        for records in (1_000, 10_000)
-    }
+
+    add(1_000)
+    add(10_000)
+    return found
 
 
 async def _arrive(target: Target, did: str, name: str, permit: str) -> Account:
