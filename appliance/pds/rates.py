@@ -17,6 +17,8 @@ _CREATE, _UPDATE, _DELETE = 3, 2, 1
 _POINTS: Final = {"create": _CREATE, "update": _UPDATE, "delete": _DELETE}
 _RENAMES: Final = (Rule(10, 5 * MINUTE), Rule(50, DAY))
 _MAILS: Final = (Rule(5, HOUR), Rule(15, DAY))
+# Nobody finds so much to report; whoever does would bury what others report.
+_REPORTS: Final = (Rule(30, 5 * MINUTE), Rule(200, DAY))
 
 _PER_ADDRESS: Final = {
     "com.atproto.server.createAccount": (Rule(100, 5 * MINUTE),),
@@ -33,6 +35,7 @@ _PER_CALLER: Final = {
     "com.atproto.repo.createRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _CREATE),
     "com.atproto.repo.putRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _UPDATE),
     "com.atproto.repo.deleteRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _DELETE),
+    "com.atproto.moderation.createReport": CallerLimit("report", _REPORTS),
     "com.atproto.server.requestAccountDelete": CallerLimit("mail-delete", _MAILS),
     "com.atproto.server.requestEmailConfirmation": CallerLimit("mail-confirm", _MAILS),
     "com.atproto.server.requestEmailUpdate": CallerLimit("mail-update", _MAILS),

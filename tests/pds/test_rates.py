@@ -142,6 +142,18 @@ async def test_letters_are_few(box: Box) -> None:
     assert statuses == [200] * 5 + [429]
 
 
+async def test_reports_cannot_bury_reports(box: Box) -> None:
+    member, other = await box.sign_up(), await box.sign_up("bob")
+    report = {
+        "reasonType": "com.atproto.moderation.defs#reasonSpam",
+        "subject": {"$type": "com.atproto.admin.defs#repoRef", "did": other.did},
+    }
+    nsid = "com.atproto.moderation.createReport"
+    statuses = [(await ask(box, nsid, member.access, **report)).status for _ in range(31)]
+    assert statuses == [200] * 30 + [429]
+    assert (await ask(box, nsid, other.access, **report)).status == 200
+
+
 async def test_whoever_has_the_key_or_the_address_is_not_counted(box: Box) -> None:
     member = await box.sign_up()
     key = (box.pds.settings.paths.secret("rate-limit-bypass-key")).read_text().strip()

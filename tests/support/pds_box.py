@@ -27,6 +27,7 @@ from tests.support.clock import FakeClock
 
 PASSWORD = "correct horse"
 APPVIEW_DID = "did:web:appview.test"
+_LOOPBACK = OutboundPolicy(allow_loopback=True)
 _CODE = re.compile(r"[A-Z2-7]{5}-[A-Z2-7]{5}")
 
 
@@ -170,10 +171,13 @@ class Box:
 
 
 @asynccontextmanager
-async def open_box(folder: Path, *, port: int | None = None, **changes: Any) -> AsyncIterator[Box]:
+async def open_box(
+    folder: Path, policy: OutboundPolicy = _LOOPBACK, *, port: int | None = None, **changes: Any
+) -> AsyncIterator[Box]:
     """Run directory, PDS and AppView stub; `changes` are settings, "_" in the place of ".".
 
-    With a `port` the PDS is also there for programs of others, and known by it.
+    With a `port` the PDS is also there for programs of others, and known by it. By `policy` it may
+    ask this machine.
     """
     values = {
         "pds.public_url": f"http://localhost:{port or 2583}",
@@ -183,7 +187,6 @@ async def open_box(folder: Path, *, port: int | None = None, **changes: Any) -> 
     settings = defaults("dev", folder).with_values(values)
     settings.paths.run.mkdir(parents=True, exist_ok=True)
     clock, validator = FakeClock(), Validator(load_catalog())
-    policy = OutboundPolicy(allow_loopback=True)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(HttpClient.open(policy))
         workers = await stack.enter_async_context(Workers())
