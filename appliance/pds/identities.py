@@ -98,6 +98,19 @@ class Identities:
                 raise UnusableIdentity(f"DID is not properly configured for handle {handle}")
         self._resolver.purge(did)
 
+    async def readdress(self, did: Did, handle: Handle) -> None:
+        """Write the address of this server, and a handle, into a did:plc.
+
+        Raises what the directory client raises.
+        """
+        last = await self._directory.last_op(did)
+        await self._submit(did, plc.update_operation(last, handle=handle, pds_url=self._pds_url))
+        self._resolver.purge(did)
+
+    async def hand_over(self, did: Did, operation: JsonObject) -> None:
+        """Give the directory an operation that another directory has, as it is."""
+        await self._directory.submit(did, operation)
+
     async def set_signing_key(self, did: Did, key: PublicKey) -> None:
         """Write a signing key into the DID document; does nothing when it is there already.
 

@@ -14,4 +14,4 @@ async def get_status(pds: Pds, caller: Caller) -> Json:
     # The network's own account is nobody's.
     members = await pds.accounts.count() - (pds.network_account.did is not None)
     counts = {"accounts": members, "seq": pds.event_log.head()}
-    return report("pds", pds.workers.status(), counts)
+    return report("pds", pds.workers.status(), counts, pds.readdressing.findings())
