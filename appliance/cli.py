@@ -116,6 +116,7 @@ def _add_try(command: argparse.ArgumentParser) -> None:
         help="what handles end in (.test); may be given again",
     )
     add("--admin-password", metavar="X", help="the password of the operator's API")
+    add("--bare", action="store_true", help="without an account, labels and feeds of its own")
     add("--json", action="store_true", help="print one line of JSON when everything answers")
 
 

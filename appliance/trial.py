@@ -54,6 +54,7 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
         "labeler.public_url": url["labeler"],
         "appview.did": args.appview_did or f"did:web:localhost%3A{ports['appview']}",
         "directory.enabled": not args.plc,
+        "network.own_account": not args.bare,
         "relay.crawl": tuple(args.crawl),
         **{f"{name}.port": port for name, port in ports.items()},
     }
@@ -122,6 +123,7 @@ def describe(settings: Settings, node: Node) -> dict[str, Any]:
         "pds_url": settings.pds.url,
         "relay_url": settings.relay.public_url,
         "appview_url": settings.appview.public_url,
+        "labeler_url": settings.labeler.public_url,
         "plc_url": settings.pds.plc_url or f"http://localhost:{settings.directory.port}",
         "panel_url": panel,
         "client_url": settings.client.public_url,

@@ -18,6 +18,7 @@ from appliance.appview.images import BlobGate, Images
 from appliance.appview.indexed_revs import IndexedRevs
 from appliance.appview.indexer import Indexer
 from appliance.appview.ingest import Ingest
+from appliance.appview.labelers.labelers import Labelers, World
 from appliance.appview.maintenance import Maintenance, count_rows
 from appliance.appview.media import MediaUrls
 from appliance.appview.pipeline import Pipeline
@@ -63,6 +64,7 @@ class AppView:
     takedowns: Takedowns
     gate: BlobGate
     hosts: RepoHosts
+    labelers: Labelers
     images: Images
     blobs: Blobs
     indexer: Indexer
@@ -105,7 +107,10 @@ async def open_appview(
         viewers = ViewerState(viewers_db, clock.now_us)
         did = Did((not settings.appview.url and settings.appview.did) or settings.pds.did)
         public_url = settings.appview.public_url.rstrip("/") or settings.pds.url
-        standing = Standing(takedowns.subjects, frozenset(settings.appview.verifiers))
+        labelers = Labelers.of(settings, index, World(http, resolver, validator, clock))
+        standing = Standing(
+            takedowns.subjects, frozenset(settings.appview.verifiers), labelers.queries.want
+        )
         hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us, standing)
         revs = IndexedRevs(actors)
         refresher = IdentityRefresher(actors, resolver, clock.now_us)
@@ -126,6 +131,7 @@ async def open_appview(
             ("compare with the relay", reconciler.run),
             ("tidy the index", keeper.run),
             ("trim the image cache", images.trim),
+            *labelers.workers(),
         ):
             workers.start(f"appview: {name}", run)
         yield AppView(
@@ -149,6 +155,7 @@ async def open_appview(
             takedowns=takedowns,
             gate=gate,
             hosts=hosts,
+            labelers=labelers,
             images=images,
             blobs=Blobs(gate, hosts),
             indexer=indexer,

@@ -1,4 +1,4 @@
-"""Follow one upstream's subscribeRepos: resume where it broke off, back off, stay alive.
+"""Follow one upstream's stream of events: resume where it broke off, back off, stay alive.
 
 A quiet upstream is a healthy one; only unanswered pings mean that it is gone.
 """
@@ -50,7 +50,8 @@ OnError = Callable[[str], Awaitable[None]]
 class Follower:
     """One connection to one upstream, made again whenever it breaks.
 
-    `address` is "unix:/path.sock" for a role of ours, else an http(s) URL. `cursor` is asked before
+    `address` is "unix:/path.sock" for a role of ours, else an http(s) URL; `path` names the stream
+    there, subscribeRepos unless another is given. `cursor` is asked before
     each connection; None means live from now on. `on_frames` gets raw frames in order, several at
     once if several wait, and stores its cursor itself; by StreamBroken it ends the connection.
     `on_error` gets the name of an error frame,
@@ -64,12 +65,15 @@ class Follower:
         cursor: Callable[[], int | None],
         on_frames: OnFrames,
         on_error: OnError | None = None,
+        *,
+        path: str = PATH,
     ) -> None:
         self._http = http
         self._address = address
         self._cursor = cursor
         self._on_frames = on_frames
         self._on_error = on_error
+        self._path = path
         self._nudged = asyncio.Event()
         self.connected_since: float | None = None
         self.last_failure: str | None = None
@@ -117,7 +121,7 @@ class Follower:
         try:
             async with self._http.ws_connect(
                 self._address.rstrip("/"),
-                path=PATH,
+                path=self._path,
                 params=[] if cursor is None else [("cursor", str(cursor))],
                 heartbeat=PING_SECONDS,
                 max_bytes=MAX_FRAME_BYTES,

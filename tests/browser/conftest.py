@@ -36,7 +36,7 @@ class OpenBrowser(Protocol):
 @pytest.fixture
 def trial() -> Iterator[dict[str, Any]]:
     """Run `hearth try` in a folder that goes away; give what `--json` prints."""
-    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--bare", "--json"]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:

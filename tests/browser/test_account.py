@@ -46,7 +46,7 @@ PAGES = (
 @pytest.fixture(scope="module")
 def network() -> Iterator[dict[str, Any]]:
     """Run `hearth try` once for all of these; everybody's name is their test's."""
-    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--bare", "--json"]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:

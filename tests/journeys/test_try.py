@@ -20,6 +20,7 @@ KEYS = {
     "pds_url",
     "relay_url",
     "appview_url",
+    "labeler_url",
     "plc_url",
     "panel_url",
     "claim_url",
@@ -39,8 +40,8 @@ async def test_one_line_says_where_everything_is(
     assert network.report["claim_url"].startswith(network.panel)
     assert len(network.stdout().splitlines()) == 1
     urls = {name: url for name, url in network.report.items() if name.endswith("_url")}
-    assert len({urlsplit(url).port for url in urls.values()}) == 5
-    for name in ("pds_url", "relay_url", "appview_url", "plc_url"):
+    assert len({urlsplit(url).port for url in urls.values()}) == 6
+    for name in ("pds_url", "relay_url", "labeler_url", "appview_url", "plc_url"):
         answer = await Client(http, urls[name]).raw("GET", "/xrpc/_health")
         assert (answer.status, "version" in answer.json) == (200, True), name
     async with http.get(network.report["claim_url"]) as page:

@@ -104,16 +104,22 @@ class Process:
 
 
 class Appliance(Process):
-    """A whole network on loopback, in a folder of its own unless `data` says where."""
+    """A whole network on loopback, in a folder of its own unless `data` says where.
 
-    def __init__(self, *options: str, data: Path | None = None) -> None:
+    A bare one has nobody but those whom a test invites.
+    """
+
+    def __init__(self, *options: str, data: Path | None = None, bare: bool = True) -> None:
         where = ["--temp"] if data is None else ["--data", str(data)]
         port = [] if "--port" in options else ["--port", "0"]
-        command = [sys.executable, "-m", "appliance", "try", *where, *port, "--json", *options]
+        own = ["--bare"] if bare else []
+        command = [sys.executable, "-m", "appliance", "try", *where, *port, *own, "--json"]
+        command += options
         super().__init__(command, {"PYTHONWARNINGS": "default"})
         self.pds: str = self.report["pds_url"]
         self.relay: str = self.report["relay_url"]
         self.appview: str = self.report["appview_url"]
+        self.labeler: str = self.report["labeler_url"]
         self.plc: str = self.report["plc_url"]
         self.panel: str = self.report["panel_url"]
         self.operator_token: str = self.report["admin_password"]

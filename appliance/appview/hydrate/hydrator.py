@@ -1,6 +1,6 @@
 """Decide what a page needs and load it, level by level, in a bounded number of reads."""
 
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from appliance.appview.hydrate.actors import (
@@ -47,6 +47,8 @@ class Standing:
 
     taken_down: Set[str]
     verifiers: Set[str] = frozenset()
+    # Told what is shown to whom, so that their labelers can be asked about it.
+    on_shown: Callable[[Audience, Sequence[str]], None] = lambda audience, uris: None
 
 
 class Hydrator:
@@ -222,7 +224,9 @@ class Hydrator:
         load_relations(self._index, self._viewers, into, actors)
         self._load_named_lists(into, _lists_between(into))
         if into.audience.labelers:
-            load_labels(self._index, into, _labelled(into))
+            uris = _labelled(into)
+            load_labels(self._index, into, uris)
+            self._standing.on_shown(into.audience, uris)
 
     def _load_named_lists(self, into: Hydration, ids: Collection[int]) -> None:
         """Load lists that are only named, with their owners: a hidden owner hides the list."""

@@ -31,7 +31,7 @@ async def signed_in(appview: AppView, request: web.Request) -> SignedIn:
     rev = appview.revs.rev(viewer.did)
     if rev is not None:
         request[_REV] = rev
-    return SignedIn(viewer, _labelers(request))
+    return SignedIn(viewer, _labelers(appview, request))
 
 
 async def anyone(appview: AppView, request: web.Request) -> Audience:
@@ -40,14 +40,14 @@ async def anyone(appview: AppView, request: web.Request) -> Audience:
         return await signed_in(appview, request)
     if not appview.logged_out_reads:
         raise AuthRequired
-    return Audience(None, _labelers(request))
+    return Audience(None, _labelers(appview, request))
 
 
 async def everyone(appview: AppView, request: web.Request) -> Audience:
     """Take a viewer if there is one: for what clients ask before anybody signs in."""
     if "Authorization" in request.headers:
         return await signed_in(appview, request)
-    return Audience(None, _labelers(request))
+    return Audience(None, _labelers(appview, request))
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -68,11 +68,19 @@ def _parse_rev(text: str) -> Tid:
         raise InvalidRequest(f"{WAIT_FOR_REV}: {error}") from error
 
 
-def _labelers(request: web.Request) -> tuple[Labeler, ...]:
-    """Read whom the viewer wants labels from; what is no DID is passed over."""
+def _labelers(appview: AppView, request: web.Request) -> tuple[Labeler, ...]:
+    """Say whose labels are wanted: those of the header; without one, the usual ones."""
     header = request.headers.get(ACCEPT_LABELERS)
-    if not header:
-        return ()
+    found = appview.labelers.sources.usual() if header is None else _parse_labelers(header)
+    if found:
+        request[_LABELERS] = ",".join(
+            f"{labeler.did};redact" if labeler.redact else labeler.did for labeler in found
+        )
+    return found
+
+
+def _parse_labelers(header: str) -> tuple[Labeler, ...]:
+    """Read whom the viewer wants labels from; what is no DID is passed over."""
     wanted: dict[str, bool] = {}
     for entry in header.split(","):
         text, *parameters = (part.strip() for part in entry.split(";"))
@@ -81,8 +89,4 @@ def _labelers(request: web.Request) -> tuple[Labeler, ...]:
         except InvalidSyntax:
             continue
         wanted[did] = wanted.get(did, False) or "redact" in parameters
-    found = tuple(Labeler(did, redact) for did, redact in list(wanted.items())[:MOST_LABELERS])
-    request[_LABELERS] = ",".join(
-        f"{labeler.did};redact" if labeler.redact else labeler.did for labeler in found
-    )
-    return found
+    return tuple(Labeler(did, redact) for did, redact in list(wanted.items())[:MOST_LABELERS])
