@@ -246,7 +246,6 @@ _STATES: Final = (
 )
 
 _READING: Final = (
-    Kept("No OAuth yet", "400 InvalidToken", "401 invalid_token", ("tokens: *DPoP*",)),
     Kept("Not an NSID: line 3", BAD, "401 AuthMissing", ("verbs: not an NSID*",)),
     Kept("NSIDs end where they end", BAD, "200", ("verbs: slash behind",)),
     Kept("URLs may be escaped", "200", BAD, ("verbs: escaped NSID",)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, DummyCookieJar
 from aiohttp.connector import UnixConnector
@@ -29,7 +30,7 @@ class Browser:
     async def ask(
         self, verb: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None
     ) -> Seen:
-        host = self.origin.removeprefix("http://")
+        host = urlsplit(self.origin).netloc
         sent = {"Host": host, "User-Agent": "A browser", **(headers or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())

@@ -172,7 +172,8 @@ class Door:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._headers = desk.headers
-        self._host = urlsplit(desk.pds.site.url).netloc.lower()
+        self._origin = desk.pds.site.url.lower()
+        self._host = urlsplit(self._origin).netloc
 
     def serve(self, page: Page, needs: str) -> Handler:
         """Make a request handler of a page."""
@@ -197,7 +198,7 @@ class Door:
         if request.host.lower() != self._host:
             return web.Response(status=421, text=self._desk.strings("account.host"))
         visit = Visit.of(request, self._desk)
-        if request.method not in ("GET", "HEAD") and not comes_from_here(request):
+        if request.method not in ("GET", "HEAD") and not self._is_own(request):
             return self._refuse(visit, 403, "foreign")
         if not visit.form_key and request.method == "GET":
             visit.set_cookie(FORM_COOKIE, new_token())
@@ -212,6 +213,11 @@ class Door:
             if kind is None:
                 raise
             return self._refuse(visit, error.status, kind)
+
+    def _is_own(self, request: web.Request) -> bool:
+        """Whether a form was sent from a page of ours, and by the way they go out."""
+        origin = request.headers.get("Origin", self._origin)
+        return comes_from_here(request) and origin.lower() == self._origin
 
     async def _admit(self, visit: Visit, page: Page, needs: str) -> web.StreamResponse:
         request = visit.request

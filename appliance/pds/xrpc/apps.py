@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from appliance.atproto.xrpc.errors import AuthRequired
-from appliance.pds.oauth.errors import DpopRefused, InvalidToken, NonceWanted, OAuthError
+from appliance.pds.oauth.errors import DpopRefused, InvalidToken, OAuthError
 from appliance.pds.oauth.grants import Grant
 from appliance.pds.oauth.permissions import Permissions
 from appliance.pds.role import Pds
@@ -49,11 +49,10 @@ async def add_nonce(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _unauthorized(refused: OAuthError) -> AuthRequired:
-    name = refused.error if isinstance(refused, NonceWanted) else "InvalidToken"
-    return AuthRequired(str(refused), name, challenge(refused.error, str(refused)))
+    return AuthRequired(str(refused), refused.error, _challenge(refused.error, str(refused)))
 
 
-def challenge(error: str, description: str) -> Mapping[str, str]:
+def _challenge(error: str, description: str) -> Mapping[str, str]:
     """Say in a header what an app has to bring."""
     told = description.replace("\\", "").replace('"', "'")
     text = f'DPoP algs="ES256", error="{error}", error_description="{told}"'
