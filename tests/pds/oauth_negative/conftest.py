@@ -34,7 +34,7 @@ class Field:
     def published(self, **changes: Any) -> App:
         """A public app on the web, with changes to what it publishes."""
         app = App(self.house, self._name(), WEB_CALLBACK)
-        self.documents.put(app.client_id, metadata(app.client_id, **changes))
+        self.documents.put(app.client_id, metadata(**{"client_id": app.client_id, **changes}))
         return app
 
     def signing(self, **changes: Any) -> App:

@@ -132,7 +132,7 @@ async def test_a_member_s_no_to_a_part_lasts(ground: Field) -> None:
     app = ground.app("atproto transition:generic transition:email")
     seen = await ground.browser.ask("GET", await app.ask())
     seen = await agree(ground.browser, seen, "transition:email")
-    code = (seen.location or "").partition("code=")[2].partition("&")[0]
+    code = seen.location.partition("code=")[2].partition("&")[0]
     assert (await app.exchange(code)).json["scope"] == "atproto transition:generic"
     assert (await app.refresh()).json["scope"] == "atproto transition:generic"
 
@@ -149,7 +149,7 @@ async def test_what_was_not_asked_for_cannot_be_ticked(ground: Field) -> None:
         "allow identity:*": "yes",
     }
     seen = await send(ground.browser, "/oauth/authorize", **fields)
-    code = (seen.location or "").partition("code=")[2].partition("&")[0]
+    code = seen.location.partition("code=")[2].partition("&")[0]
     assert (await app.exchange(code)).json["scope"] == "atproto"
 
 
