@@ -26,7 +26,7 @@ CODE = [
     if "node_modules" not in path.parts
 ]
 XRPC_FILES = sorted(PACKAGE.glob("*/xrpc/*.py"))
-ROLES = ("pds", "relay", "appview", "directory")
+ROLES = ("pds", "relay", "labeler", "appview", "directory")
 SCHEMAS = {
     "pds": ["pds/schema"],
     "relay": ["relay/schema"],

@@ -24,6 +24,7 @@ KEYS = {
     "plc_url",
     "panel_url",
     "claim_url",
+    "client_url",
     "admin_password",
     "handle_domain",
     "data",
@@ -40,6 +41,7 @@ async def test_one_line_says_where_everything_is(
     assert network.report["claim_url"].startswith(network.panel)
     assert len(network.stdout().splitlines()) == 1
     urls = {name: url for name, url in network.report.items() if name.endswith("_url")}
+    assert urls.pop("client_url") == ""
     assert len({urlsplit(url).port for url in urls.values()}) == 6
     for name in ("pds_url", "relay_url", "labeler_url", "appview_url", "plc_url"):
         answer = await Client(http, urls[name]).raw("GET", "/xrpc/_health")

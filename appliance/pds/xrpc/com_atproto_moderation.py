@@ -18,7 +18,9 @@ MOST_ANSWER_BYTES = 256_000
 _CREATE = "com.atproto.moderation.createReport"
 
 
-@methods.procedure(_CREATE, auth=stranger_or(account.for_apps(looked_at_inside)))
+@methods.procedure(
+    "com.atproto.moderation.createReport", auth=stranger_or(account.for_apps(looked_at_inside))
+)
 async def create_report(
     pds: Pds,
     caller: Caller,
