@@ -27,6 +27,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "PDS_CONTACT_EMAIL_ADDRESS": "pds.contact_email",
     "PDS_PRIVACY_POLICY_URL": "pds.privacy_policy_url",
     "PDS_TERMS_OF_SERVICE_URL": "pds.terms_of_service_url",
+    "PDS_OAUTH_TRUSTED_CLIENTS": "pds.trusted_apps",
     "PDS_SERVICE_NAME": "network.name",
     "PDS_LOGO_URL": "look.logo_url",
     "PDS_PRIMARY_COLOR": "look.primary_color",

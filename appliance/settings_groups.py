@@ -106,6 +106,11 @@ class PdsSettings:
     contact_email: str = setting("", "Where members write to the operator.")
     privacy_policy_url: str = setting("", "A page about privacy, shown by clients.", form=_URL)
     terms_of_service_url: str = setting("", "A page with the terms, shown by clients.", form=_URL)
+    trusted_apps: tuple[str, ...] = setting(
+        (),
+        "Apps, by client_id, whose names are shown, and which may stay as long as they are used.",
+        form=_URL,
+    )
 
     @property
     def did(self) -> str:

@@ -52,6 +52,7 @@ from appliance.pds.moves import Moves
 from appliance.pds.network_account import Acts, NetworkAccount
 from appliance.pds.oauth.permission_sets import PermissionSets
 from appliance.pds.oauth.server import AuthorizationServer, Names
+from appliance.pds.operator_acts import OperatorActs
 from appliance.pds.own_addresses import OwnAddress
 from appliance.pds.own_views import image_addresses
 from appliance.pds.preferences import PreferenceStore
@@ -131,6 +132,7 @@ class Pds:
     moves: Moves
     own_writes: OwnWrites
     oauth: AuthorizationServer
+    operator_acts: OperatorActs
     passkeys: Passkeys
     permission_sets: PermissionSets
     network_account: NetworkAccount
@@ -259,7 +261,7 @@ def _build(
     permission_sets = PermissionSets(
         db, lexicon_resolver, validator.catalog, clock, asking=settings.pds.resolve_lexicons
     )
-    names = Names(site.url, site.did, jwt_secret.encode())
+    names = Names(site.url, site.did, jwt_secret.encode(), settings.pds.trusted_apps)
     signup = SignUp(db, accounts, identities, repos, clock)
     handles = HandlePolicy(site.handle_domains, resolver)
     invites = InviteStore(db, clock, site.hostname)
@@ -305,6 +307,7 @@ def _build(
         moves=Moves(db, http, resolver, clock),
         own_writes=OwnWrites(records, accounts, validator, pictures),
         oauth=AuthorizationServer.of(db, http, clock, names, accounts, permission_sets),
+        operator_acts=OperatorActs(db, clock),
         passkeys=passkeys,
         permission_sets=permission_sets,
         network_account=NetworkAccount(

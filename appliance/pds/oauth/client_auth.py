@@ -3,7 +3,7 @@
 https://atproto.com/specs/oauth#confidential-client-authentication
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,12 +26,27 @@ class KnownClient:
 
     client: Client
     key: str | None = None
+    is_trusted: bool = False
+
+    @property
+    def may_stay(self) -> bool:
+        """Whether its sessions last as long as they are used; others end after two weeks."""
+        return self.key is not None or self.is_trusted
 
 
 class ClientAuth:
     """Check who a client is."""
 
-    def __init__(self, db: Database, registry: ClientRegistry, issuer: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        registry: ClientRegistry,
+        issuer: str,
+        clock: Clock,
+        trusted: Collection[str] = (),
+    ) -> None:
+        """Take the client_ids that the operator trusts as `trusted`."""
+        self.trusted = frozenset(trusted)
         self._db = db
         self.registry = registry
         self._issuer = issuer
@@ -51,7 +66,7 @@ class ClientAuth:
         if not client.is_confidential:
             if assertion:
                 raise InvalidClient("A public client makes no assertion")
-            return KnownClient(client)
+            return self.believed(client)
         if not assertion or form.get("client_assertion_type") != ASSERTION_TYPE:
             raise InvalidClient("This client has to prove itself by a client_assertion")
         found = await self._verified(client, assertion)
@@ -60,7 +75,11 @@ class ClientAuth:
         until = int(found.issued_at * 1_000_000) + _REMEMBERED_US
         if not await self._db.write(seen.remember, "assertion", mark, now, until):
             raise InvalidClient("The client assertion was used before")
-        return KnownClient(client, found.thumbprint)
+        return KnownClient(client, found.thumbprint, client_id in self.trusted)
+
+    def believed(self, client: Client) -> KnownClient:
+        """Take a client's word for who it is."""
+        return KnownClient(client, is_trusted=client.client_id in self.trusted)
 
     async def client(self, client_id: str) -> Client:
         """Find a client that proves nothing. Raises OAuthError."""

@@ -21,9 +21,9 @@ from appliance.pds.oauth.tokens import RefreshName, digest_of, new_code, new_id
 _US: Final = 1_000_000
 DAY_US: Final = 86_400 * _US
 CODE_US: Final = 60 * _US
-# A public client's session ends after two weeks, whatever it does.
+# A public client's session ends after two weeks, whatever it does; another's if it is not used.
 PUBLIC_US: Final = 14 * DAY_US
-CONFIDENTIAL_US: Final = 180 * DAY_US
+UNUSED_US: Final = 180 * DAY_US
 GRACE_US: Final = 120 * _US
 CHALLENGE_US: Final = DAY_US
 
@@ -65,11 +65,15 @@ class Approval:
 
 @dataclass(frozen=True)
 class Bearer:
-    """Who comes with a code or a refresh token: the client and the keys it proved."""
+    """Who comes with a code or a refresh token: the client and the keys it proved.
+
+    `may_stay`: whether the session lasts as long as it is used.
+    """
 
     client_id: str
     client_key: str | None
     dpop_jkt: str
+    may_stay: bool
 
     def has(self, grant: Grant) -> bool:
         mine = (self.client_id, self.client_key, self.dpop_jkt)
@@ -187,7 +191,7 @@ def exchange(conn: Connection, use: CodeUse, bearer: Bearer, now_us: int) -> Gra
     if problem:
         end(conn, grant.id)
         return problem
-    return _next(conn, grant, grant.permissions, now_us)
+    return _next(conn, grant, grant.permissions, _end(grant, bearer, now_us), now_us)
 
 
 def renew(
@@ -204,7 +208,7 @@ def renew(
         return "The refresh token was used before"
     if name.generation < grant.generation:
         return grant
-    return _next(conn, grant, permissions, now_us)
+    return _next(conn, grant, permissions, _end(grant, bearer, now_us), now_us)
 
 
 def end(conn: Connection, grant_id: str, did: Did | None = None) -> None:
@@ -234,11 +238,11 @@ def _problem(grant: Grant, use: CodeUse, bearer: Bearer, now_us: int) -> str:
     return ""
 
 
-def _next(conn: Connection, grant: Grant, permissions: str, now_us: int) -> Grant:
-    if grant.client_key is None:
-        expires_at = grant.created_at + PUBLIC_US
-    else:
-        expires_at = now_us + CONFIDENTIAL_US
+def _end(grant: Grant, bearer: Bearer, now_us: int) -> int:
+    return now_us + UNUSED_US if bearer.may_stay else grant.created_at + PUBLIC_US
+
+
+def _next(conn: Connection, grant: Grant, permissions: str, expires_at: int, now_us: int) -> Grant:
     conn.execute(
         "UPDATE oauth_grant SET generation = generation + 1, renewed_at = ?, expires_at = ?,"
         " permissions = ? WHERE id = ?",

@@ -23,11 +23,15 @@ from appliance.pds.oauth.tokens import TokenWriter
 
 @dataclass(frozen=True)
 class Names:
-    """What this server is called as an issuer and as a resource, and what it seals tokens with."""
+    """What this server is called as an issuer and as a resource, and what it seals tokens with.
+
+    `trusted`: the apps that its operator trusts, by client_id.
+    """
 
     issuer: str
     resource: Did
     secret: bytes = field(repr=False)
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class AuthorizationServer:
         sets: Sets,
     ) -> Self:
         """Build the parts."""
-        auth = ClientAuth(db, ClientRegistry(http, clock.now), names.issuer, clock)
+        auth = ClientAuth(db, ClientRegistry(http, clock.now), names.issuer, clock, names.trusted)
         grants = GrantStore(db, clock)
         tokens = TokenWriter(names.secret, names.issuer, names.resource, clock)
         desk = TokenDesk(auth, grants, tokens, accounts, sets)

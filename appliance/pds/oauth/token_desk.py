@@ -99,7 +99,8 @@ class TokenDesk:
             if grant.client_key is not None or form.get("client_id") != grant.client_id:
                 raise
             # A public client proves nothing by its document; it may be down for a while.
-            return KnownClient(Client(grant.client_id, (), grant.scope, may_refresh=True))
+            silent = Client(grant.client_id, (), grant.scope, may_refresh=True)
+            return self._auth.believed(silent)
         except InvalidClient:
             await self._drop_if_keyless(grant, form)
             raise
@@ -161,7 +162,7 @@ def _code_use(form: Mapping[str, str]) -> CodeUse:
 
 
 def _bearer(known: KnownClient, dpop_jkt: str) -> Bearer:
-    return Bearer(known.client.client_id, known.key, dpop_jkt)
+    return Bearer(known.client.client_id, known.key, dpop_jkt, known.may_stay)
 
 
 def _required(form: Mapping[str, str], name: str) -> str:

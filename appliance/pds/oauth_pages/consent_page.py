@@ -6,6 +6,7 @@ from appliance.pds.account_pages.asking import asking_of, leading_out
 from appliance.pds.account_pages.visit import Visit
 from appliance.pds.accounts import Account
 from appliance.pds.oauth.consent import groups
+from appliance.pds.oauth.errors import OAuthError
 from appliance.pds.oauth.permissions import Permissions
 from appliance.pds.oauth.requests import PendingRequest
 
@@ -18,6 +19,7 @@ async def show(
     sets = await visit.pds.permission_sets.describe(permissions)
     page = visit.page(
         "oauth/consent",
+        name=await _name(visit, request.client_id),
         asking=asking_of(request),
         account=account,
         groups=groups(permissions, visit.desk.strings, sets),
@@ -34,3 +36,14 @@ def granted(visit: Visit, request: PendingRequest) -> Permissions:
     return permissions.without(
         line.token for line in lines if line.is_optional and f"allow {line.token}" not in ticked
     )
+
+
+async def _name(visit: Visit, client_id: str) -> str:
+    """What an app calls itself, if the operator believes it."""
+    auth = visit.pds.oauth.auth
+    if client_id not in auth.trusted:
+        return ""
+    try:
+        return (await auth.client(client_id)).name
+    except OAuthError:
+        return ""

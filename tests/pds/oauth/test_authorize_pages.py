@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.members_house import Browser, MembersHouse, open_members_house
 from tests.support.oauth_client import (
+    WEB_ID,
     App,
     Documents,
     Key,
@@ -51,6 +52,19 @@ async def test_the_page_says_who_asks_by_address_and_not_by_name(house: MembersH
     assert app.client_id in seen.text
     assert "Your Bank" not in seen.text
     assert "@alice.test" in seen.text
+
+
+async def test_an_app_that_the_operator_trusts_is_named_and_may_stay(tmp_path: Path) -> None:
+    async with open_members_house(tmp_path, pds_trusted_apps=(WEB_ID,)) as house:
+        documents, app = Documents(house.box.pds), App.web(house)
+        documents.put(app.client_id, metadata(client_name="House <b>client</b>"))
+        browser = await house.at_home()
+        seen = await browser.ask("GET", await app.ask())
+        assert "House &lt;b&gt;client&lt;/b&gt;. Whoever runs this network" in seen.text
+        await app.exchange(returned(await agree(browser, seen))["code"])
+        for _ in range(2):
+            house.box.clock.advance(179 * 86_400)
+            assert (await app.refresh()).status == 200
 
 
 async def test_the_page_says_where_the_way_leads_if_that_is_elsewhere(house: MembersHouse) -> None:
