@@ -5,6 +5,7 @@ import contextlib
 from functools import partial
 from typing import Any, Final
 
+from appliance.atproto.xrpc.errors import XrpcError
 from appliance.moving import private_data
 from appliance.moving.folder import (
     ACCOUNT,
@@ -17,6 +18,7 @@ from appliance.moving.folder import (
 from appliance.moving.journal import Journal
 from appliance.moving.progress import Progress
 from appliance.moving.server import Parcel, Server
+from appliance.moving.taking import HAS_NONE
 from appliance.moving.trouble import Trouble
 
 BLOBS_AT_ONCE: Final = 4
@@ -70,7 +72,13 @@ class Giving:
     async def preferences(self) -> dict[str, Any]:
         await self._progress.begin("preferences")
         kept: Any = self._holdings.read(PREFERENCES) or []
-        await self._server.call("app.bsky.actor.putPreferences", preferences=kept)
+        try:
+            await self._server.call("app.bsky.actor.putPreferences", preferences=kept)
+        except XrpcError as refusal:
+            if refusal.name not in HAS_NONE:
+                raise
+            await self._progress.end(f"this server takes none ({refusal.message})")
+            return {"count": 0, "refusal": refusal.message}
         await self._progress.end(f"{len(kept)} put")
         return {"count": len(kept)}
 

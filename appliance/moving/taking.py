@@ -27,6 +27,8 @@ from appliance.moving.trouble import Trouble
 BLOBS_AT_ONCE: Final = 4
 _NOTED_EVERY: Final = 40  # blobs; those fetched since the last note are fetched again
 _PAGE: Final = 500
+# What a server says that keeps no preferences, since no AppView is set for it.
+HAS_NONE: Final = frozenset({"InvalidRequest", "MethodNotImplemented"})
 _GET_LATEST: Final = "com.atproto.sync.getLatestCommit"
 
 
@@ -107,7 +109,13 @@ class Taking:
 
     async def preferences(self) -> dict[str, Any]:
         await self._progress.begin("preferences")
-        said = await self._server.query("app.bsky.actor.getPreferences")
+        try:
+            said = await self._server.query("app.bsky.actor.getPreferences")
+        except XrpcError as refusal:
+            if refusal.name not in HAS_NONE:
+                raise
+            await self._progress.end(f"this server keeps none ({refusal.message})")
+            return {"count": 0, "refusal": refusal.message}
         self._folder.write(PREFERENCES, said["preferences"])
         await self._progress.end(f"{len(said['preferences'])} kept")
         return {"count": len(said["preferences"])}
