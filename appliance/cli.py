@@ -33,6 +33,10 @@ ADOPT: Final = """\
 Take over the data folder of a reference PDS (Bluesky's own): the same DIDs, keys, passwords, app
 passwords, sessions, invite codes, records and pictures, and its settings from pds.env. Stop it
 first. The folder is only read; cut off, this goes on where it was."""
+PUBLISH: Final = """\
+Give a network that was at home a name the world can find it by: its identities are handed to the
+public did:plc directory and name the new address, handles end in the new name, relays are asked to
+follow. DIDs, posts and followers stay. Cut off, it goes on by itself."""
 BACKUP: Final = """\
 Save everything (accounts, keys, records, pictures, settings, members' private data), encrypted, at
 the place that the setting backup.target names. The network goes on meanwhile. Only what is new is
@@ -72,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
     adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
     _add_data(adopt)
+    _add_publish(commands.add_parser("publish", help="give it a public name", description=PUBLISH))
     _add_backup(commands.add_parser("backup", help="keep it safe", description=BACKUP))
     _add_restore(commands.add_parser("restore", help="bring a backup back", description=RESTORE))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
@@ -204,6 +209,18 @@ def _add_relay(command: argparse.ArgumentParser) -> None:
     add("discard", "forget a kept frame").add_argument("number", type=int)
 
 
+def _add_publish(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", help="a domain of yours, such as smiths.example.org")
+    command.add_argument(
+        "--proxy", action="store_true", help="a web server or tunnel on another machine is in front"
+    )
+    command.add_argument("--directory", metavar="URL", help="the did:plc directory to use")
+    command.add_argument(
+        "--relay", metavar="URL", action="append", help="a relay to ask to follow; may be repeated"
+    )
+    _add_data(command)
+
+
 def _add_backup(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, help_text in {
@@ -310,6 +327,12 @@ def _adopt(args: argparse.Namespace) -> int:
     return adopt.run(args, print)
 
 
+def _publish(args: argparse.Namespace) -> int:
+    from appliance import publish
+
+    return publish.run(args, print)
+
+
 def _backup(args: argparse.Namespace) -> int:
     from appliance.backup import commands
 
@@ -358,6 +381,7 @@ def _checkup(args: argparse.Namespace) -> int:
 _COMMANDS: Final = {
     "adopt": _adopt,
     "backup": _backup,
+    "publish": _publish,
     "restore": _backup,
     "run": _run,
     "try": _try,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
@@ -39,6 +40,13 @@ from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
 from appliance.relay.role import open_relay
 from appliance.settings import Settings
+from appliance.upkeep.systemd import (
+    Pulse,
+    ServiceManager,
+    StartingUp,
+    silent_roles,
+    work_done,
+)
 from appliance.web_client.app import build_app as build_client
 from appliance.web_client.role import open_web_client
 
@@ -199,9 +207,16 @@ _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
 
 
 async def _serve(
-    settings: Settings, listeners: Listeners, ready: Callable[[Node], None], *, restarts: bool
+    settings: Settings,
+    listeners: Listeners,
+    ready: Callable[[Node], None],
+    manager: ServiceManager,
+    *,
+    restarts: bool,
 ) -> bool:
     """Serve until told to stop; tell whether to begin anew."""
+    starting = StartingUp(manager, work_done)
+    starting.begin()
     stop = asyncio.Event()
     again = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -213,10 +228,22 @@ async def _serve(
         # Whoever asked has the answer by then, and does not ask again before.
         loop.call_later(SECONDS_TO_LEAVE, stop.set)
 
-    async with open_node(settings, listeners, restart if restarts else None) as node:
-        ready(node)
-        await stop.wait()
-        log.info("starting anew" if again.is_set() else "stopping")
+    if restarts:
+        loop.add_signal_handler(signal.SIGHUP, restart)
+    try:
+        async with open_node(settings, listeners, restart if restarts else None) as node:
+            ready(node)
+            starting.end()
+            manager.tell("READY=1")
+            async with HttpClient.open(OutboundPolicy()) as http, Workers() as workers:
+                ask = partial(silent_roles, http, settings.paths, node.roles)
+                workers.start("signs of life", Pulse(manager, ask).run)
+                await stop.wait()
+            if not again.is_set():
+                manager.tell("STOPPING=1")
+            log.info("starting anew" if again.is_set() else "stopping")
+    finally:
+        starting.end()
     return again.is_set()
 
 
@@ -224,6 +251,7 @@ def serve(
     settings: Settings,
     listeners: Listeners,
     ready: Callable[[Node], None],
+    manager: ServiceManager,
     *,
     restarts: bool = False,
 ) -> int:
@@ -237,7 +265,7 @@ def serve(
     gc.set_threshold(20_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            if runner.run(_serve(settings, listeners, ready, restarts=restarts)):
+            if runner.run(_serve(settings, listeners, ready, manager, restarts=restarts)):
                 return AGAIN
     except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")

@@ -49,7 +49,10 @@ def _rebased(stored: Settings, values: Mapping[str, object]) -> Settings:
         for each in declarations()
         if (value := _value(stored, each.name)) != _value(unset, each.name)
     }
-    return defaults(mode, stored.paths.data).with_values({**own, "network.mode": mode, **values})
+    # Identities that were made inside are still asked for there, and handed on from there.
+    kept = {"directory.enabled": True} if stored.directory.enabled else {}
+    changed = {**own, **kept, "network.mode": mode, **values}
+    return defaults(mode, stored.paths.data).with_values(changed)
 
 
 def _value(settings: Settings, name: str) -> object:

@@ -193,6 +193,21 @@ class Database:
             self._scanners.put(conn)
 
 
+def process_at(path: Path) -> int | None:
+    """Give the number of the process that works on a file, or None."""
+    try:
+        lock = os.open(f"{path}.lock", os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(lock, 32) or 0) or None
+    finally:
+        os.close(lock)
+    return None
+
+
 def damage_in(path: Path) -> list[str]:
     """Let SQLite check a file's structure; return what is wrong, nothing when it is whole."""
     try:

@@ -45,7 +45,7 @@ class Progress:
 
     of: int = 0
     done: int = 0
-    settled: bool = True
+    settled: bool = False
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -79,11 +79,12 @@ class Readdressing:
                 break
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+        self.progress.settled = True
         await asyncio.Event().wait()
 
     async def tell_all(self, known: Sequence[OwnAddress]) -> bool:
         """Go through all accounts; tell whether all of ours are right. Raises what SQLite does."""
-        progress = self.progress = Progress(settled=False)
+        progress = self.progress = Progress()
         progress.of = await self._db.scan(own_addresses.count)
         after = 0
         while page := await self._db.scan(own_addresses.accounts_after, after, PAGE):
@@ -153,7 +154,7 @@ class Readdressing:
     def findings(self) -> list[Finding]:
         """Say how far it is, while there is something to say."""
         progress = self.progress
-        if progress.settled:
+        if progress.settled or not progress.of:
             return []
         if not progress.refused:
             seen = f"{progress.done} of {progress.of} identities name the new address"

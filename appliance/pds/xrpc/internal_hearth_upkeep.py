@@ -13,5 +13,12 @@ methods: MethodTable[Pds] = MethodTable()
 async def get_status(pds: Pds, caller: Caller) -> Json:
     # The network's own account is nobody's.
     members = await pds.accounts.count() - (pds.network_account.did is not None)
-    counts = {"accounts": members, "seq": pds.event_log.head()}
+    told = pds.readdressing.progress
+    identities = {
+        "hostname": pds.site.hostname,
+        "of": told.of,
+        "told": told.done - len(told.refused),
+        "settled": told.settled,
+    }
+    counts = {"accounts": members, "seq": pds.event_log.head(), "identities": identities}
     return report("pds", pds.workers.status(), counts, pds.readdressing.findings())

@@ -1,0 +1,83 @@
+"""`hearth publish NAME`: a network that was at home gets a name the world can find it by.
+
+The settings change; the running network starts anew within its process and tells every identity
+(`pds/readdressing`). What this waits for goes on by itself when it is cut off.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+from appliance import operator
+from appliance.admin import reach
+from appliance.admin.reach import UnfitReach
+from appliance.admin.settings_desk import SettingsDesk
+from appliance.base.database import process_at
+from appliance.settings import load
+from appliance.settings_groups import Paths
+
+Say = Callable[[str], None]
+
+LOOK_SECONDS: Final = 0.5
+SECONDS_TO_START_ANEW: Final = 120.0
+_WORDS: Final = {
+    "empty": "a name such as smiths.example.org",
+    "unfit": "a domain name of yours, in lower case, such as smiths.example.org",
+    "taken": "a name in the public DNS: this one means something else, or nothing, to the world",
+}
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    """Publish; return the exit status. Raises InvalidSettings."""
+    paths = Paths.of(args.data)
+    stored = load(paths.data, {})
+    if not stored.pds.hostname:
+        return _refuse("there is no network here yet", "one that was set up: hearth run")
+    try:
+        chosen = reach.read("proxy" if args.proxy else "forward", args.name, "")
+    except UnfitReach as unfit:
+        return _refuse(f"{args.name!r} cannot be its name", _WORDS[unfit.problem])
+    values = dict(chosen.settings())
+    if args.directory:
+        values["pds.plc_url"] = args.directory
+    if args.relay:
+        values["pds.relays"] = tuple(args.relay)
+    changed = asyncio.run(SettingsDesk(stored).change(values))
+    say(f"the network is known as {chosen.name} from now on" if changed else "nothing to change")
+    process = process_at(paths.database("pds"))
+    if process is None:
+        say(f"it does not run; the rest happens once it does: hearth run --data {paths.data}")
+        return 0
+    if changed:
+        os.kill(process, signal.SIGHUP)
+    return asyncio.run(_watch(paths, chosen.name, say))
+
+
+def _refuse(seen: str, expected: str) -> int:
+    sys.stderr.write(f"hearth: {seen}\n        expected: {expected}\n")
+    return 1
+
+
+async def _watch(paths: Paths, name: str, say: Say) -> int:
+    """Say how far it is until every identity names the new address. Return the exit status."""
+    told = -1
+    until = time.monotonic() + SECONDS_TO_START_ANEW
+    while True:
+        report = (await operator.ask_roles(paths)).get("pds")
+        identities = report["counts"]["identities"] if report else {}
+        if report and identities["hostname"] == name:
+            if identities["told"] != told:
+                told = identities["told"]
+                say(f"{told} of {identities['of']} identities name the new address")
+            if identities["settled"]:
+                return 0
+            if problem := next((one for one in report["findings"] if one["level"] == "bad"), None):
+                return _refuse(problem["seen"], f"{problem['expected']}; {problem['remedy']}")
+        elif time.monotonic() > until:
+            return _refuse("the network did not come back", "it to start anew: look at its log")
+        await asyncio.sleep(LOOK_SECONDS)
