@@ -246,6 +246,13 @@ _STATES: Final = (
 )
 
 _READING: Final = (
+    Kept(
+        "One algorithm for proofs, as the profile asks",
+        "401 invalid_token",
+        "401 invalid_token",
+        ("tokens: *DPoP*",),
+        ("www-authenticate",),
+    ),
     Kept("Not an NSID: line 3", BAD, "401 AuthMissing", ("verbs: not an NSID*",)),
     Kept("NSIDs end where they end", BAD, "200", ("verbs: slash behind",)),
     Kept("URLs may be escaped", "200", BAD, ("verbs: escaped NSID",)),
