@@ -97,10 +97,12 @@ class TokenWriter:
             or claims.get("aud") != self._audience
             or not isinstance(bound, dict)
             or not generation.isdecimal()
+            or not str(claims.get("sub")).startswith("did:")
+            or type(claims.get("exp")) is not int
         ):
             raise InvalidToken("Not an access token for apps")
-        did, expires_at = Did.unchecked(claims["sub"]), int(claims["exp"])
-        return OAuthClaims(grant_id, int(generation), did, str(bound["jkt"]), expires_at)
+        did, thumbprint = Did.unchecked(claims["sub"]), str(bound.get("jkt"))
+        return OAuthClaims(grant_id, int(generation), did, thumbprint, claims["exp"])
 
     def refresh(self, name: RefreshName) -> str:
         body = f"ref-{name.grant_id}.{name.generation}"
