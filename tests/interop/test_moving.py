@@ -1,0 +1,234 @@
+"""An account moves by command: from a reference PDS to ours, and on to another reference PDS.
+
+The command is killed after each of its steps, and given again.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from appliance.atproto.car import read_car
+from appliance.atproto.cid import Cid
+from appliance.atproto.repo.commit import parse_commit
+from appliance.atproto.repo.mst import Mst
+from appliance.moving import courses
+from appliance.moving.command import NOT_FINISHED
+from tests.support.appliance import ROOT, Appliance
+from tests.support.client import PASSWORD, Client, Member, Operator, Refused, join, sign_in, soon
+from tests.support.node import SECRETS, ReferencePds, free_port
+from tests.support.smtp import SmtpStub, listening
+
+pytestmark = pytest.mark.slow
+
+POSTS = 60
+PICTURES = 12
+SECONDS = 120
+WISH = {"$type": "app.bsky.actor.defs#adultContentPref", "enabled": True}
+POST = "app.bsky.feed.post"
+
+
+@dataclass
+class World:
+    """Our network, and two reference PDSes whose accounts it shows."""
+
+    http: aiohttp.ClientSession
+    folder: Path
+    post: SmtpStub
+    ours: Appliance
+    first: ReferencePds
+    second: ReferencePds
+
+    def code(self) -> str:
+        """Give the code in the newest letter of a reference PDS."""
+        letter = self.post.mails[-1].replace("=\r\n", "")
+        found = re.findall(r"\b[A-Z2-7]{5}-[A-Z2-7]{5}\b", letter)
+        return str(found[-1])
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        yield await open_world(stack, tmp_path)
+
+
+async def open_world(stack: AsyncExitStack, folder: Path) -> World:
+    """Start everything; the stack stops it."""
+    http = await stack.enter_async_context(aiohttp.ClientSession())
+    post = SmtpStub()
+    mail = await stack.enter_async_context(listening(post))
+    ports = [free_port(), free_port()]
+    crawl = [part for port in ports for part in ("--crawl", f"http://localhost:{port}")]
+    ours = await asyncio.to_thread(lambda: Appliance(*crawl, data=folder / "ours"))
+    stack.push_async_callback(asyncio.to_thread, ours.finish)
+    settings = [f"PDS_EMAIL_SMTP_URL={mail}", "PDS_EMAIL_FROM_ADDRESS=pds@mail.test"]
+    appview = [
+        f"PDS_BSKY_APP_VIEW_URL={ours.appview}",
+        f"PDS_BSKY_APP_VIEW_DID=did:web:{ours.appview.removeprefix('http://').replace(':', '%3A')}",
+    ]
+    hosts = []
+    for port, more in zip(ports, (appview, []), strict=True):
+        secrets = [f"{name}={token_hex(32)}" for name in SECRETS]
+        host = await asyncio.to_thread(
+            ReferencePds, ours.plc, folder / f"host{port}", port, [*secrets, *settings, *more]
+        )
+        stack.push_async_callback(asyncio.to_thread, host.stop)
+        hosts.append(host)
+    return World(http, folder, post, ours, *hosts)
+
+
+async def live(zoe: Member, posts: int, pictures: int) -> None:
+    """Write posts, some of them with a picture."""
+    write = "com.atproto.repo.applyWrites#create"
+    values: list[Any] = []
+    for number in range(posts):
+        value: dict[str, Any] = {
+            "$type": POST,
+            "text": f"post {number}",
+            "createdAt": "2026-11-20T10:00:00Z",
+        }
+        if number < pictures:
+            blob = await zoe.upload(b"\x89PNG\r\n\x1a\n" + os.urandom(2000), "image/png")
+            images = [{"image": blob, "alt": ""}]
+            value["embed"] = {"$type": "app.bsky.embed.images", "images": images}
+        values.append({"$type": write, "collection": POST, "value": value})
+    for start in range(0, posts, 200):
+        some = values[start : start + 200]
+        await zoe.post("com.atproto.repo.applyWrites", repo=zoe.did, writes=some)
+
+
+async def records(world: World, base: str, did: str) -> tuple[Cid, dict[str, Cid]]:
+    """Give the root of a repo's tree, and its records; each is checked against its CID."""
+    car = read_car(await Client(world.http, base).get("com.atproto.sync.getRepo", did=did))
+    commit = parse_commit(car.blocks[car.roots[0]])
+    found = dict(Mst.load(commit.data, car.blocks).items())
+    assert set(found.values()) <= set(car.blocks)
+    return commit.data, found
+
+
+async def blobs(world: World, base: str, did: str) -> list[str]:
+    """Name the blobs of an account that are served whole."""
+    stranger = Client(world.http, base)
+    listed = await stranger.get("com.atproto.sync.listBlobs", did=did, limit=1000)
+    for cid in listed["cids"]:
+        found = await stranger.raw(
+            "GET", "/xrpc/com.atproto.sync.getBlob", params={"did": did, "cid": cid}
+        )
+        assert Cid.for_blob(found.body) == Cid.parse(cid)
+    return sorted(listed["cids"])
+
+
+def given(world: World, *args: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "appliance", "account", *args, "--data", str(world.ours.data)]
+    return subprocess.Popen(  # noqa: S603
+        command,
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def done(journal: Path) -> Any:
+    """Read what a journal says is done."""
+    return orjson.loads(journal.read_bytes())["done"] if journal.exists() else {}
+
+
+async def killed_after(world: World, step: str, journal: Path, *args: str) -> None:
+    """Give a command and kill it as soon as its journal says that a step is done."""
+    process = given(world, *args)
+    while process.poll() is None:
+        if step in done(journal):
+            process.send_signal(signal.SIGKILL)
+            break
+        await asyncio.sleep(0.002)
+    _, told = await asyncio.to_thread(process.communicate)
+    assert step in done(journal), told
+
+
+async def ended(world: World, status: int, *args: str) -> None:
+    """Give a command that is to end with a status."""
+    process = given(world, *args)
+    _, told = await asyncio.to_thread(process.communicate)
+    assert process.returncode == status, told
+
+
+async def in_pieces(world: World, journal: Path, order: list[str], *, coded: bool) -> None:
+    """Give a command until it is done, killed after each step."""
+    code: list[str] = []
+    for step in courses.MOVE:
+        if step == "identity" and coded:
+            await ended(world, NOT_FINISHED, *order)
+            code = ["--code", world.code()]
+        await killed_after(world, step, journal, *order, *code)
+    await ended(world, 0, *order)
+    assert list(done(journal)) == [*courses.MOVE]
+
+
+async def test_an_account_moves_in_and_out_and_nobody_who_follows_it_notices(
+    world: World,
+) -> None:
+    zoe = await join(world.http, world.first.pds, "zoe")
+    fan = await join(world.http, world.ours.pds, "fan")
+    await live(zoe, POSTS, PICTURES)
+    await fan.follow(zoe)
+    await zoe.post("app.bsky.actor.putPreferences", preferences=[WISH])
+    before = await records(world, world.first.pds, zoe.did)
+    pictures = await blobs(world, world.first.pds, zoe.did)
+    assert (len(before[1]), len(pictures)) == (POSTS, PICTURES)
+
+    async def seen() -> tuple[int, int]:
+        try:
+            profile = await fan.profile(zoe)
+        except Refused:  # between two servers the account may be seen as closed
+            return 0, 0
+        return profile["postsCount"], profile["followersCount"]
+
+    await soon(seen, lambda found: found == (POSTS, 1), SECONDS)
+
+    password = world.folder / "password"
+    password.write_text(PASSWORD)
+    into = world.folder / "in"
+    order = ["move-in", zoe.handle, "--from", world.first.pds, "--folder", str(into)]
+    order += ["--password-file", str(password), "--new-password", PASSWORD]
+
+    await in_pieces(world, into / "move-in.journal.json", order, coded=True)
+    assert await records(world, world.ours.pds, zoe.did) == before
+    assert await blobs(world, world.ours.pds, zoe.did) == pictures
+    assert await seen() == (POSTS, 1)
+    here = await sign_in(world.http, world.ours.pds, zoe.did)
+    assert WISH in (await here.get("app.bsky.actor.getPreferences"))["preferences"]
+    await fan.sees(await here.write_post("from the new house"), SECONDS)
+    assert await seen() == (POSTS + 1, 1)
+    left = await Client(world.http, world.first.pds).get(
+        "com.atproto.sync.getRepoStatus", did=zoe.did
+    )
+    assert (left["active"], left["status"]) == (False, "deactivated")
+
+    before = await records(world, world.ours.pds, zoe.did)
+    out = world.folder / "out"
+    order = ["move-out", zoe.did, "--to", world.second.pds, "--folder", str(out)]
+    order += ["--new-password", PASSWORD]
+    await in_pieces(world, out / "move-out.journal.json", order, coded=False)
+    assert await records(world, world.second.pds, zoe.did) == before
+    assert await blobs(world, world.second.pds, zoe.did) == pictures
+    there = await sign_in(world.http, world.second.pds, zoe.did)
+    operator = Operator(world.http, world.ours.relay, world.ours.operator_token)
+    # The reference signs what it took in with the account's new key at the next write only. And
+    # what another host says of an account is looked up once a minute; two moves took less.
+    await there.write_post("and on")
+    await operator.post("internal.hearth.relay.repairAccount", did=zoe.did)
+    await soon(seen, lambda found: found == (POSTS + 2, 1), SECONDS)
