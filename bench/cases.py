@@ -31,6 +31,13 @@ async def create_record(target: Target, seconds: float, accounts: int, connectio
     return await closed_loop(target.pid, connections, seconds, one)
 
 
+async def create_account(target: Target, seconds: float, connections: int) -> Figures:
+    async def one(_: int) -> None:
+        await target.sign_up()
+
+    return await closed_loop(target.pid, connections, seconds, one)
+
+
 async def apply_writes(target: Target, seconds: float, batch: int) -> Figures:
     account = (await target.crowd(1))[0]
     url = target.address("com.atproto.repo.applyWrites")
@@ -91,7 +98,10 @@ def cases() -> dict[str, Case]:
     for accounts, connections in itertools.product((1, 8), (1, 8, 32)):
         add(f"create_record accounts={accounts} conc={connections}", create_record, accounts,
             connections)  # fmt: skip
-    add("apply_writes batch=100", apply_writes, 100)
+    for batch in (100, 200):
+        add(f"apply_writes batch={batch}", apply_writes, batch)
+    for connections in (1, 8):
+        add(f"create_account conc={connections}", create_account, connections)
     for connections in (1, 8, 32):
         add(f"get_record conc={connections}", get_record, connections)
     for connections in (1, 8):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 OURS = "{python} -m appliance try --data {data} --port 0 --json"
 REFERENCE = (
     "tests/interop/node_modules/.bin/node22 tests/interop/reference_pds.mjs"
-    " --plc {plc} --port {port} --data {data}"
+    " --plc {plc} --port {port} --data {data} --production"
 )
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -68,7 +68,7 @@ async def started(command: str, plc: str = "") -> AsyncIterator[Server]:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log.open("wb"),
-            env={**os.environ, "HEARTH_DEV_VALIDATE_OUTPUTS": "false"},
+            env={**os.environ, "HEARTH_DEV_VALIDATE_OUTPUTS": "false", "NODE_ENV": "production"},
         )
         try:
             said = await _first_line(process, log)

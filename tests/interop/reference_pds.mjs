@@ -1,5 +1,5 @@
 // Run the reference PDS (npm @atproto/pds) on loopback as a neighbour; print one JSON line when it answers.
-//   node22 reference_pds.mjs --plc URL --port N --data DIR [--crawler URL]... [--set NAME=VALUE]...
+//   node22 reference_pds.mjs --plc URL --port N --data DIR [--crawler URL]... [--set NAME=VALUE]... [--production]
 // The process ends when its standard input closes or on SIGTERM.
 import { mkdirSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     crawler: { type: 'string', multiple: true, default: [] },
     'handle-domain': { type: 'string', default: '.test' },
     set: { type: 'string', multiple: true, default: [] }, // settings of its own, before ours
+    production: { type: 'boolean', default: false }, // without its checks of its own answers
   },
 })
 mkdirSync(`${values.data}/blobs`, { recursive: true })
@@ -41,6 +42,10 @@ for (const each of values.set) {
 }
 const env = readEnv()
 const cfg = envToCfg(env)
+if (values.production) {
+  // It listens by plain http all the same; what it says of itself is for a server before it.
+  Object.assign(cfg.service, { devMode: false, publicUrl: 'https://pds.example.com' })
+}
 const pds = await PDS.create(cfg, envToSecrets(env))
 await pds.start()
 process.stdout.write(
