@@ -1,4 +1,4 @@
-"""The command line: what each command of `hearth` does. What can be typed is in `command_parser`."""
+"""The command line: what each command of `hearth` does; `command_parser` says what is typed."""
 
 import argparse
 import asyncio

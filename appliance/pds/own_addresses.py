@@ -25,17 +25,13 @@ def note(conn: Connection, now: OwnAddress) -> list[OwnAddress]:
     if known != (now.url, domains):
         conn.execute("DELETE FROM own_address WHERE url = ? AND domains = ?", (now.url, domains))
         conn.execute("INSERT INTO own_address (url, domains) VALUES (?, ?)", (now.url, domains))
-    return [
-        OwnAddress(url, tuple(text.split()), bool(settled))
-        for url, text, settled in conn.rows(
-            "SELECT url, domains, settled FROM own_address ORDER BY id"
-        )
-    ]
+    return _all(conn)
 
 
-def settle(conn: Connection) -> None:
+def settle(conn: Connection) -> list[OwnAddress]:
     """Note that every account's identity names the newest address, as far as can be."""
     conn.execute("UPDATE own_address SET settled = 1 WHERE id = (SELECT max(id) FROM own_address)")
+    return _all(conn)
 
 
 def accounts_after(conn: Connection, after: int, limit: int) -> list[tuple[int, Did, Handle]]:
@@ -55,3 +51,12 @@ def count(conn: Connection) -> int:
 def is_free(conn: Connection, handle: Handle) -> bool:
     """Whether no account has this handle."""
     return conn.value("SELECT 1 FROM account WHERE handle = ?", handle) is None
+
+
+def _all(conn: Connection) -> list[OwnAddress]:
+    return [
+        OwnAddress(url, tuple(text.split()), bool(settled))
+        for url, text, settled in conn.rows(
+            "SELECT url, domains, settled FROM own_address ORDER BY id"
+        )
+    ]

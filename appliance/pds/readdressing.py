@@ -10,6 +10,7 @@ Each step is asked for before it is done, so this can be cut off anywhere and be
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from appliance.upkeep.checkup import Finding
 log = logging.getLogger(__name__)
 
 PAGE = 50
+SECONDS_TO_BEGIN = 30.0
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 3600.0
 MOST_NAMES_TRIED = 20
@@ -67,20 +69,34 @@ class Readdressing:
         self._now = now
         # Cut off between the directory's answer and our own note, nobody would have been told.
         self._first = True
+        self._known: Sequence[OwnAddress] = (now,)
         self.progress = Progress()
 
+    async def begin(self) -> None:
+        """See whether there is anything to do, and do what can be done before anybody is served.
+
+        Nobody has to meet an identity that names the address of yesterday.
+        """
+        self._known = await self._db.write(own_addresses.note, self._now)
+        if len(self._known) > 1 and not self._known[-1].settled:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS_TO_BEGIN):
+                    await self._go_through()
+
     async def run(self) -> None:
-        """Go on until every identity is right, then end; a worker."""
-        known = await self._db.write(own_addresses.note, self._now)
+        """Go on until every identity is right, then rest; a worker."""
         pause = FIRST_PAUSE
-        while not known[-1].settled:
-            if await self.tell_all(known):
-                await self._db.write(own_addresses.settle)
-                break
+        while not self._known[-1].settled and not await self._go_through():
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         self.progress.settled = True
         await asyncio.Event().wait()
+
+    async def _go_through(self) -> bool:
+        """Tell all; note it when all know."""
+        if settled := await self.tell_all(self._known):
+            self._known = await self._db.write(own_addresses.settle)
+        return settled
 
     async def tell_all(self, known: Sequence[OwnAddress]) -> bool:
         """Go through all accounts; tell whether all of ours are right. Raises what SQLite does."""

@@ -166,6 +166,7 @@ async def open_pds(
         name = urlsplit(pds.site.url).netloc
         safety = RestoreSafety(db, pds.repos, _relays(settings, http), name, clock)
         await safety.look()
+        await pds.readdressing.begin()
         started = [
             workers.start("pds restore safety", safety.run),
             workers.start("pds mail", pds.mailer.run),
