@@ -33,9 +33,13 @@ class NoSuchAccount(LookupError):
 class Operator:
     """The operator's hands: a client of one role here that holds the operator token."""
 
-    def __init__(self, role: XrpcClient, headers: dict[str, str]) -> None:
+    def __init__(
+        self, role: XrpcClient, headers: dict[str, str], log: XrpcClient | None = None
+    ) -> None:
+        """`log` is the PDS, where it has to be told of what is done at another role."""
         self._role = role
         self._headers = headers
+        self._log = log
 
     async def query(self, nsid: str, **params: Any) -> Any:
         """Ask the role as the operator."""
@@ -43,7 +47,11 @@ class Operator:
 
     async def call(self, nsid: str, **fields: Any) -> Any:
         """Have the role do something as the operator."""
-        return await self._role.procedure(nsid, fields, self._headers)
+        answer = await self._role.procedure(nsid, fields, self._headers)
+        if self._log is not None:
+            act = {"method": nsid, "about": fields}
+            await self._log.procedure("internal.hearth.pds.noteAct", act, self._headers)
+        return answer
 
     async def pages(self, nsid: str, name: str, **params: Any) -> AsyncIterator[Any]:
         """Give the items of a paged list, page by page."""
@@ -202,7 +210,8 @@ class Network:
         return XrpcClient(self.http, self.paths.address(role))
 
     def operator(self, role: str) -> Operator:
-        return Operator(self.client(role), self.headers)
+        log = None if role == "pds" else self.client("pds")
+        return Operator(self.client(role), {**self.headers, "Hearth-Actor": "command"}, log)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The local roles, as the operator sees them: XRPC over their sockets, with the operator token."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,15 +14,24 @@ from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
 
 STATUS: Final = "internal.hearth.upkeep.getStatus"
+NOTE: Final = "internal.hearth.pds.noteAct"
 
 
 class RoleClient:
     """One role, asked as the operator."""
 
-    def __init__(self, name: str, client: XrpcClient, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: XrpcClient,
+        headers: Mapping[str, str],
+        log: "RoleClient | None" = None,
+    ) -> None:
+        """`log` is told of what is done here; the PDS, which keeps the log, hears by itself."""
         self.name = name
         self._client = client
         self._headers = headers
+        self._log = log
 
     async def query(self, nsid: str, **params: Any) -> Json:
         """Raises XrpcError, UpstreamFailure."""
@@ -31,7 +41,15 @@ class RoleClient:
     async def call(self, nsid: str, **fields: Any) -> Json:
         """Call a procedure; a field that is None is left out. Raises XrpcError."""
         given = {name: value for name, value in fields.items() if value is not None}
-        return await self._client.procedure(nsid, given, self._headers)
+        answer = await self._client.procedure(nsid, given, self._headers)
+        if self._log is not None:
+            await self._log.note(nsid, given)
+        return answer
+
+    async def note(self, method: str, about: Mapping[str, Any]) -> None:
+        """Have an act written down; a log that does not answer stops nobody."""
+        with contextlib.suppress(XrpcError):
+            await self.call(NOTE, method=method, about=dict(about))
 
     async def call_as_anybody(self, nsid: str, **fields: Any) -> Json:
         """Call a procedure that takes no operator. Raises XrpcError, UpstreamFailure."""
@@ -50,12 +68,16 @@ class Roles:
     """All roles that this process, or those beside it, should be running."""
 
     def __init__(self, http: HttpClient, settings: Settings, access: OperatorAccess) -> None:
-        headers = {"Authorization": access.header}
+        headers = {"Authorization": access.header, "Hearth-Actor": "panel"}
         names = ["pds", "relay", "labeler", "appview"]
         if settings.directory.enabled:
             names.append("directory")
+        address = settings.paths.address
+        log = RoleClient("pds", XrpcClient(http, address("pds")), headers)
         self._clients = {
-            name: RoleClient(name, XrpcClient(http, settings.paths.address(name)), headers)
+            name: log
+            if name == "pds"
+            else RoleClient(name, XrpcClient(http, address(name)), headers, log)
             for name in names
         }
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from appliance.admin.acts import Acts
 from appliance.admin.anew import Anew
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
@@ -13,6 +14,7 @@ from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
 from appliance.admin.reach_check import ReachCheck, addresses_of, describe_server
+from appliance.admin.reports import Reports
 from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
 from appliance.base.clock import Clock
@@ -38,6 +40,8 @@ class Panel:
     sessions: Sessions
     people: People
     hosts: OtherHosts
+    reports: Reports
+    acts: Acts
     overview: Overview
     reach_check: ReachCheck
     pages: Pages
@@ -70,6 +74,8 @@ async def open_admin(
         sessions=Sessions(owner, throttle, clock.now),
         people=People(roles.pds),
         hosts=OtherHosts(roles.relay),
+        reports=Reports(roles.pds),
+        acts=Acts(roles.pds),
         overview=Overview(roles, paths.data, clock, in_service=settings.network.mode != "dev"),
         reach_check=ReachCheck(
             settings, roles, strings, addresses_of, partial(describe_server, http)

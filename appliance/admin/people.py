@@ -31,6 +31,7 @@ class Person:
     invite_code: str = ""
     email_confirmed: bool = False
     storage: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,11 @@ class People:
             raise
         hidden = status.get("deactivated", {}).get("applied")
         state: State = "deactivated" if hidden else "active"
-        if status.get("takedown", {}).get("applied"):
+        takedown = status.get("takedown", {})
+        if takedown.get("applied"):
             state = "takendown"
-        return replace(_person(info, state), storage=storage)
+        reason = str(takedown.get("ref", ""))
+        return replace(_person(info, state), storage=storage, reason=reason)
 
     async def handles(self, dids: Sequence[str]) -> Mapping[str, str]:
         """Name those of some DIDs that live here."""
@@ -156,16 +159,27 @@ class People:
         await self._pds.call("com.atproto.admin.updateAccountPassword", did=did, password=password)
         return password
 
+    async def texts(self) -> Mapping[str, str]:
+        """What the owner has written for everybody: rules and welcome."""
+        found: Mapping[str, str] = await self._pds.query("internal.hearth.pds.getHouseTexts")
+        return found
+
+    async def write_texts(self, rules: str, welcome: str) -> None:
+        await self._pds.call("internal.hearth.pds.putHouseTexts", rules=rules, welcome=welcome)
+
     async def remove_second_steps(self, did: str) -> None:
         """Let a member's password do alone."""
         await self._pds.call("internal.hearth.pds.removeSecondSteps", did=did)
 
-    async def set_takedown(self, did: str, *, applied: bool) -> None:
-        """Hide a member and all they wrote, or show them again."""
+    async def set_takedown(self, did: str, *, applied: bool, reason: str = "") -> None:
+        """Hide a member and all they wrote, noting why, or show them again."""
+        takedown: dict[str, Any] = {"applied": applied}
+        if applied and reason:
+            takedown["ref"] = reason
         await self._pds.call(
             "com.atproto.admin.updateSubjectStatus",
             subject={"$type": REPO_REF, "did": did},
-            takedown={"applied": applied},
+            takedown=takedown,
         )
 
     async def delete(self, did: str) -> None:

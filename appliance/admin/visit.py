@@ -19,8 +19,8 @@ NAVIGATION: Final = (
     ("home", "/"),
     ("people", "/people"),
     ("invites", "/invites"),
-    ("mail", "/mail"),
-    ("hosts", "/hosts"),
+    ("reports", "/reports"),
+    ("more", "/more"),
 )
 
 
@@ -49,6 +49,10 @@ class Visit:
     def text(self, name: str) -> str:
         """What was filled into a field, without blanks around it."""
         return self.form.get(name, "").strip()[:MOST_FIELD_LENGTH]
+
+    def long_text(self, name: str) -> str:
+        """What was written into a large field, lines and all."""
+        return self.form.get(name, "").replace("\r\n", "\n").strip()
 
     def secret(self, name: str) -> str:
         """What was filled into a field, to the letter."""

@@ -27,10 +27,12 @@ from appliance.pds.xrpc import (
     internal_hearth_pds,
     internal_hearth_pds_house,
     internal_hearth_pds_invites,
+    internal_hearth_pds_moderation,
     internal_hearth_pds_moves,
     internal_hearth_pds_network,
     internal_hearth_upkeep,
 )
+from appliance.pds.xrpc.acts import note_act
 from appliance.pds.xrpc.apps import add_nonce
 from appliance.pds.xrpc.fallback import forward
 from appliance.settings import Settings
@@ -54,6 +56,7 @@ _TABLES = (
     internal_hearth_pds.methods,
     internal_hearth_pds_house.methods,
     internal_hearth_pds_invites.methods,
+    internal_hearth_pds_moderation.methods,
     internal_hearth_pds_network.methods,
     internal_hearth_pds_moves.methods,
     internal_hearth_upkeep.methods,
@@ -78,6 +81,7 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
         validate_outputs=settings.dev.validate_outputs,
         fallback=fallback,
         limits=role.limits,
+        after=note_act(role),
     )
     close_on_shutdown(app, role.event_log)
     app.on_response_prepare.append(add_nonce)

@@ -28,7 +28,8 @@ async def test_what_nobody_has_set_follows_the_mode(tmp_path: Path) -> None:
     assert load(tmp_path, {}).directory.enabled
     await desk.change({"network.mode": "public"})
     public = load(tmp_path, {})
-    assert (public.directory.enabled, public.pds.hostname) == (False, "hearth.home")
+    # Identities that were made inside are still asked for there.
+    assert (public.directory.enabled, public.pds.hostname) == (True, "hearth.home")
     assert public.pds.plc_url.startswith("https://")
     await desk.change({"network.mode": "dev", "pds.hostname": "localhost"})
     assert load(tmp_path, {}) == defaults("dev", tmp_path)

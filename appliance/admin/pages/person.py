@@ -45,7 +45,8 @@ async def delete(visit: Visit) -> web.Response:
 
 async def _set_takedown(visit: Visit, *, applied: bool) -> web.Response:
     person = await _person(visit)
-    await visit.panel.people.set_takedown(person.did, applied=applied)
+    reason = " ".join(visit.text("reason").split())
+    await visit.panel.people.set_takedown(person.did, applied=applied, reason=reason)
     return visit.go(f"/people/{quote(person.did, safe='')}")
 
 

@@ -25,6 +25,7 @@ from appliance.atproto.xrpc.limits import STATUS, Limits
 from appliance.atproto.xrpc.methods import Method, MethodTable, Reply, Stream, arguments
 from appliance.version import VERSION
 
+After: TypeAlias = Callable[[str, Any, Mapping[str, Any], web.Request], Awaitable[None]]
 Fallback: TypeAlias = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
@@ -51,14 +52,17 @@ def add_methods(
     validate_outputs: bool = False,
     fallback: Fallback | None = None,
     limits: Limits | None = None,
+    after: After | None = None,
 ) -> None:
     """Serve the methods of these tables under /xrpc/, with CORS on every answer of the app.
 
     `fallback(request, nsid)` answers methods that no table has; without it they are 501.
+    `after(nsid, caller, values, request)` hears of every procedure that was done.
 
     Raises DeclaredTwice.
     """
     server = _Server(role, validator, validate_outputs, fallback, limits)
+    server.after = after
     for table in tables:
         server.add(table)
     app.middlewares.append(_preflight)
@@ -83,6 +87,7 @@ class _Server:
         self._validate_outputs = validate_outputs
         self._fallback = fallback
         self._limits = limits
+        self.after: After | None = None
         self._methods: dict[str, Method] = {}
         self._parametric: set[str] = set()
         self._health = answers.encode({"version": VERSION})
@@ -140,6 +145,7 @@ class _Server:
         if method.nsid in self._parametric:
             values = self._validator.parameters(method.nsid, request.query)
         positional = [self._role]
+        caller: Any = None
         if method.auth is not None:
             caller = await method.auth(self._role, request)
             positional.append(caller)
@@ -158,7 +164,10 @@ class _Server:
                 await bodies.refuse_body(request)
         if method.wants_request:
             extras["request"] = request
-        return await method.handler(*positional, **arguments(method.fields, values), **extras)
+        result = await method.handler(*positional, **arguments(method.fields, values), **extras)
+        if self.after is not None and method.kind == "procedure":
+            await self.after(method.nsid, caller, values, request)
+        return result
 
     async def _answer(
         self, method: Method, request: web.Request, result: Any, headers: Mapping[str, str]

@@ -6,7 +6,6 @@ from appliance.pds.appview_choices import AppViewChoice
 from appliance.pds.crawl_requests import Asked
 from appliance.pds.letters import second_steps_removed
 from appliance.pds.mailer import Mail
-from appliance.pds.reports import Report
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.pds.xrpc.com_atproto_admin_account import page_number
@@ -18,15 +17,6 @@ methods: MethodTable[Pds] = MethodTable()
 async def list_mail(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
     page = await pds.mailer.page(page_number(cursor), limit)
     view: JsonObject = {"mails": [_mail_view(mail) for mail in page]}
-    if len(page) == limit:
-        view["cursor"] = str(page[-1].id)
-    return view
-
-
-@methods.query("internal.hearth.pds.listReports", auth=operator)
-async def list_reports(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
-    page = await pds.reports.page(page_number(cursor), limit)
-    view: JsonObject = {"reports": [_report_view(one) for one in page]}
     if len(page) == limit:
         view["cursor"] = str(page[-1].id)
     return view
@@ -90,14 +80,3 @@ def _mail_view(mail: Mail) -> JsonObject:
     if mail.failure is not None:
         view["failure"] = mail.failure
     return view
-
-
-def _report_view(one: Report) -> JsonObject:
-    view: JsonObject = {
-        "id": one.id,
-        "reportedBy": one.reported_by,
-        "reasonType": one.reason_type,
-        "subject": one.subject,
-        "createdAt": Datetime.from_us(one.created_at),
-    }
-    return view if one.reason is None else {**view, "reason": one.reason}

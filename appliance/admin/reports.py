@@ -1,0 +1,187 @@
+"""The inbox of reports, and what can be done about each: over the PDS, as the operator."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from appliance.admin.clients import RoleClient
+from appliance.atproto.syntax import AtUri, InvalidSyntax
+from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
+
+PDS: Final = "internal.hearth.pds"
+PAGE: Final = 20
+_REPO: Final = "com.atproto.admin.defs#repoRef"
+_RECORD: Final = "com.atproto.repo.strongRef"
+_BLOB: Final = "com.atproto.admin.defs#repoBlobRef"
+
+
+# The reasons of the protocol and of Ozone, in families; what is none of these is "other".
+FAMILIES: Final = (
+    *("spam", "violation", "misleading", "sexual", "rude", "appeal", "childsafety"),
+    *("harassment", "rule", "selfharm", "violence"),
+)
+
+
+class Gone(LookupError):
+    """What was to be acted on is not there any more."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A blob of a record."""
+
+    cid: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A report as the page shows it; `uri` is empty where a whole account is reported."""
+
+    id: int
+    reporter: str
+    reason: str
+    words: str
+    did: str
+    uri: str
+    created_at: str
+    closed_at: str
+    note: str
+    text: str = ""
+    is_here: bool = False
+    is_down: bool = False
+    pictures: Sequence[Picture] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Reports:
+    """See reports, act on what they are about, and close them."""
+
+    def __init__(self, pds: RoleClient) -> None:
+        self._pds = pds
+
+    async def page(self, cursor: str | None, *, only_open: bool) -> tuple[list[Case], str | None]:
+        """List reports, the newest first, with what they are about; the cursor of what follows."""
+        found: Any = await self._pds.query(
+            f"{PDS}.listReports", limit=PAGE, cursor=cursor, onlyOpen=only_open
+        )
+        cases = await asyncio.gather(*(self._case(one) for one in found["reports"]))
+        return list(cases), found.get("cursor")
+
+    async def count_open(self) -> int:
+        """How many wait for the owner."""
+        found: Any = await self._pds.query(f"{PDS}.listReports", limit=1)
+        return int(found["open"])
+
+    async def muted(self) -> list[str]:
+        """Those whose reports are not listened to."""
+        found: Any = await self._pds.query(f"{PDS}.listMutedReporters")
+        return list(found["dids"])
+
+    async def close(self, number: int, note: str) -> None:
+        await self._pds.call(f"{PDS}.closeReport", id=number, note=note)
+
+    async def mute(self, did: str, *, muted: bool) -> None:
+        await self._pds.call(f"{PDS}.muteReporter", did=did, muted=muted)
+
+    async def take_down_record(self, uri: str, cid: str, reason: str, *, applied: bool) -> None:
+        """Hide a record, or show it again. Raises Gone."""
+        await self._take_down({"$type": _RECORD, "uri": uri, "cid": cid}, reason, applied)
+
+    async def take_down_blob(self, did: str, cid: str, reason: str, *, applied: bool) -> None:
+        """Withhold a picture, or serve it again. Raises Gone."""
+        await self._take_down({"$type": _BLOB, "did": did, "cid": cid}, reason, applied)
+
+    async def take_down_account(self, did: str, reason: str) -> None:
+        """Hide an account and all it wrote. Raises Gone."""
+        await self._take_down({"$type": _REPO, "did": did}, reason, True)
+
+    async def _take_down(self, subject: dict[str, str], reason: str, applied: bool) -> None:
+        takedown: dict[str, Any] = {"applied": applied}
+        if applied and reason:
+            takedown["ref"] = reason
+        try:
+            await self._pds.call(
+                "com.atproto.admin.updateSubjectStatus", subject=subject, takedown=takedown
+            )
+        except UpstreamFailure:
+            raise
+        except XrpcError as refused:
+            raise Gone(refused.message) from refused
+
+    async def _case(self, told: Mapping[str, Any]) -> Case:
+        subject = told["subject"]
+        uri = str(subject.get("uri", ""))
+        did = str(subject.get("did") or uri.removeprefix("at://").partition("/")[0])
+        common = {
+            "id": told["id"],
+            "reporter": told["reportedBy"],
+            "reason": _family(str(told["reasonType"])),
+            "words": told.get("reason", ""),
+            "did": did,
+            "uri": uri,
+            "created_at": told["createdAt"],
+            "closed_at": told.get("closedAt", ""),
+            "note": told.get("note", ""),
+        }
+        about = {"uri": uri} if uri else {"did": did}
+        status = await self._ask("com.atproto.admin.getSubjectStatus", **about)
+        if status is None:
+            return Case(**common)
+        is_down = bool(status.get("takedown", {}).get("applied"))
+        value = await self._record(uri) if uri else {}
+        return Case(
+            **common,
+            text=str(value.get("text") or value.get("description") or value.get("name") or ""),
+            is_here=True,
+            is_down=is_down,
+            pictures=tuple(_pictures(value)),
+            facts={"cid": status["subject"].get("cid", "")},
+        )
+
+    async def _record(self, uri: str) -> Mapping[str, Any]:
+        try:
+            parsed = AtUri(uri)
+        except InvalidSyntax:
+            return {}
+        found = await self._ask(
+            "com.atproto.repo.getRecord",
+            repo=parsed.authority,
+            collection=parsed.collection,
+            rkey=parsed.rkey,
+        )
+        value: Mapping[str, Any] = (found or {}).get("value", {})
+        return value
+
+    async def _ask(self, nsid: str, **params: Any) -> dict[str, Any] | None:
+        """Ask a query; None when the PDS knows nothing of what it is about."""
+        try:
+            found: Any = await self._pds.query(nsid, **params)
+        except UpstreamFailure:
+            raise
+        except XrpcError:
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def _pictures(value: Any, alt: str = "", depth: int = 0) -> Iterator[Picture]:
+    """Find the blobs that a record names."""
+    if depth > 8:
+        return
+    if isinstance(value, list):
+        for inner in value:
+            yield from _pictures(inner, alt, depth + 1)
+    elif isinstance(value, dict):
+        if value.get("$type") == "blob" and isinstance(value.get("ref"), dict):
+            yield Picture(str(value["ref"].get("$link", "")), alt)
+            return
+        words = value.get("alt")
+        for inner in value.values():
+            yield from _pictures(inner, words if isinstance(words, str) else alt, depth + 1)
+
+
+def _family(reason_type: str) -> str:
+    """Name the family of a reason: ".. #reasonSexualDeepfake" is "sexual"."""
+    name = reason_type.rpartition("#")[2].removeprefix("reason").lower()
+    return next((family for family in FAMILIES if name.startswith(family)), "other")
