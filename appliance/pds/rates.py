@@ -28,6 +28,7 @@ _PER_ADDRESS: Final = {
     "com.atproto.server.requestPasswordReset": (Rule(15, HOUR), Rule(50, DAY)),
     "com.atproto.server.confirmEmail": (Rule(50, 5 * MINUTE),),
     "com.atproto.repo.uploadBlob": (Rule(1_000, DAY),),
+    "/oauth/par": (Rule(300, 5 * MINUTE),),
     "com.atproto.sync.getRepo": (Rule(6_000, 5 * MINUTE),),
 }
 _PER_CALLER: Final = {

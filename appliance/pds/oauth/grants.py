@@ -2,12 +2,13 @@
 
 The tokens of a grant have a generation; each refresh makes the next. For two minutes the one before
 still counts, for honest apps refresh twice at once, or lose an answer; whatever is older is stolen
-or lost, and ends the grant.
+or lost, and ends the grant. A generation that is newer than ours was given before a backup was
+restored: only this server can have made it, so it counts, and numbers go on behind it.
 """
 
 import hashlib
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from appliance.atproto.syntax import Did
@@ -51,7 +52,7 @@ class Grant:
         if not self.generation or now_us >= self.expires_at:
             return False
         before = generation == self.generation - 1 and now_us < self.renewed_at + GRACE_US
-        return generation > 0 and (generation == self.generation or before)
+        return generation > 0 and (generation >= self.generation or before)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def exchange(conn: Connection, use: CodeUse, bearer: Bearer, now_us: int) -> Gra
     if problem:
         end(conn, grant.id)
         return problem
-    return _next(conn, grant, grant.permissions, _end(grant, bearer, now_us), now_us)
+    return _next(conn, grant, 1, grant.permissions, _times(grant, bearer, now_us))
 
 
 def renew(
@@ -208,7 +209,8 @@ def renew(
         return "The refresh token was used before"
     if name.generation < grant.generation:
         return grant
-    return _next(conn, grant, permissions, _end(grant, bearer, now_us), now_us)
+    times = _times(grant, bearer, now_us)
+    return _next(conn, grant, name.generation + 1, permissions, times)
 
 
 def end(conn: Connection, grant_id: str, did: Did | None = None) -> None:
@@ -238,20 +240,28 @@ def _problem(grant: Grant, use: CodeUse, bearer: Bearer, now_us: int) -> str:
     return ""
 
 
-def _end(grant: Grant, bearer: Bearer, now_us: int) -> int:
-    return now_us + UNUSED_US if bearer.may_stay else grant.created_at + PUBLIC_US
+def _times(grant: Grant, bearer: Bearer, now_us: int) -> tuple[int, int]:
+    """Now, and when the next tokens end."""
+    until = now_us + UNUSED_US if bearer.may_stay else grant.created_at + PUBLIC_US
+    return now_us, until
 
 
-def _next(conn: Connection, grant: Grant, permissions: str, expires_at: int, now_us: int) -> Grant:
+def _next(
+    conn: Connection, grant: Grant, generation: int, permissions: str, times: tuple[int, int]
+) -> Grant:
+    renewed_at, expires_at = times
     conn.execute(
-        "UPDATE oauth_grant SET generation = generation + 1, renewed_at = ?, expires_at = ?,"
-        " permissions = ? WHERE id = ?",
-        (now_us, expires_at, permissions, grant.id),
+        "UPDATE oauth_grant SET generation = ?, renewed_at = ?, expires_at = ?, permissions = ?"
+        " WHERE id = ?",
+        (generation, renewed_at, expires_at, permissions, grant.id),
     )
-    renewed = _grant(conn.row(_BY_ID, grant.id))
-    if renewed is None:
-        raise InvalidGrant("The session is over")
-    return renewed
+    return replace(
+        grant,
+        generation=generation,
+        renewed_at=renewed_at,
+        expires_at=expires_at,
+        permissions=permissions,
+    )
 
 
 def _fits(verifier: str, challenge: str) -> bool:

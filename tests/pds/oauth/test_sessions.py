@@ -204,6 +204,24 @@ async def test_sessions_outlive_a_restart(tmp_path: Path) -> None:
         assert (await app.refresh()).status == 200
 
 
+async def test_tokens_given_after_the_backup_count_when_it_is_restored(
+    house: MembersHouse, app: App
+) -> None:
+    for _ in range(3):
+        await app.refresh()
+    # As the row was before these three.
+    await house.box.pds.accounts._db.write(
+        lambda conn: conn.execute("UPDATE oauth_grant SET generation = 1")
+    )
+    house.box.clock.advance(GRACE)
+    assert (await app.get_session()).status == 200
+    newest = app.tokens["refresh_token"]
+    assert (await app.refresh()).status == 200
+    assert (await app.refresh()).status == 200
+    house.box.clock.advance(GRACE)
+    assert refused(await app.refresh(refresh_token=newest)) == "invalid_grant"
+
+
 async def test_a_session_dies_with_the_clients_key(house: MembersHouse) -> None:
     documents, old, new = Documents(house.box.pds), Key(), Key()
     app = App.web(house, client_key=old)
