@@ -12,6 +12,8 @@ from pathlib import Path
 
 import orjson
 
+from appliance.upkeep.systemd import ServiceManager
+
 BACKLOG = 1024
 TRIES_FOR_A_COMMON_PORT = 20
 
@@ -43,10 +45,15 @@ def both_families(host: str) -> list[str]:
 
 
 class HeldPorts:
-    """Listening sockets that outlive the servers which use them: whoever calls meanwhile waits."""
+    """Listening sockets that outlive the servers which use them: whoever calls meanwhile waits.
 
-    def __init__(self) -> None:
+    With a service manager they outlive the process too: it keeps them for the next one.
+    """
+
+    def __init__(self, manager: ServiceManager) -> None:
         self._held: dict[tuple[str, int], list[socket.socket]] = {}
+        self._manager = manager
+        self._handed_over = manager.handed_over()
 
     def take(self, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[socket.socket]]:
         """Give sockets for these hosts and ports, by name; let go of all others.
@@ -57,20 +64,41 @@ class HeldPorts:
         """
         places = set(wanted.values())
         for place in [place for place in self._held if place not in places]:
+            self._manager.forget(_name_of(place))
             for listener in self._held.pop(place):
                 listener.close()
+        self._adopt(places)
         taken: dict[str, list[socket.socket]] = {}
         for name, (host, port) in wanted.items():
             if port and (host, port) not in self._held:
                 self._held[host, port] = bind(both_families(host), port)
+                self._manager.keep(_name_of((host, port)), self._held[host, port])
             taken[name] = [listener.dup() for listener in self._held.get((host, port), ())]
         return taken
+
+    def _adopt(self, places: Iterable[tuple[str, int]]) -> None:
+        """Take what an earlier process held and this one wants; close the rest."""
+        meant = {
+            (host, port): (first, port) for first, port in places for host in both_families(first)
+        }
+        for name, listener in self._handed_over:
+            place = meant.get(listener.getsockname()[:2])
+            if place is None:
+                self._manager.forget(name)
+                listener.close()
+            else:
+                self._held.setdefault(place, []).append(listener)
+        self._handed_over = []
 
     def close(self) -> None:
         for listeners in self._held.values():
             for listener in listeners:
                 listener.close()
         self._held.clear()
+
+
+def _name_of(place: tuple[str, int]) -> str:
+    return f"{place[0]} {place[1]}"
 
 
 def close_all(listeners: Mapping[str, Iterable[socket.socket]]) -> None:

@@ -22,6 +22,7 @@ from appliance.settings import Settings, load
 from appliance.settings_aliases import SECRETS, UNUSED
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
+from appliance.upkeep.systemd import ServiceManager
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +33,17 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 def run(paths: Paths, json_logs: bool) -> int:
     """Run until SIGTERM or SIGINT; return the exit status. Raises InvalidSettings."""
     setup_logging(as_json=json_logs)
-    ports = HeldPorts()
+    manager = ServiceManager(os.environ)
+    ports = HeldPorts(manager)
     try:
-        while (status := _run_once(paths, ports)) == AGAIN:
+        while (status := _run_once(paths, ports, manager)) == AGAIN:
             pass
     finally:
         ports.close()
     return status
 
 
-def _run_once(paths: Paths, ports: HeldPorts) -> int:
+def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
     settings = load(paths.data, os.environ)
     take_over(settings.paths, os.environ)
     if not paths.settings_file.exists():
@@ -56,7 +58,9 @@ def _run_once(paths: Paths, ports: HeldPorts) -> int:
         # All were bound to see that they can be; there is no network yet to wait for.
         close_all(listeners)
         listeners = ports.take({"admin": places["admin"]})
-    return serve(settings, listeners, lambda node: _announce(settings, node), restarts=True)
+    return serve(
+        settings, listeners, lambda node: _announce(settings, node), manager, restarts=True
+    )
 
 
 def _places(settings: Settings) -> dict[str, tuple[str, int]]:

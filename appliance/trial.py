@@ -19,6 +19,7 @@ from appliance.node import Node, serve
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
+from appliance.upkeep.systemd import ServiceManager
 
 LOOPBACK: Final = ["127.0.0.1", "::1"]
 # The ports after it are the relay's, the AppView's, the directory's, the panel's, the client's.
@@ -105,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
         settings = trial_settings(args, data, ports)
         if args.admin_password:
             replace_secret(settings.paths.secret("operator-token"), args.admin_password)
-        return serve(settings, listeners, lambda node: _announce(args, settings, node))
+        manager = ServiceManager(os.environ)
+        return serve(settings, listeners, lambda node: _announce(args, settings, node), manager)
 
 
 def _announce(args: argparse.Namespace, settings: Settings, node: Node) -> None:

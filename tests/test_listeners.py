@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from appliance.listeners import HeldPorts, PortTaken, bind, bind_named, both_families, close_all
+from appliance.upkeep.systemd import ServiceManager
 
 LOOPBACK = ["127.0.0.1", "::1"]
 
@@ -60,7 +61,7 @@ def test_given_ports_follow_one_another(tmp_path: Path) -> None:
 
 
 def test_a_held_port_waits_for_the_next_server_with_whoever_calls() -> None:
-    ports = HeldPorts()
+    ports = HeldPorts(ServiceManager({}))
     free = bind(["127.0.0.1"], 0)
     port = free[0].getsockname()[1]
     close_all({"": free})
