@@ -1,5 +1,6 @@
 """The log of every act of the owner, as the PDS keeps it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from appliance.admin.clients import RoleClient
@@ -13,6 +14,10 @@ class Acts:
 
     def __init__(self, pds: RoleClient) -> None:
         self._pds = pds
+
+    async def note(self, method: str, about: Mapping[str, Any]) -> None:
+        """Write down what was done in the panel itself."""
+        await self._pds.note(method, about)
 
     async def page(self, cursor: str | None) -> Page:
         """List acts, the newest first."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.admin.clients import RoleReport, Roles
+from appliance.atproto.syntax import Datetime
+from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.clock import Clock
 from appliance.upkeep.checkup import (
     Finding,
@@ -18,6 +20,7 @@ from appliance.upkeep.checkup import (
 )
 
 STORAGE_SECONDS: Final = 60.0
+MOVE_SHOWN_SECONDS: Final = 86_400.0
 # In the order in which a post travels.
 ORDER: Final = ("pds", "relay", "labeler", "appview", "directory")
 
@@ -54,6 +57,19 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Move:
+    """An account on its way, or an import under way; `share` of its step is None if unknown."""
+
+    name: str
+    what: str
+    peer: str
+    step: str
+    state: str
+    share: float | None
+    words: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """Everything the home page shows."""
 
@@ -63,6 +79,7 @@ class Picture:
     follows: int | None
     storage: Storage
     findings: tuple[Finding, ...]
+    moves: tuple[Move, ...] = ()
 
 
 class Overview:
@@ -88,7 +105,18 @@ class Overview:
             follows=_kind(records, "app.bsky.graph.follow"),
             storage=await self._measure(),
             findings=tuple(await asyncio.to_thread(self._findings, reports)),
+            moves=await self._moves(),
         )
+
+    async def _moves(self) -> tuple[Move, ...]:
+        """Ask for the accounts that are on their way, or were until a moment ago."""
+        try:
+            told: Any = await self._roles.pds.query("internal.hearth.pds.listMoves")
+        except XrpcError:
+            return ()
+        before = Datetime.from_us(int((self._clock.now() - MOVE_SHOWN_SECONDS) * 1_000_000))
+        moves = [_move(one) for one in told["moves"] if one["updatedAt"] > before]
+        return tuple(_import(one) for one in told["imports"]) + tuple(moves)
 
     async def _measure(self) -> Storage:
         now = self._clock.now()
@@ -104,6 +132,23 @@ class Overview:
         for one in reports:
             found.extend(check_role(one.name, one.status))
         return [finding for finding in found if finding.level != "good"]
+
+
+def _move(told: Mapping[str, Any]) -> Move:
+    name = str(told.get("handle") or told["did"])
+    share = _share(told["done"], told["of"])
+    state = str(told["state"])
+    return Move(name, told["what"], told["peer"], told["step"], state, share, told["words"])
+
+
+def _import(told: Mapping[str, Any]) -> Move:
+    name = str(told.get("handle") or told["did"])
+    share = _share(told["done"], told["of"])
+    return Move(name, "import", "", told["phase"], "running", share, "")
+
+
+def _share(done: int, of: int) -> float | None:
+    return min(1.0, done / of) if of else None
 
 
 def measure(data: Path) -> Storage:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from appliance.admin.overview import STORAGE_SECONDS, measure
+from appliance.admin.overview import MOVE_SHOWN_SECONDS, STORAGE_SECONDS, measure
 from tests.support.panel_house import House
 
 
@@ -45,3 +45,19 @@ def test_storage_tells_databases_from_uploads(tmp_path: Path) -> None:
     storage = measure(tmp_path)
     assert (storage.databases, storage.blobs, storage.used) == (15, 7, 22)
     assert 0 < storage.free <= storage.total
+
+
+async def test_accounts_on_their_way_are_shown_with_how_far_they_are(house: House) -> None:
+    member = await house.box.sign_up()
+    about = {"did": member.did, "peer": "https://old.example.com", "step": "blobs"}
+    move = {**about, "what": "move-in", "done": 50, "of": 200, "state": "running"}
+    await house.box.operate("POST", "internal.hearth.pds.reportMove", **move)
+    [shown] = (await house.panel.overview.look()).moves
+    assert (shown.name, shown.what, shown.step) == (member.handle, "move-in", "blobs")
+    assert (shown.share, shown.state) == (0.25, "running")
+    house.clock.advance(120)
+    house.box.clock.advance(120)
+    [shown] = (await house.panel.overview.look()).moves
+    assert (shown.state, "same command" in shown.words) == ("failed", True)
+    house.clock.advance(2 * MOVE_SHOWN_SECONDS)
+    assert (await house.panel.overview.look()).moves == ()

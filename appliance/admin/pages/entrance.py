@@ -51,6 +51,7 @@ async def sign_in(visit: Visit) -> web.Response:
     except WrongPassword:
         return _sign_in_page(visit, following, visit.words("sign_in.wrong"))
     visit.become_owner(token)
+    await visit.panel.acts.note("panel.signIn", {"address": visit.address})
     return visit.go(following)
 
 

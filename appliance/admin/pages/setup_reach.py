@@ -34,6 +34,8 @@ async def save(visit: Visit) -> web.Response:
         error = {field: visit.words(f"setup.reach_{field}_{problem}")}
         typed = Reach(_kind(kind), visit.text("suffix"), visit.text("address"))
         return await _page(visit, typed, visit.text("hostname"), error)
+    if changed and visit.settings.pds.hostname:
+        await visit.panel.acts.note("panel.changeSettings", chosen.settings())
     return visit.go_anew("/setup/reach/seen") if changed else visit.go("/setup/reach/seen")
 
 
