@@ -58,7 +58,7 @@ SELECT {_COLUMNS}, updated_us FROM move_report ORDER BY updated_us DESC LIMIT ?
 
 
 def _shown(row: Row, silent_before: int) -> tuple[MoveReport, int]:
-    report, updated_us = MoveReport(*row[:-1]), row[-1]
+    report, updated_us = MoveReport(Did.unchecked(row[0]), *row[1:-1]), row[-1]
     if report.state == "running" and updated_us < silent_before:
         report = dataclasses.replace(report, state="failed", words=_SILENT)
     return report, updated_us

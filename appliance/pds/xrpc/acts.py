@@ -13,7 +13,8 @@ from appliance.pds.xrpc.auth import Caller
 ACTOR = "Hearth-Actor"
 ACTORS = ("panel", "command")
 # Told about acts elsewhere; and what the other roles here ask among themselves.
-_NOTE = "internal.hearth.pds.noteAct"
+# A move tells every second how far it is.
+_NO_ACTS = ("internal.hearth.pds.noteAct", "internal.hearth.pds.reportMove")
 _OWN = "internal.hearth."
 
 
@@ -21,7 +22,7 @@ def note_act(pds: Pds) -> After:
     """Make what hears of every procedure that was done."""
 
     async def note(nsid: str, caller: Any, values: Mapping[str, Any], request: Request) -> None:
-        if not (isinstance(caller, Caller) and caller.is_operator) or nsid == _NOTE:
+        if not (isinstance(caller, Caller) and caller.is_operator) or nsid in _NO_ACTS:
             return
         actor = actor_of(request)
         if actor != "token" or not nsid.startswith(_OWN):
