@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from appliance import cli
+from appliance import command_parser
 from appliance.atproto.car import read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import parse_commit
@@ -57,7 +57,7 @@ def second(shared_network: Appliance) -> Iterator[Appliance]:
 async def hearth(at: Appliance, *args: str) -> tuple[int, list[str]]:
     """Give a command; give its exit status and what it said."""
     said: list[str] = []
-    given = cli.parser().parse_args(["account", *args, "--data", str(at.data)])
+    given = command_parser.parser().parse_args(["account", *args, "--data", str(at.data)])
     return await asyncio.to_thread(command.run, given.action, given, said.append), said
 
 
