@@ -156,7 +156,7 @@ def verify_dpop(
     https://www.rfc-editor.org/rfc/rfc9449#section-4.3
     """
     jwt = parse(proof)
-    key = _proof_key(jwt)
+    key, name = _proof_key(jwt)
     if not jwt.verify(key, any_s=True):
         raise InvalidToken("the proof is not signed by the key it shows")
     jti = jwt.text("jti", MAX_JTI)
@@ -173,7 +173,7 @@ def verify_dpop(
         raise InvalidToken("the claim nonce must be a text")
     if nonce_is_fresh is not None and (nonce is None or not nonce_is_fresh(nonce)):
         raise DpopNonceWanted("the proof needs the server's current nonce")
-    return DpopProof(thumbprint(key), jti, issued_at, nonce)
+    return DpopProof(name, jti, issued_at, nonce)
 
 
 def verify_client_assertion(
@@ -196,7 +196,7 @@ def verify_client_assertion(
     key_id = jwt.header.get("kid")
     if type(key_id) is not str or not key_id:
         raise InvalidToken("the assertion names no key (kid)")
-    key = _client_key(key_id, keys)
+    key, name = _client_key(key_id, keys)
     if not jwt.verify(key, any_s=True):
         raise InvalidToken("the assertion is not signed by the client's key")
     if jwt.text("iss") != client_id or jwt.text("sub") != client_id:
@@ -208,16 +208,16 @@ def verify_client_assertion(
         raise InvalidToken("the assertion is too old, or from the future")
     if "exp" in jwt.claims and not now < jwt.time("exp") + leeway:
         raise InvalidToken("the assertion has expired")
-    return ClientAssertion(key_id, thumbprint(key), jwt.text("jti", MAX_JTI), issued_at)
+    return ClientAssertion(key_id, name, jwt.text("jti", MAX_JTI), issued_at)
 
 
-def _proof_key(jwt: UnverifiedJwt) -> PublicKey:
+def _proof_key(jwt: UnverifiedJwt) -> tuple[PublicKey, str]:
     if jwt.header.get("typ") != "dpop+jwt":
         raise InvalidToken("not a DPoP proof")
     return _p256_key(jwt.header.get("jwk"))
 
 
-def _client_key(key_id: str, keys: Sequence[JsonObject]) -> PublicKey:
+def _client_key(key_id: str, keys: Sequence[JsonObject]) -> tuple[PublicKey, str]:
     for jwk in keys:
         if isinstance(jwk, dict) and jwk.get("kid") == key_id:
             if jwk.get("use", "sig") != "sig" or jwk.get("alg", "ES256") != "ES256":
@@ -226,16 +226,27 @@ def _client_key(key_id: str, keys: Sequence[JsonObject]) -> PublicKey:
     raise InvalidToken("the client has no key of this name")
 
 
-def _p256_key(jwk: object) -> PublicKey:
+def _p256_key(jwk: object) -> tuple[PublicKey, str]:
+    """Give a key and its thumbprint."""
     if not isinstance(jwk, dict) or _SECRET_JWK_FIELDS & jwk.keys():
         raise InvalidToken("the key must be a public JWK")
+    parts = [jwk.get(name) for name in ("kty", "crv", "x", "y")]
+    if not all(isinstance(part, str) for part in parts):
+        raise InvalidToken("the key must be an EC key")
     try:
-        key = PublicKey.from_jwk(jwk)
+        key, name = _read_key(*parts)
     except InvalidKey as problem:
         raise InvalidToken(str(problem)) from None
     if key.curve != "p256":
         raise InvalidToken("the key must be on P-256")
-    return key
+    return key, name
+
+
+@lru_cache(maxsize=1024)
+def _read_key(kty: str, crv: str, x: str, y: str) -> tuple[PublicKey, str]:
+    """Read a key once: who proves it shows it with every call."""
+    key = PublicKey.from_jwk({"kty": kty, "crv": crv, "x": x, "y": y})
+    return key, thumbprint(key)
 
 
 def _check_token_hash(jwt: UnverifiedJwt, access_token: str | None) -> None:
@@ -256,6 +267,7 @@ def _audiences(jwt: UnverifiedJwt) -> set[str]:
     return set(values)
 
 
+@lru_cache(maxsize=1024)
 def _without_query(url: str) -> tuple[str, str, int | None, str]:
     """Reduce a URL to what htu compares: scheme, host, port and path."""
     try:
