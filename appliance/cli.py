@@ -96,6 +96,18 @@ def _label(args: argparse.Namespace) -> int:
     return operator.run(label_operator.ACTIONS[args.action], args, print, role="labeler")
 
 
+def _moderate(args: argparse.Namespace) -> int:
+    from appliance import moderation_operator, operator
+
+    return operator.run(moderation_operator.ACTIONS[args.action], args, print)
+
+
+def _feed(args: argparse.Namespace) -> int:
+    from appliance import feed_operator, operator
+
+    return operator.run(feed_operator.ACTIONS[args.action], args, print, role="appview")
+
+
 def _adopt(args: argparse.Namespace) -> int:
     from appliance import adopt
 
@@ -153,6 +165,18 @@ def _checkup(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
+def _health(args: argparse.Namespace) -> int:
+    from appliance import service
+
+    return service.ask(Paths.of(args.data))
+
+
+def _claim(args: argparse.Namespace) -> int:
+    from appliance import service
+
+    return service.show_claim(Paths.of(args.data))
+
+
 _COMMANDS: Final = {
     "adopt": _adopt,
     "backup": _backup,
@@ -163,6 +187,10 @@ _COMMANDS: Final = {
     "account": _account,
     "relay": _relay,
     "label": _label,
+    "feed": _feed,
+    "moderate": _moderate,
     "checkup": _checkup,
+    "claim": _claim,
+    "health": _health,
     "sheet": _sheet,
 }

@@ -1,6 +1,7 @@
 """What can be typed after `hearth`: commands, their arguments and their help."""
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -40,6 +41,12 @@ records and pictures. Everything is verified first; what cannot be verified is n
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
+HEALTH: Final = """\
+Ask every part of the network that should run whether it answers. Ends with status 0 when all do."""
+CLAIM: Final = """\
+Print the link, and its picture for a phone, with which the owner of a new network begins. Ends with
+status 1 where there is an owner already."""
+DATA_VARIABLE: Final = "HEARTH_DATA"
 MOVES: Final = ("export", "import", "move-in", "move-out")
 SHEET: Final = """\
 Print the recovery sheet: the key that stands in the identities of this network's members, as words
@@ -65,6 +72,12 @@ def parser() -> argparse.ArgumentParser:
         "label", help="say what to hide or warn of", description=network_parser.LABEL
     )
     network_parser.add_label(label)
+    feed = commands.add_parser("feed", help="offer feeds", description=network_parser.FEED)
+    network_parser.add_feed(feed)
+    moderate = commands.add_parser(
+        "moderate", help="look after reports", description=network_parser.MODERATE
+    )
+    network_parser.add_moderate(moderate)
     adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
     adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
     _add_data(adopt)
@@ -73,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
     _add_restore(commands.add_parser("restore", help="bring a backup back", description=RESTORE))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
     _add_data(checkup)
+    for name, help_text, text in (
+        ("health", "ask whether all of it answers", HEALTH),
+        ("claim", "print the link to begin with", CLAIM),
+    ):
+        _add_data(commands.add_parser(name, help=help_text, description=text))
     sheet = commands.add_parser("sheet", help="the network's key on paper", description=SHEET)
     sheet.add_argument("--restore", action="store_true", help="read the words from standard input")
     _add_data(sheet)
@@ -80,8 +98,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:
+    # An installation names its own here.
+    where = os.environ.get(DATA_VARIABLE) or "hearth-data"
     command.add_argument(
-        "--data", default="hearth-data", metavar="DIR", help="the data folder (%(default)s)"
+        "--data", default=where, metavar="DIR", help="the data folder (%(default)s)"
     )
 
 

@@ -1,4 +1,4 @@
-"""What `hearth label` and `hearth feed` take."""
+"""What `hearth label`, `hearth feed` and `hearth moderate` take."""
 
 import argparse
 from collections.abc import Callable
@@ -7,6 +7,37 @@ from typing import Any, Final
 LABEL: Final = """\
 Say what apps should hide or warn of, in the name of the network: its labeler signs it and tells
 everybody who follows it. What is on this server can also be taken down: see `hearth account`."""
+
+FEED: Final = """\
+Offer feeds that this network makes by rules. Each is a record in the network's own repo, so that
+people elsewhere can read it too."""
+
+
+MODERATE: Final = """\
+Look after what members report, as the panel does: read reports, take records and pictures down,
+close reports; write the rules; read the log of every act. Accounts: see `hearth account`."""
+
+
+def add_moderate(command: argparse.ArgumentParser) -> None:
+    """Add the actions of `hearth moderate`."""
+    add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    reports = add("reports", "list the reports that wait")
+    reports.add_argument("--all", action="store_true", help="those that are closed as well")
+    close = add("close", "close a report")
+    close.add_argument("number", type=int, help="as `reports` shows it")
+    close.add_argument("--note", default="", help="why, for you and those after you")
+    down = add("takedown", "hide a record or a picture from everybody")
+    down.add_argument("--reason", default="", help="why, for you and those after you")
+    for action in (down, add("restore", "show a record or a picture again")):
+        action.add_argument("subject", help="an at:// address; for a picture at://DID#CID")
+    for name, text in (("mute", "listen to a reporter no more"), ("unmute", "listen again")):
+        add(name, text).add_argument("account", help="a handle or a DID")
+    add("log", "list the newest acts of the operator").add_argument(
+        "--last", type=int, default=50, metavar="N", help="how many (50, at most 100)"
+    )
+    add("rules", "print the rules of the house, or write them").add_argument(
+        "file", nargs="?", help="take them from this file; - for standard input"
+    )
 
 
 def add_label(command: argparse.ArgumentParser) -> None:
@@ -35,6 +66,29 @@ def add_label(command: argparse.ArgumentParser) -> None:
     define.add_argument("--adult", action="store_true", help="for adults alone")
     define.add_argument("--lang", default="en", help="the language of name and description (en)")
     add("forget", "forget a kind of label of your own").add_argument("label")
+
+
+def add_feed(command: argparse.ArgumentParser) -> None:
+    """Add the actions of `hearth feed`."""
+    add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    add("list", "list the feeds with their rules")
+    make = add("add", "offer a feed, or one that is there by another rule")
+    make.add_argument("name", help="the end of its address: small letters, digits, hyphens")
+    make.add_argument("title", help="what people read")
+    make.add_argument(
+        "kind",
+        choices=("everyone", "photos", "friends", "hashtags", "words"),
+        help="where its posts come from; friends: of those whom one follows",
+    )
+    make.add_argument("--description", default="", help="what it is, in a sentence")
+    for option, text in (("--word", "a hashtag, word or phrase"), ("--language", "such as en")):
+        make.add_argument(option, action="append", default=[], metavar="TEXT", help=text)
+    make.add_argument("--scope", choices=("here", "all"), help="by members, or by everybody")
+    make.add_argument("--media", action="store_true", help="only with pictures or video")
+    make.add_argument("--replies", action="store_true", help="replies too")
+    make.add_argument("--likes", type=int, metavar="N", help="only with so many likes")
+    make.add_argument("--hours", type=int, metavar="N", help="only of the last hours")
+    add("remove", "offer a feed no longer").add_argument("name")
 
 
 def _adder(actions: Any) -> Callable[[str, str], argparse.ArgumentParser]:

@@ -134,3 +134,33 @@ async def test_an_invite_is_a_link_with_an_end(
     async with http.get(link) as answer:
         assert answer.status == 200
         assert "Welcome to" in await answer.text()
+
+
+async def test_a_report_is_read_acted_on_and_closed_by_commands(
+    network: Appliance, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    handle = f"mod{network.popen.pid}.test"
+    password = said(network, "account", "create", handle).splitlines()[1].partition(": ")[2]
+    ann = await sign_in(http, network.pds, handle, password)
+    post = await ann.write_post("Buy this!")
+    ref = {"uri": post.uri, "cid": post.cid}
+    subject = {"$type": "com.atproto.repo.strongRef", **ref}
+    spam = "com.atproto.moderation.defs#reasonSpam"
+    await ann.post("com.atproto.moderation.createReport", reasonType=spam, subject=subject)
+    listed = said(network, "moderate", "reports")
+    assert ref["uri"] in listed
+    number = listed.split()[0]
+    assert "is taken down" in said(network, "moderate", "takedown", ref["uri"], "--reason", "Spam.")
+    assert "is closed" in said(network, "moderate", "close", number, "--note", "Done.")
+    assert said(network, "moderate", "reports") == ""
+    assert "closed: Done." in said(network, "moderate", "reports", "--all")
+    assert "is shown again" in said(network, "moderate", "restore", ref["uri"])
+    assert "are closed as they come" in said(network, "moderate", "mute", handle)
+    rules = tmp_path / "rules"
+    rules.write_text("Be kind.")
+    said(network, "moderate", "rules", str(rules))
+    assert said(network, "moderate", "rules") == "Be kind.\n"
+    log = said(network, "moderate", "log")
+    for method in ("updateSubjectStatus", "closeReport", "muteReporter", "putHouseTexts"):
+        assert f".{method}" in log
+    assert "  command  " in log
