@@ -4,25 +4,33 @@ With no settings it begins with the wizard of the panel; what is set there holds
 changed setting starts the roles anew within this process.
 """
 
+import asyncio
 import io
 import logging
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import segno
 
+from appliance.admin.claim import Claim
+from appliance.admin.owner import OwnerFile
+from appliance.base.addresses import OutboundPolicy
+from appliance.base.http import HttpClient
 from appliance.base.logs import setup_logging
 from appliance.base.machine import in_url, own_address
 from appliance.base.secret_files import read_or_create
+from appliance.base.throttle import Throttle
 from appliance.listeners import HeldPorts, PortTaken, close_all
-from appliance.node import AGAIN, BEHIND_THE_DOOR, Node, serve
+from appliance.node import AGAIN, BEHIND_THE_DOOR, Node, roles_of, serve
 from appliance.settings import Settings, load
 from appliance.settings_aliases import SECRETS, UNUSED
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
-from appliance.upkeep.systemd import ServiceManager
+from appliance.upkeep.systemd import ServiceManager, answers, silent_roles
+from appliance.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +71,30 @@ def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
     )
 
 
+def ask(paths: Paths) -> int:
+    """Ask the network that runs here, by its sockets and by its ports; return the exit status."""
+    settings = load(paths.data, os.environ)
+    names = roles_of(settings)
+    silent = asyncio.run(_silent(settings, names))
+    if silent:
+        sys.stderr.write(f"hearth: no answer from {', '.join(silent)}\n")
+        return 1
+    sys.stdout.write(f"hearth {VERSION}: answers from {', '.join(names)}\n")
+    return 0
+
+
+async def _silent(settings: Settings, names: Sequence[str]) -> list[str]:
+    async with HttpClient.open(OutboundPolicy(allow_loopback=True)) as http:
+        silent = await silent_roles(http, settings.paths, names)
+        for name, (host, port) in _places(settings).items():
+            served = name in names or (name == "door" and settings.pds.hostname)
+            # What listens on one address of several has no loopback; its socket has answered.
+            asked = served and port and host in (LOOPBACK, *EVERYWHERE)
+            if asked and not await answers(http, f"http://{LOOPBACK}:{port}"):
+                silent.append(f"port {port}")
+    return silent
+
+
 def _places(settings: Settings) -> dict[str, tuple[str, int]]:
     """Say where to listen: address and port, by name."""
     places = {
@@ -88,14 +120,26 @@ def take_over(paths: Paths, env: Mapping[str, str]) -> None:
 
 def _announce(settings: Settings, node: Node) -> None:
     """Print the link with which the owner claims a network that nobody has claimed."""
-    if not settings.admin.port:
-        return
+    _show(settings, node.roles["admin"].claim_url)
+
+
+def show_claim(paths: Paths) -> int:
+    """Print that link once more; the exit status says whether there is one."""
+    code = paths.secret("claim-code")
+    if not code.exists():
+        return 1
+    claim = Claim(OwnerFile(paths.data / "admin.json"), code, Throttle(time.time), time.time)
+    return 0 if _show(load(paths.data, os.environ), claim.url) else 1
+
+
+def _show(settings: Settings, link: Callable[[str], str | None]) -> bool:
     host = settings.admin.host
     near = own_address() if host in EVERYWHERE else host
-    claim = node.roles["admin"].claim_url(f"http://{in_url(near)}:{settings.admin.port}")
+    claim = link(f"http://{in_url(near)}:{settings.admin.port}") if settings.admin.port else None
     if claim:
         sys.stdout.write(f"Open this link to begin: {claim}\n{picture_of(claim)}")
         sys.stdout.flush()
+    return bool(claim)
 
 
 def picture_of(link: str) -> str:

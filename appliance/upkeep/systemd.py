@@ -151,12 +151,15 @@ class Pulse:
 
 async def silent_roles(http: HttpClient, paths: Paths, names: Iterable[str]) -> list[str]:
     """Name the roles whose socket gives no answer, or one that admits a fault."""
-    return [name for name in names if not await _answers(http, paths.address(name))]
+    return [name for name in names if not await answers(http, paths.address(name))]
 
 
-async def _answers(http: HttpClient, address: str) -> bool:
+async def answers(http: HttpClient, address: str) -> bool:
+    """Tell whether somebody answers at an address, and admits no fault."""
     try:
-        answer = await http.request("GET", address, path=HEALTH, timeout=SECONDS_TO_ANSWER)
+        answer = await http.request(
+            "GET", address, path=HEALTH, timeout=SECONDS_TO_ANSWER, redirects=0
+        )
     except OutboundFailed:
         return False
     return answer.status < 500

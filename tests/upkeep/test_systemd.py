@@ -153,39 +153,53 @@ def test_where_no_service_manager_is_nothing_is_said_and_a_lost_one_is_no_failur
     assert "cannot be told" in caplog.text
 
 
+@pytest.fixture
+def port() -> int:
+    free = bind(["127.0.0.1", "::1"], 0)
+    number: int = free[0].getsockname()[1]
+    close_all({"": free})
+    return number
+
+
+def environment(port: int) -> dict[str, str]:
+    own = {"HEARTH_ADMIN_PORT": str(port), "HEARTH_ADMIN_HOST": "127.0.0.1"}
+    return {**os.environ, **own, "HEARTH_DOOR_PORT": "0"}
+
+
 def start(manager: Manager, data: Path, port: int) -> subprocess.Popen[bytes]:
     """Run the network as systemd would, with the sockets that were kept."""
     command = 'LISTEN_PID=$$ exec "$@"'
     for index, number in enumerate(manager.sockets):
         command = f"exec {3 + index}<&{number}; {command}"
-    env = manager.env(
-        **os.environ,
-        HEARTH_ADMIN_PORT=str(port),
-        HEARTH_ADMIN_HOST="127.0.0.1",
-        HEARTH_DOOR_PORT="0",
-        LISTEN_FDS=str(len(manager.sockets)),
-        LISTEN_FDNAMES=":".join("panel" for _ in manager.sockets),
-    )
+    handed_over = len(manager.sockets)
+    env = manager.env(LISTEN_FDS=str(handed_over), LISTEN_FDNAMES=":".join(["panel"] * handed_over))
     run = [sys.executable, "-m", "appliance", "run", "--data", str(data)]
     return subprocess.Popen(  # noqa: S603
         ["/bin/bash", "-c", command, "sh", *run],
         cwd=ROOT,
-        env=env,
+        env={**environment(port), **env},
         pass_fds=manager.sockets,
         stdout=subprocess.DEVNULL,
     )
 
 
+def hearth(command: str, data: Path, port: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "appliance", command],
+        cwd=ROOT,
+        env={**environment(port), "HEARTH_DATA": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_whoever_calls_between_two_processes_waits_and_is_answered(
-    manager: Manager, tmp_path: Path
+    manager: Manager, tmp_path: Path, port: int
 ) -> None:
-    free = bind(["127.0.0.1", "::1"], 0)
-    port = free[0].getsockname()[1]
-    close_all({"": free})
     first = start(manager, tmp_path / "data", port)
     manager.wait_for("READY=1")
-    families = len(free)
-    assert len(manager.sockets) == families
+    assert manager.sockets
     first.terminate()
     manager.wait_for("STOPPING=1")
     assert first.wait(SECONDS_TO_START) == 0
@@ -196,3 +210,23 @@ def test_whoever_calls_between_two_processes_waits_and_is_answered(
         assert caller.recv(9) == b"HTTP/1.0 "
     second.terminate()
     assert second.wait(SECONDS_TO_START) == 0
+
+
+def test_the_commands_of_an_installer_tell_health_and_the_link_to_begin(
+    manager: Manager, tmp_path: Path, port: int
+) -> None:
+    data = tmp_path / "data"
+    assert hearth("claim", data, port).returncode == 1
+    network = start(manager, data, port)
+    manager.wait_for("READY=1")
+    health = hearth("health", data, port)
+    assert (health.returncode, health.stderr) == (0, "")
+    assert health.stdout.endswith("answers from admin\n")
+    claim = hearth("claim", data, port)
+    assert claim.returncode == 0
+    assert f"http://127.0.0.1:{port}/claim?code=" in claim.stdout
+    network.terminate()
+    assert network.wait(SECONDS_TO_START) == 0
+    health = hearth("health", data, port)
+    assert health.returncode == 1
+    assert "no answer from admin" in health.stderr
