@@ -1,7 +1,5 @@
 """Accounts move between two networks, broken off before and after every step."""
 
-import asyncio
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +8,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from appliance import command_parser
 from appliance.atproto.car import read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import parse_commit
@@ -19,6 +16,7 @@ from appliance.moving import command, courses
 from appliance.moving.journal import Journal
 from tests.support.appliance import Appliance
 from tests.support.client import PASSWORD, Client, Member, Operator, join, sign_in, soon
+from tests.support.moving import hearth, mailed_code
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PICTURES = 9
@@ -44,29 +42,6 @@ def killed(step: str, *, noted: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "finish", end)
         yield
-
-
-@pytest.fixture(scope="module")
-def second(shared_network: Appliance) -> Iterator[Appliance]:
-    """Another network on the same directory."""
-    appliance = Appliance("--plc", shared_network.plc, "--handle-domain", ".second.test")
-    yield appliance
-    appliance.finish()
-
-
-async def hearth(at: Appliance, *args: str) -> tuple[int, list[str]]:
-    """Give a command; give its exit status and what it said."""
-    said: list[str] = []
-    given = command_parser.parser().parse_args(["account", *args, "--data", str(at.data)])
-    return await asyncio.to_thread(command.run, given.action, given, said.append), said
-
-
-async def mailed_code(http: aiohttp.ClientSession, at: Appliance, did: str) -> str:
-    page = await Operator(http, at.pds, at.operator_token).get("internal.hearth.pds.listMail")
-    body = next(mail["body"] for mail in page["mails"] if mail["did"] == did)
-    found = re.search(r"[A-Z2-7]{5}-[A-Z2-7]{5}", body)
-    assert found is not None
-    return found[0]
 
 
 async def records(http: aiohttp.ClientSession, at: Appliance, did: str) -> tuple[Cid, Any]:
