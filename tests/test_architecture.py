@@ -30,6 +30,7 @@ ROLES = ("pds", "relay", "labeler", "appview", "directory")
 SCHEMAS = {
     "pds": ["pds/schema"],
     "relay": ["relay/schema"],
+    "labeler": ["labeler/schema"],
     "directory": ["directory/schema"],
     "appview": ["appview/schema", "appview/schema_viewers"],
     "firehose": ["pds/schema", "relay/schema"],

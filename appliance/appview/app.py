@@ -18,6 +18,7 @@ from appliance.appview.xrpc import (
     app_bsky_draft,
     app_bsky_embed,
     app_bsky_feed,
+    app_bsky_feed_generator,
     app_bsky_feed_posts,
     app_bsky_feed_search,
     app_bsky_graph,
@@ -33,6 +34,7 @@ from appliance.appview.xrpc import (
     com_atproto_label,
     com_atproto_repo,
     internal_hearth_appview,
+    internal_hearth_feeds,
     internal_hearth_upkeep,
 )
 from appliance.appview.xrpc.auth import add_headers
@@ -53,6 +55,7 @@ METHODS: Final = (
     app_bsky_draft.methods,
     app_bsky_embed.methods,
     app_bsky_feed.methods,
+    app_bsky_feed_generator.methods,
     app_bsky_feed_posts.methods,
     app_bsky_feed_search.methods,
     app_bsky_graph.methods,
@@ -68,6 +71,7 @@ METHODS: Final = (
     com_atproto_label.methods,
     com_atproto_repo.methods,
     internal_hearth_appview.methods,
+    internal_hearth_feeds.methods,
     internal_hearth_upkeep.methods,
 )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.appview.hydrate.rows import FeedItem
+from appliance.atproto.data import InvalidData, loads
 from appliance.atproto.http_port import HttpPort
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
 from appliance.atproto.identity.resolver import IdentityResolver
@@ -14,7 +15,10 @@ from appliance.atproto.xrpc.errors import InvalidRequest, UpstreamFailure
 
 SERVICE: Final = "#bsky_fg"
 REPOST: Final = "app.bsky.feed.defs#skeletonReasonRepost"
+SKELETON: Final = "app.bsky.feed.getFeedSkeleton"
 MOST_ITEMS: Final = 100
+MOST_BYTES: Final = 512_000
+SECONDS_TO_ANSWER: Final = 5.0
 LONGEST_CONTEXT: Final = 2000
 LONGEST_CURSOR: Final = 4096
 
@@ -65,17 +69,27 @@ class FeedServices:
             return False
         return True
 
-    async def skeleton(self, did: str, feed: str, limit: int, cursor: str | None) -> Skeleton:
-        """Ask for a page of a feed, on behalf of nobody.
+    async def skeleton(
+        self, did: str, feed: str, page: tuple[int, str | None], headers: Mapping[str, str]
+    ) -> Skeleton:
+        """Ask for a page of a feed: (limit, cursor). The headers say for whom, if for anybody.
 
         Raises InvalidRequest if there is no such service, XrpcError as the service names it, and
         UpstreamFailure.
         """
         client = XrpcClient.outside(self._http, await self._endpoint(did))
-        answer = await client.query(
-            "app.bsky.feed.getFeedSkeleton", {"feed": feed, "limit": limit, "cursor": cursor}
+        answer = await client.call(
+            "GET",
+            SKELETON,
+            params={"feed": feed, "limit": page[0], "cursor": page[1]},
+            headers=headers,
+            max_bytes=MOST_BYTES,
+            timeout=SECONDS_TO_ANSWER,
         )
-        return _parse(answer)
+        try:
+            return _parse(loads(answer.body))
+        except InvalidData as bad:
+            raise UpstreamFailure("the feed service gave an unreadable answer") from bad
 
     async def _endpoint(self, did: str) -> str:
         try:

@@ -1,8 +1,9 @@
 """The AppView: its parts, built once; its background work."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -11,6 +12,8 @@ from appliance.appview.backfill import Backfill
 from appliance.appview.blobs import Blobs
 from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.feed_services import FeedServices
+from appliance.appview.feeds.network import NetworkFeeds
+from appliance.appview.feeds.store import FeedStore
 from appliance.appview.hydrate.hydrator import Hydrator, Standing
 from appliance.appview.identities import IdentityRefresher
 from appliance.appview.image_pool import ImagePool
@@ -32,6 +35,7 @@ from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.lexicon.validate import Validator
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import TidClock
+from appliance.atproto.xrpc.client import XrpcClient
 from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -60,6 +64,9 @@ class AppView:
     tokens: ViewerTokens
     pipeline: Pipeline
     feed_services: FeedServices
+    feed_store: FeedStore
+    feeds: NetworkFeeds
+    home_pds: str
     draft_ids: TidClock
     takedowns: Takedowns
     gate: BlobGate
@@ -101,12 +108,17 @@ async def open_appview(
         actors = ActorStore(index)
         takedowns = Takedowns(viewers_db, clock.now_us)
         await takedowns.load()
+        feed_store = FeedStore(viewers_db, clock.now_us)
+        await feed_store.load()
         gate = BlobGate(index, actors, takedowns.subjects)
         hosts = RepoHosts(http, resolver, {settings.pds.url: paths.address("pds")})
         images = Images(paths.cache / "img", gate, hosts, pool)
         viewers = ViewerState(viewers_db, clock.now_us)
         did = Did((not settings.appview.url and settings.appview.did) or settings.pds.did)
         public_url = settings.appview.public_url.rstrip("/") or settings.pds.url
+        access = OperatorAccess(paths.secret("operator-token"))
+        pds = XrpcClient(http, paths.address("pds"))
+        feeds = NetworkFeeds(pds, access.header, public_url, feed_store, clock.now)
         labelers = Labelers.of(settings, index, World(http, resolver, validator, clock))
         standing = Standing(
             takedowns.subjects, frozenset(settings.appview.verifiers), labelers.queries.want
@@ -124,7 +136,7 @@ async def open_appview(
         ingest = Ingest(index, events, viewers, clock.now_us, reconciler.wake)
         keeper = Maintenance(index, actors, indexer, viewers, clock.now_us)
         follower = ingest.follower(http, paths.address("relay"))
-        for name, run in (
+        jobs: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
             ("follow the relay", follower.run),
             ("refresh identities", refresher.run),
             ("fetch repos", backfill.run),
@@ -132,7 +144,9 @@ async def open_appview(
             ("tidy the index", keeper.run),
             ("trim the image cache", images.trim),
             *labelers.workers(),
-        ):
+            ("offer feeds", partial(feeds.begin, from_the_start=settings.network.own_account)),
+        )
+        for name, run in jobs:
             workers.start(f"appview: {name}", run)
         yield AppView(
             did=did,
@@ -142,7 +156,7 @@ async def open_appview(
             workers=workers,
             validator=validator,
             resolver=resolver,
-            access=OperatorAccess(paths.secret("operator-token")),
+            access=access,
             index=index,
             viewers=viewers,
             actors=actors,
@@ -151,6 +165,9 @@ async def open_appview(
             tokens=ViewerTokens(did, resolver, index, clock.now),
             pipeline=Pipeline(index, viewers, hydrator),
             feed_services=FeedServices(resolver, http),
+            feed_store=feed_store,
+            feeds=feeds,
+            home_pds=settings.pds.url,
             draft_ids=TidClock(clock.now_us),
             takedowns=takedowns,
             gate=gate,

@@ -1,7 +1,7 @@
 """Who is asking: service tokens checked, and remembered for as long as they may be used."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from appliance.appview.hydrate.hydration import Viewer
 from appliance.appview.hydrate.ids import actor_id
@@ -14,6 +14,9 @@ from appliance.base.database import Database
 REMEMBERED_SECONDS: Final = 60
 MOST_REMEMBERED: Final = 1000
 
+# Token, method, names of the service.
+_Call: TypeAlias = tuple[str, str, tuple[str, ...]]
+
 
 class ViewerTokens:
     """Check tokens for this AppView, whose names are its DID and that with `#bsky_appview`."""
@@ -25,20 +28,18 @@ class ViewerTokens:
         self._resolver = resolver
         self._index = index
         self._now = now
-        self._remembered: dict[tuple[str, str], tuple[Did, float]] = {}
+        self._remembered: dict[_Call, tuple[Did, float]] = {}
 
-    async def viewer(self, token: str, nsid: str) -> Viewer:
-        """Say whose token this is, for a call of this method.
+    async def viewer(self, token: str, nsid: str, names: tuple[str, ...] | None = None) -> Viewer:
+        """Say whose token this is, for a call of this method; `names`: of another service.
 
         Raises AuthRequired, and what the resolver raises.
         """
-        now = self._now()
-        did, until = self._remembered.get((token, nsid), (None, 0.0))
+        now, call = self._now(), (token, nsid, names or self._names)
+        did, until = self._remembered.get(call, (None, 0.0))
         if did is None or until <= now:
-            did = await verify(
-                token, audience=self._names, lxm=nsid, resolver=self._resolver, now=now
-            )
-            self._remember(token, nsid, did, now)
+            did = await verify(token, audience=call[2], lxm=nsid, resolver=self._resolver, now=now)
+            self._remember(call, did, now)
         return Viewer(did, actor_id(self._index, did))
 
     def refreshed(self, viewer: Viewer) -> Viewer:
@@ -49,8 +50,8 @@ class ViewerTokens:
             else Viewer(viewer.did, actor_id(self._index, viewer.did))
         )
 
-    def _remember(self, token: str, nsid: str, did: Did, now: float) -> None:
+    def _remember(self, call: _Call, did: Did, now: float) -> None:
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
-        until = min(jwt.parse(token).time("exp"), now + REMEMBERED_SECONDS)
-        self._remembered[token, nsid] = (did, until)
+        until = min(jwt.parse(call[0]).time("exp"), now + REMEMBERED_SECONDS)
+        self._remembered[call] = (did, until)

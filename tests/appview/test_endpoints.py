@@ -9,7 +9,7 @@ from appliance.atproto.lexicon.catalog import load_catalog
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import IndexLab
 
-# Answered by the PDS, by feed services, and by the video service.
+# Answered by the PDS, and by the video service.
 ELSEWHERE = {
     "app.bsky.actor.getPreferences",
     "app.bsky.actor.putPreferences",

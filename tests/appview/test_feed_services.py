@@ -57,7 +57,7 @@ async def test_a_skeleton_names_posts_reposts_and_context() -> None:
         {"post": POST},
     ]
     async with service({"feed": feed, "cursor": "next"}) as (feeds, did, asked):
-        found = await feeds.skeleton(did, FEED, 10, "before")
+        found = await feeds.skeleton(did, FEED, (10, "before"), {})
     assert "limit=10" in asked[0]
     assert "cursor=before" in asked[0]
     assert found.uris() == [POST, REPOST, POST]
@@ -74,14 +74,14 @@ async def test_a_skeleton_names_posts_reposts_and_context() -> None:
 async def test_a_service_that_answers_nonsense_has_failed(answer: Any) -> None:
     async with service(answer) as (feeds, did, _):
         with pytest.raises(UpstreamFailure):
-            await feeds.skeleton(did, FEED, 10, None)
+            await feeds.skeleton(did, FEED, (10, None), {})
 
 
 async def test_an_error_of_the_service_is_passed_on() -> None:
     refusal = {"error": "UnknownFeed", "message": "no cats"}
     async with service(refusal, status=400) as (feeds, did, _):
         with pytest.raises(XrpcError) as caught:
-            await feeds.skeleton(did, FEED, 10, None)
+            await feeds.skeleton(did, FEED, (10, None), {})
     assert caught.value.name == "UnknownFeed"
 
 
@@ -89,7 +89,7 @@ async def test_who_is_no_feed_service_is_not_reachable() -> None:
     async with service({}, kind="atproto_pds") as (feeds, did, _):
         assert await feeds.is_reachable(did) is False
         with pytest.raises(InvalidRequest):
-            await feeds.skeleton(did, FEED, 10, None)
+            await feeds.skeleton(did, FEED, (10, None), {})
         assert await feeds.is_reachable("nonsense") is False
     async with service({}) as (feeds, did, _):
         assert await feeds.is_reachable(did) is True
@@ -97,4 +97,4 @@ async def test_who_is_no_feed_service_is_not_reachable() -> None:
 
 async def test_an_empty_page_ends_a_feed() -> None:
     async with service({"feed": [], "cursor": "again"}) as (feeds, did, _):
-        assert (await feeds.skeleton(did, FEED, 10, None)).cursor is None
+        assert (await feeds.skeleton(did, FEED, (10, None), {})).cursor is None

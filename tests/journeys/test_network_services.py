@@ -1,14 +1,17 @@
 """A network with an account of its own: its labels, by command, as everybody sees them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from appliance.atproto import jwt
 from tests.journeys.test_command_line import said
 from tests.support.appliance import Appliance
-from tests.support.client import Member, Operator, join, soon
+from tests.support.client import Client, Member, Operator, Refused, join, soon, uris
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,122 @@ async def test_a_report_to_the_labeler_reaches_the_operator(
     operator = Operator(http, served.pds, served.operator_token)
     reports = (await operator.get("internal.hearth.pds.listReports"))["reports"]
     assert ann.did in [one["reportedBy"] for one in reports]
+
+
+async def test_the_feeds_every_network_begins_with_are_offered_before_all_others(
+    served: Appliance, http: aiohttp.ClientSession, ann: Member, own: str
+) -> None:
+    async def offered() -> Any:
+        return await ann.get("app.bsky.feed.getSuggestedFeeds", limit=10)
+
+    found = await soon(offered, lambda answer: len(answer["feeds"]) >= 3)
+    wanted = {f"at://{own}/app.bsky.feed.generator/{n}" for n in ("everyone", "photos", "friends")}
+    assert {feed["uri"] for feed in found["feeds"][:3]} == wanted
+    popular = await ann.get("app.bsky.unspecced.getPopularFeedGenerators", query="photos")
+    assert [feed["displayName"] for feed in popular["feeds"]] == ["Photos here"]
+    view = await ann.get("app.bsky.feed.getFeedGenerator", feed=f"{min(wanted)}")
+    assert (view["isOnline"], view["isValid"]) == (True, True)
+    described = await Client(http, served.appview).get("app.bsky.feed.describeFeedGenerator")
+    assert {feed["uri"] for feed in described["feeds"]} >= wanted
+
+
+async def test_a_feed_made_by_command_is_read_here_and_by_the_world(
+    served: Appliance, http: aiohttp.ClientSession, ann: Member, own: str
+) -> None:
+    made = said(served, "feed", "add", "cats", "Cats", "hashtags", "--word", "#cats")
+    uri = f"at://{own}/app.bsky.feed.generator/cats"
+    assert made == f"Cats is offered as {uri}\n"
+    await ann.write_post("a dog")
+    cat = await ann.write_post("a cat", tags=["Cats"])
+
+    async def read() -> list[str]:
+        answer = await ann.raw("GET", "/xrpc/app.bsky.feed.getFeed", params={"feed": uri})
+        return uris(answer.json) if answer.status == 200 else []
+
+    await soon(read, lambda seen: seen == [cat.uri])
+    world = Client(http, served.appview)
+    skeleton = await world.get("app.bsky.feed.getFeedSkeleton", feed=uri)
+    assert skeleton == {"feed": [{"post": cat.uri}]}
+    assert "hashtags; cats; everybody" in said(served, "feed", "list")
+    said(served, "feed", "remove", "cats")
+    with pytest.raises(Refused, match="UnknownFeed"):
+        await world.get("app.bsky.feed.getFeedSkeleton", feed=uri)
+
+    async def gone() -> int:
+        answer = await ann.raw("GET", "/xrpc/app.bsky.feed.getFeedGenerator", params={"feed": uri})
+        return answer.status
+
+    await soon(gone, lambda status: status == 400)
+
+
+async def test_a_personal_feed_is_read_by_who_proves_who_they_are(
+    served: Appliance, http: aiohttp.ClientSession, ann: Member, own: str
+) -> None:
+    bob, cat = [await join(http, served.pds, name) for name in ("bob", "cat")]
+    await ann.follow(bob)
+    await bob.follow(cat)
+    post = await cat.write_post("hello, friends of friends")
+    feed = f"at://{own}/app.bsky.feed.generator/friends"
+
+    async def read() -> list[str]:
+        return uris(await ann.get("app.bsky.feed.getFeed", feed=feed))
+
+    await soon(read, lambda seen: seen == [post.uri])
+    nsid = "app.bsky.feed.getFeedSkeleton"
+    world = Client(http, served.appview)
+    with pytest.raises(Refused, match="401"):
+        await world.get(nsid, feed=feed)
+    asked = await ann.get("com.atproto.server.getServiceAuth", aud=own, lxm=nsid)
+    known = Client(http, served.appview, asked["token"])
+    assert await known.get(nsid, feed=feed) == {"feed": [{"post": post.uri}]}
+    asked = await ann.get("com.atproto.server.getServiceAuth", aud="did:web:other.test", lxm=nsid)
+    with pytest.raises(Refused, match="BadJwtAudience"):
+        await Client(http, served.appview, asked["token"]).get(nsid, feed=feed)
+
+
+async def test_the_service_of_a_feed_elsewhere_is_told_who_reads(
+    served: Appliance, http: aiohttp.ClientSession, ann: Member, own: str
+) -> None:
+    post = await ann.write_post("named elsewhere")
+    heard: list[Mapping[str, str]] = []
+
+    async def document(request: web.Request) -> web.Response:
+        url = f"http://{request.host}"
+        service = {"id": "#bsky_fg", "type": "BskyFeedGenerator", "serviceEndpoint": url}
+        return web.json_response({"id": did, "service": [service]})
+
+    async def skeleton(request: web.Request) -> web.Response:
+        heard.append(request.headers)
+        rows = [{"post": f"{post.uri}x"}, {"post": "nonsense"}, {"post": post.uri}]
+        return web.json_response({"feed": rows, "cursor": "more"})
+
+    app = web.Application()
+    app.router.add_get("/.well-known/did.json", document)
+    app.router.add_get("/xrpc/app.bsky.feed.getFeedSkeleton", skeleton)
+    async with TestServer(app, host="localhost") as server:
+        did = f"did:web:localhost%3A{server.port}"
+        feed = await ann.create("app.bsky.feed.generator", did=did, displayName="Elsewhere")
+
+        async def read() -> Any:
+            path = "/xrpc/app.bsky.feed.getFeed"
+            return (await ann.raw("GET", path, params={"feed": feed.uri})).json
+
+        answer = await soon(read, lambda seen: "feed" in seen and seen["feed"])
+        assert (uris(answer), answer["cursor"]) == ([post.uri], "more")
+        token = jwt.parse(heard[0]["Authorization"].removeprefix("Bearer "))
+        assert (token.text("iss"), token.text("aud")) == (ann.did, did)
+        assert token.text("lxm") == "app.bsky.feed.getFeedSkeleton"
+        # As PDSes of the reference ask: with a token for the feed's service in place of ours.
+        nsid = "app.bsky.feed.getFeedSkeleton"
+        asked = await ann.get("com.atproto.server.getServiceAuth", aud=did, lxm=nsid)
+        other = Client(http, served.appview, asked["token"])
+        answer = await other.get("app.bsky.feed.getFeed", feed=feed.uri)
+        assert uris(answer) == [post.uri]
+        assert heard[-1]["Authorization"] == f"Bearer {asked['token']}"
+        asked = await ann.get("com.atproto.server.getServiceAuth", aud=own, lxm=nsid)
+        with pytest.raises(Refused, match="BadJwtAudience"):
+            await Client(http, served.appview, asked["token"]).get(
+                "app.bsky.feed.getFeed", feed=feed.uri
+            )
+    away = await ann.raw("GET", "/xrpc/app.bsky.feed.getFeed", params={"feed": feed.uri})
+    assert away.error == (502, "UpstreamFailure")

@@ -1,10 +1,15 @@
 """Starter packs and feed generators: by whom, by popularity, by the words they are told of with."""
 
+from typing import Final
+
 import orjson
 
 from appliance.appview.skeletons.search import DEADLINE, in_time
 from appliance.appview.skeletons.slices import Entry, Position, Slice, entries
 from appliance.base.database import Connection, Database
+
+# More likes than anything has.
+_BEFORE_ALL: Final = 10**12
 
 
 def starter_packs_by(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
@@ -36,13 +41,17 @@ async def search_starter_packs(
         return await db.scan(_packs_with, text, before, limit, deadline=DEADLINE)
 
 
-async def popular_generators(db: Database, text: str, before: Position, limit: int) -> Slice[Entry]:
+async def popular_generators(
+    db: Database, text: str, own: str | None, before: Position, limit: int
+) -> Slice[Entry]:
     """Give feed generators with a text in name or description, the most liked first.
+
+    Before them those of the service `own`.
 
     Raises SearchTooSlow.
     """
     with in_time():
-        return await db.scan(_generators_with, text, before, limit, deadline=DEADLINE)
+        return await db.scan(_generators_with, text, own, before, limit, deadline=DEADLINE)
 
 
 def _popular_packs(conn: Connection, before: Position, limit: int) -> Slice[Entry]:
@@ -71,11 +80,14 @@ def _packs_with(conn: Connection, text: str, before: Position, limit: int) -> Sl
     return entries(found, limit)
 
 
-def _generators_with(conn: Connection, text: str, before: Position, limit: int) -> Slice[Entry]:
+def _generators_with(
+    conn: Connection, text: str, own: str | None, before: Position, limit: int
+) -> Slice[Entry]:
     rows = conn.execute(
-        "SELECT s.like_count, g.id, g.record FROM generator g CROSS JOIN subject s ON s.id = g.id"
-        " WHERE (s.like_count, g.id) < (?, ?) ORDER BY s.like_count DESC, g.id DESC",
-        before,
+        "SELECT rank, id, record FROM (SELECT s.like_count + (g.service_did = ?) * ? AS rank, g.id,"
+        " g.record FROM generator g CROSS JOIN subject s ON s.id = g.id)"
+        " WHERE (rank, id) < (?, ?) ORDER BY rank DESC, id DESC",
+        (own or "", _BEFORE_ALL, *before),
     )
     found = []
     for likes, generator_id, record in rows:

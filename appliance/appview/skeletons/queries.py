@@ -142,6 +142,11 @@ def prefix_match(text: str, columns: Iterable[str]) -> str | None:
     return f"{{{' '.join(columns)}}} : ({quoted + ' AND ' if quoted else ''}{last})"
 
 
+def any_of(phrases: Iterable[str]) -> str | None:
+    """Make a full-text expression for what has any of some phrases; None if they say nothing."""
+    return " OR ".join(quoted for phrase in phrases if (quoted := _quoted(phrase))) or None
+
+
 def _quoted(phrase: str) -> str:
     """Quote a phrase; a single character of writing without spaces stands for its pairs."""
     found = [part for word in words(phrase) for part in query_words(word)]

@@ -16,6 +16,7 @@ DEADLINE: Final = 3.0
 MOST_MATCHES: Final = 3_000
 NAME_COLUMNS: Final = ("handle", "display_name")
 ALL_COLUMNS: Final = ("handle", "display_name", "description")
+EVERYBODY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +213,12 @@ async def search_actors(
 ) -> Slice[Entry]:
     """Give accounts by handle, name and description; a position is an offset.
 
-    Raises SearchTooSlow.
+    An asterisk means everybody: the official client asks so for people to choose from. Raises
+    SearchTooSlow.
     """
+    if text.strip() == EVERYBODY:
+        with in_time():
+            return await db.scan(_everybody, viewer, before, limit, deadline=DEADLINE)
     match = prefix_match(text, ALL_COLUMNS)
     if match is None:
         return Slice([], None)
@@ -229,6 +234,24 @@ async def typeahead(db: Database, text: str, viewer: int | None, limit: int) -> 
     with in_time():
         found = await db.scan(_ranked, match, text, viewer, NEWEST, limit, deadline=DEADLINE)
     return [entry.id for entry in found.rows]
+
+
+def _everybody(
+    conn: Connection, viewer: int | None, before: Position, limit: int
+) -> Slice[Entry]:
+    """Those the viewer follows first, then by how many do."""
+    offset = 0 if before == NEWEST else before.sort_us
+    rows = conn.rows(
+        "SELECT 0, a.id FROM actor a WHERE a.status IS NULL AND a.handle IS NOT NULL"
+        " ORDER BY EXISTS (SELECT 1 FROM follow w WHERE w.actor_id = ?"
+        " AND w.target_id = a.id AND w.counts = 1) DESC, a.followers_count DESC, a.id"
+        " LIMIT ? OFFSET ?",
+        viewer,
+        limit + 1,
+        offset,
+    )
+    found = entries(rows, limit)
+    return found if found.after is None else Slice(found.rows, Position(offset + limit, 0))
 
 
 def _ranked(

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from appliance.appview.filters import in_author_feed, in_feed, in_timeline
+from appliance.appview.filters import in_author_feed, in_timeline
 from appliance.appview.hydrate.hydration import Audience, Hydration, SignedIn
 from appliance.appview.hydrate.rows import FeedItem
 from appliance.appview.pipeline import answer, at_once
@@ -12,7 +12,6 @@ from appliance.appview.skeletons.slices import (
     NEWEST,
     Position,
     Slice,
-    collection_of,
     format_cursor,
 )
 from appliance.appview.xrpc import lookups
@@ -128,35 +127,12 @@ async def get_list_feed(
     )
 
 
-@methods.query("app.bsky.feed.getFeed", auth=anyone)
-async def get_feed(
-    appview: AppView, audience: Audience, *, feed: AtUri, limit: int, cursor: str | None
-) -> Json:
-    """Give the posts a feed generator names."""
-    generator = _generator(appview, audience, feed)
-    skeleton = await appview.feed_services.skeleton(
-        generator["did"], generator["uri"], limit, cursor
-    )
-    pipeline = appview.pipeline
-    items = skeleton.items(lookups.ids_of(appview, skeleton.uris()))
-    views = pipeline.feed_items(audience, [item for item, _ in items], in_feed)
-    shown = [{**view, **context} for view, (_, context) in zip(views, items, strict=True) if view]
-    return answer("feed", shown, skeleton.cursor)
-
-
 @methods.procedure("app.bsky.feed.sendInteractions", auth=signed_in)
 async def send_interactions(
     appview: AppView, viewer: SignedIn, *, feed: AtUri | None, interactions: list[JsonObject]
 ) -> Json:
     """Take note of nothing: the feeds of this network are made by rules that nobody trains."""
     return {}
-
-
-@methods.query("app.bsky.feed.getFeedGenerator", auth=anyone)
-async def get_feed_generator(appview: AppView, audience: Audience, *, feed: AtUri) -> Json:
-    view = _generator(appview, audience, feed)
-    is_valid = await appview.feed_services.is_reachable(view["did"])
-    return {"view": view, "isOnline": is_valid, "isValid": is_valid}
 
 
 @methods.query("app.bsky.feed.getFeedGenerators", auth=anyone)
@@ -187,24 +163,12 @@ async def get_suggested_feeds(
     """Give the feed generators we know, the most liked first."""
     pipeline = appview.pipeline
     shown, after = await pipeline.page(
-        partial(packs.popular_generators, pipeline.index, ""),
+        partial(packs.popular_generators, pipeline.index, "", appview.feeds.did),
         lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
         limit,
         cursor,
     )
     return answer("feeds", shown, after)
-
-
-def _generator(appview: AppView, audience: Audience, feed: AtUri) -> JsonObject:
-    """Make the view of a feed generator. Raises InvalidRequest (UnknownFeed)."""
-    found = lookups.record(appview, feed)
-    is_feed = collection_of(feed) == "app.bsky.feed.generator"
-    if found is None or not is_feed:
-        raise InvalidRequest("could not find feed", "UnknownFeed")
-    view = appview.pipeline.generator_views(audience, [found])[0]
-    if view is None:
-        raise InvalidRequest("could not find feed", "UnknownFeed")
-    return view
 
 
 def _refuse_blocked(h: Hydration, actor_id: int) -> None:

@@ -31,7 +31,7 @@ async def get_popular_feed_generators(
     """Give feed generators, the most liked first; those told of with the words of the query."""
     pipeline = appview.pipeline
     shown, after = await pipeline.page(
-        partial(packs.popular_generators, pipeline.index, query or ""),
+        partial(packs.popular_generators, pipeline.index, query or "", appview.feeds.did),
         lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
         limit,
         cursor,

@@ -4,8 +4,9 @@ from typing import Final
 
 from aiohttp import web
 
-from appliance.appview.hydrate.hydration import Audience, Labeler, SignedIn
+from appliance.appview.hydrate.hydration import Audience, Labeler, SignedIn, Viewer
 from appliance.appview.role import AppView
+from appliance.atproto import jwt
 from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
@@ -13,6 +14,9 @@ from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
 WAIT_FOR_REV: Final = "Hearth-Wait-For-Rev"
 ACCEPT_LABELERS: Final = "atproto-accept-labelers"
 MOST_LABELERS: Final = 32
+SKELETON: Final = "app.bsky.feed.getFeedSkeleton"
+# The token that came for a feed's service, and which that is.
+FEED_TOKEN: Final = web.RequestKey("feed token", tuple[str, str])
 _REV: Final = web.RequestKey("rev", str)
 _LABELERS: Final = web.RequestKey("labelers", str)
 
@@ -32,6 +36,25 @@ async def signed_in(appview: AppView, request: web.Request) -> SignedIn:
     if rev is not None:
         request[_REV] = rev
     return SignedIn(viewer, _labelers(appview, request))
+
+
+async def feed_reader(appview: AppView, request: web.Request) -> Audience:
+    """As `anyone`; other PDSes send a token for the service of the feed in place of ours."""
+    token = _token(request)
+    if token is None or _method_of(token) != SKELETON:
+        return await anyone(appview, request)
+    name = str(jwt.parse(token).claims.get("aud", ""))
+    viewer = await appview.tokens.viewer(token, SKELETON, (name,))
+    request[FEED_TOKEN] = (token, name.partition("#")[0])
+    return SignedIn(viewer, _labelers(appview, request))
+
+
+async def skeleton_reader(appview: AppView, request: web.Request) -> Viewer | None:
+    """Take whoever proves a DID to the feeds of this network, or nobody in particular."""
+    token, own = _token(request), appview.feeds.did
+    if token is None or own is None:
+        return None
+    return await appview.tokens.viewer(token, SKELETON, (own, f"{own}#bsky_fg"))
 
 
 async def anyone(appview: AppView, request: web.Request) -> Audience:
@@ -59,6 +82,19 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers["Atproto-Repo-Rev"] = request[_REV]
     if _LABELERS in request:
         response.headers["Atproto-Content-Labelers"] = request[_LABELERS]
+
+
+def _token(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token else None
+
+
+def _method_of(token: str) -> str | None:
+    """Say for which method a token is; None for what is no token."""
+    try:
+        return str(jwt.parse(token).claims.get("lxm"))
+    except jwt.InvalidToken:
+        return None
 
 
 def _parse_rev(text: str) -> Tid:

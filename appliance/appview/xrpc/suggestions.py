@@ -20,7 +20,7 @@ def users(appview: AppView, audience: Audience, viewer: int | None, limit: int) 
 async def feeds(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
     """Give the most liked feed generators."""
     pipeline = appview.pipeline
-    found = await packs.popular_generators(pipeline.index, "", NEWEST, limit)
+    found = await packs.popular_generators(pipeline.index, "", appview.feeds.did, NEWEST, limit)
     views = pipeline.generator_views(audience, [row.id for row in found.rows])
     return [view for view in views if view is not None]
 

@@ -1,0 +1,1 @@
+"""Feeds as configuration: rules, their records, and the service other AppViews ask."""
