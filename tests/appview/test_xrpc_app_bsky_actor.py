@@ -180,6 +180,22 @@ async def test_people_are_found_by_handle_name_and_description(house: AppViewHou
     assert "cursor" not in rest
 
 
+async def test_an_asterisk_finds_everybody_whom_one_follows_first(house: AppViewHouse) -> None:
+    def scene(lab: IndexLab) -> str:
+        ann, bob, cleo = lab.account("ann"), lab.account("bob"), lab.account("cleo")
+        lab.follow(bob, ann)
+        lab.follow(ann, cleo)
+        return ann
+
+    ann = await house.write(scene)
+    find = "app.bsky.actor.searchActors"
+    found = await house.get(ann, find, q="*")
+    assert [v["handle"] for v in found["actors"]] == ["cleo.test", "ann.test", "bob.test"]
+    first = await house.get(ann, find, q="*", limit=2)
+    rest = await house.get(ann, find, q="*", limit=2, cursor=first["cursor"])
+    assert [view["handle"] for view in rest["actors"]] == ["bob.test"]
+
+
 async def test_typing_a_handle_offers_those_one_follows_first(house: AppViewHouse) -> None:
     def scene(lab: IndexLab) -> str:
         ann, anja, anton = lab.account("ann"), lab.account("anja"), lab.account("anton")

@@ -236,9 +236,7 @@ async def typeahead(db: Database, text: str, viewer: int | None, limit: int) -> 
     return [entry.id for entry in found.rows]
 
 
-def _everybody(
-    conn: Connection, viewer: int | None, before: Position, limit: int
-) -> Slice[Entry]:
+def _everybody(conn: Connection, viewer: int | None, before: Position, limit: int) -> Slice[Entry]:
     """Those the viewer follows first, then by how many do."""
     offset = 0 if before == NEWEST else before.sort_us
     rows = conn.rows(
