@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from appliance.appview.app import METHODS
+from appliance.appview.feeds.rules import FIRST
 from appliance.atproto.lexicon.catalog import load_catalog
+from appliance.atproto.syntax import Did
 from tests.support.appview_house import AppViewHouse
 from tests.support.hostile import TEXTS
 from tests.support.index_lab import IndexLab
@@ -82,6 +84,9 @@ def paged() -> list[str]:
 
 async def test_a_foreign_cursor_is_a_400_or_a_page(house: AppViewHouse) -> None:
     known = await house.write(scene)
+    house.role.feeds.did = Did("did:plc:network")
+    await house.role.feed_store.put(FIRST[0])
+    known["feed"] = house.role.feeds.uri(FIRST[0])
     for nsid in paged():
         wanted = load_catalog().definition(nsid)["parameters"].get("required", ())
         given = {name: known[name] for name in wanted}

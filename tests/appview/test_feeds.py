@@ -118,7 +118,7 @@ async def test_hashtags_and_words_find_posts_of_everybody(index: Index) -> None:
 async def test_conditions_narrow_a_feed(index: Index) -> None:
     assert (await index.feed(kind="everyone", scope="all", minLikes=3))[0] == ["ann1"]
     assert (await index.feed(kind="everyone", scope="all", minLikes=4))[0] == []
-    english = {"kind": "everyone", "scope": "all", "languages": ["EN"]}
+    english: dict[str, Any] = {"kind": "everyone", "scope": "all", "languages": ["EN"]}
     assert (await index.feed(**english))[0] == ["far1", "ann1"]
     assert (await index.feed(kind="everyone", languages=["de"]))[0] == ["bob1"]
     index.now_us += 3600 * 1_000_000 - 10_500_000
