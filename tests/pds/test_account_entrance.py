@@ -241,7 +241,7 @@ async def test_a_forgotten_password_is_set_anew_by_mail(house: MembersHouse) -> 
     bad = await browser.post("/forgotten/new", code="AAAAA-BBBBB", password="a new one")
     assert bad.status == 422
     done = await browser.post("/forgotten/new", code=code, password="a new one")
-    assert done.location == "/account/sign-in"
+    assert done.location == "/account/sign-in?next=%2Faccount"
     assert (await browser.sign_in("alice.test", "a new one")).location == "/account"
 
 

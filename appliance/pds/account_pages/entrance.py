@@ -1,5 +1,7 @@
 """Sign in, prove anew, sign out, change to another account, and a forgotten password."""
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from appliance.atproto.syntax import Did
@@ -96,26 +98,26 @@ async def switch(visit: Visit) -> web.Response:
 
 
 async def show_forgotten(visit: Visit) -> web.Response:
-    return visit.page("forgotten", sent=False, error="", email="", code="")
+    return _forgotten_page(visit, following(visit.query("next")))
 
 
 async def send_reset(visit: Visit) -> web.Response:
     """Mail a code; who is here and who is not is not told."""
-    email = visit.text("email")
+    email, after = visit.text("email"), following(visit.text("next"))
     try:
         visit.desk.throttle.count(f"{visit.address} reset")
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)
-        return visit.page("forgotten", status=422, sent=False, error=error, email=email, code="")
+        return _forgotten_page(visit, after, error=error, email=email)
     found = visit.pds.accounts.by_email(email)
     if found is not None:
         await visit.pds.codes.send(found, "reset_password")
-    return visit.page("forgotten", sent=True, error="", email=email, code="")
+    return _forgotten_page(visit, after, sent=True, email=email)
 
 
 async def reset(visit: Visit) -> web.Response:
     """Set a new password with a mailed code; the second step stays as it is."""
-    code, error = visit.text("code"), ""
+    code, error, after = visit.text("code"), "", following(visit.text("next"))
     try:
         visit.desk.throttle.count(f"{visit.address} reset")
         await visit.pds.credentials.reset_password(code, visit.secret("password"))
@@ -126,8 +128,8 @@ async def reset(visit: Visit) -> web.Response:
     except InvalidPassword:
         error = visit.words("password.unfit", least=1)
     if error:
-        return visit.page("forgotten", status=422, sent=True, error=error, email="", code=code)
-    return visit.go(f"{HOME}/sign-in")
+        return _forgotten_page(visit, after, error=error, sent=True, code=code)
+    return visit.go(f"{HOME}/sign-in?next={quote(after, safe='')}")
 
 
 def following(text: str) -> str:
@@ -148,6 +150,26 @@ def _sign_in_page(visit: Visit, after: str, error: str, *, proving: bool = False
         passkey=visit.pds.passkeys.request(),
     )
     return page if asking is None else leading_out(visit, page)
+
+
+def _forgotten_page(
+    visit: Visit,
+    after: str,
+    *,
+    error: str = "",
+    sent: bool = False,
+    email: str = "",
+    code: str = "",
+) -> web.Response:
+    return visit.page(
+        "forgotten",
+        status=422 if error else 200,
+        after=after,
+        error=error,
+        sent=sent,
+        email=email,
+        code=code,
+    )
 
 
 def _second_page(

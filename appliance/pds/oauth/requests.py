@@ -120,7 +120,7 @@ class RequestStore:
 def push(conn: Connection, digest: str, pushed: Pushed, now_us: int) -> None:
     """Store a request. Raises OAuthError when too many wait, or its challenge was used before."""
     conn.execute("DELETE FROM oauth_request WHERE expires_at <= ?", (now_us,))
-    own = "SELECT count(*) FROM oauth_request WHERE source = ?"
+    own = "SELECT count(*) FROM oauth_request WHERE source = ? AND browser IS NULL"
     if (
         conn.value("SELECT count(*) FROM oauth_request") >= MOST_PENDING
         or conn.value(own, pushed.source) >= MOST_PENDING_OF_SOURCE

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -317,3 +317,17 @@ async def test_requests_that_wait_are_bounded(house: MembersHouse) -> None:
     house.box.clock.advance(301)
     app.nonce = ""
     assert (await app.push()).status == 201
+
+
+async def test_a_forgotten_password_leads_back_to_the_app(house: MembersHouse) -> None:
+    app, browser = App.local(house), house.browser()
+    seen = await browser.ask("GET", await app.ask())
+    after = parse_qs(urlsplit(seen.location).query)["next"][0]
+    await browser.ask("GET", f"/account/forgotten?next={quote(after, safe='')}")
+    await browser.post("/forgotten", email=house.alice.email, next=after)
+    code = await house.box.mailed_code()
+    done = await browser.post("/forgotten/new", code=code, password="a new horse", next=after)
+    page = await browser.ask("GET", done.location)
+    assert "A program on your own computer" in page.text
+    fields = {"identifier": "alice.test", "password": "a new horse", "next": after}
+    assert (await browser.post("/sign-in", **fields)).location == after
