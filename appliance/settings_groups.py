@@ -254,6 +254,11 @@ class LookSettings:
     primary_color: str = setting("", "The colour of links and buttons, as #a2461f.", form=_COLOUR)
     home_url: str = setting("", "A page about this network.", form=_URL)
     support_url: str = setting("", "A page where members find help.", form=_URL)
+    member_pages: bool = setting(
+        False,
+        "Whether profiles and posts can be read without an account, of members who agree to be"
+        " shown on the front page.",
+    )
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """The PDS as an aiohttp application: XRPC methods, well-known documents, handle hosts."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from appliance.atproto.syntax import Handle, InvalidSyntax, Nsid
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
+from appliance.pds.account_pages import front
 from appliance.pds.account_pages.door import add_pages
 from appliance.pds.oauth_pages.mount import add_authorization
 from appliance.pds.role import Pds
@@ -85,7 +87,9 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
     )
     close_on_shutdown(app, role.event_log)
     app.on_response_prepare.append(add_nonce)
-    add_authorization(app, role, add_pages(app, role))
+    door = add_pages(app, role)
+    add_authorization(app, role, door)
+    pages.front_page = door.serve(front.show, "nothing")
     app.router.add_get("/", pages.front)
     app.router.add_get("/robots.txt", pages.robots)
     app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)
@@ -98,6 +102,8 @@ class _Pages:
 
     def __init__(self, pds: Pds) -> None:
         self._pds = pds
+        self._own_host = urlsplit(pds.site.url).netloc.lower()
+        self.front_page: Handler | None = None
 
     @web.middleware
     async def keep_handle_hosts_apart(
@@ -110,7 +116,12 @@ class _Pages:
             raise web.HTTPNotFound(text="Not found\n")
         return await handler(request)
 
-    async def front(self, _request: web.Request) -> web.Response:
+    async def front(self, request: web.Request) -> web.StreamResponse:
+        """Show browsers the front page, under its own address; tell tools what this is."""
+        if self.front_page is not None and "text/html" in request.headers.get("Accept", ""):
+            if request.host.lower() != self._own_host:
+                raise web.HTTPFound(f"{self._pds.site.url}/")
+            return await self.front_page(request)
         name = self._pds.settings.network.name
         return web.Response(
             text=f"{name}\n\nThis is an AT Protocol personal data server, run by Hearth.\n"

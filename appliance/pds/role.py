@@ -33,10 +33,13 @@ from appliance.pds.blobs import BlobStore
 from appliance.pds.crawl_requests import CrawlRequests
 from appliance.pds.credentials import Credentials
 from appliance.pds.devices import DeviceSessions
+from appliance.pds.doctor.doctor import Doctor, Post
+from appliance.pds.doctor.identity_checks import IdentityChecks
 from appliance.pds.email_tokens import EmailTokens
 from appliance.pds.exports import RepoExporter
 from appliance.pds.factors.factors import Factors
 from appliance.pds.factors.passkeys import Passkeys, RelyingParty
+from appliance.pds.front_page import FrontPage
 from appliance.pds.handles import HandlePolicy
 from appliance.pds.house_texts import HouseTexts
 from appliance.pds.identities import Identities
@@ -110,11 +113,13 @@ class Pds:
     crawl_requests: CrawlRequests
     credentials: Credentials
     devices: DeviceSessions
+    doctor: Doctor
     email_tokens: EmailTokens
     event_log: EventLog
     seats: Seats
     exports: RepoExporter
     factors: Factors
+    front_page: FrontPage
     handles: HandlePolicy
     house_texts: HouseTexts
     identities: Identities
@@ -269,6 +274,8 @@ def _build(
     terms = Terms(settings.pds.invites_required, settings.pds.recovery_key)
     lifecycle = Lifecycle(db, blobs, keys, clock)
     address = OwnAddress(site.url, site.handle_domains)
+    here = OwnAddress(site.url, home_domains)
+    checks = IdentityChecks(identities, resolver, directory, clock, here)
     own_handle = f"{settings.network.own_name}{site.handle_domains[0]}"
     return Pds(
         settings=settings,
@@ -286,11 +293,13 @@ def _build(
         crawl_requests=CrawlRequests(db, http, settings.pds.relays, settings.pds.hostname, clock),
         credentials=Credentials(db, accounts, app_passwords, clock),
         devices=DeviceSessions(db, clock),
+        doctor=Doctor(db, accounts, keys, checks, Post(server, sender)),
         email_tokens=email_tokens,
         event_log=EventLog(db),
         seats=Seats.of(settings),
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),
+        front_page=FrontPage(db, accounts, records, clock),
         handles=handles,
         house_texts=HouseTexts(db, clock),
         identities=identities,

@@ -23,6 +23,7 @@ from appliance.pds.account_pages import (
     apps,
     appview,
     entrance,
+    front,
     handle,
     home,
     join,
@@ -34,6 +35,7 @@ from appliance.pds.account_pages import (
     secrets,
     sign_up,
 )
+from appliance.pds.account_pages.front import PEOPLE
 from appliance.pds.account_pages.visit import FORM_COOKIE, HOME, Desk, Visit
 from appliance.pds.factors.sign_in import SignIn
 from appliance.pds.role import Pds
@@ -125,6 +127,8 @@ def add_pages(app: web.Application, pds: Pds) -> "Door":
     for table, needs in ((ANYBODY, "nothing"), (MEMBERS, "account"), (FRESH, "proof")):
         for (verb, path), page in table.items():
             app.router.add_route(verb, HOME + path, door.serve(page, needs))
+    app.router.add_get(PEOPLE + "{handle}", door.serve(front.show_person, "nothing"))
+    app.router.add_get(PEOPLE + "{handle}/{rkey}", door.serve(front.show_note, "nothing"))
     app.router.add_get("/join/{code}", door.serve(join.show, "nothing"))
     app.router.add_post("/join/{code}", door.serve(join.accept, "nothing"))
     app.router.add_get(STATIC_PATH + "/{name}", door.static_file)

@@ -49,12 +49,12 @@ async def welcome(visit: Visit) -> web.Response:
     return visit.page(
         "welcome",
         provider=visit.pds.site.url,
-        client=_client_url(visit),
+        client=client_url(visit),
         text=visit.pds.house_texts.get("welcome"),
     )
 
 
-def _client_url(visit: Visit) -> str:
+def client_url(visit: Visit) -> str:
     """Where this network's own web client is, if it has one."""
     client = visit.pds.settings.client
     if not client.folder:

@@ -23,6 +23,7 @@ async def show(visit: Visit) -> web.Response:
 async def save(visit: Visit) -> web.Response:
     """Write the profile record; what else it holds stays."""
     name, about = visit.text("name"), visit.text("about").replace("\r\n", "\n")
+    await visit.pds.front_page.choose(visit.did, shown=visit.text("front") == "yes")
     record = {**_record(visit.pds, visit.did), "$type": str(_COLLECTION)}
     for field, text in (("displayName", name), ("description", about)):
         if text:
@@ -54,4 +55,7 @@ def _record(pds: Pds, did: Did) -> dict[str, Any]:
 
 def _page(visit: Visit, name: Any, about: Any, error: str) -> web.Response:
     status = 422 if error else 200
-    return visit.page("profile", status=status, name=str(name), about=str(about), error=error)
+    shown = visit.pds.front_page.shows(visit.did)
+    return visit.page(
+        "profile", status=status, name=str(name), about=str(about), error=error, shown=shown
+    )
