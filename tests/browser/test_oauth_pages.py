@@ -2,23 +2,20 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenBrowser
 from tests.browser.test_account import complaints_of_axe, network, sign_in, sign_up
 from tests.browser.test_first_light import look
-from tests.support.members_house import MembersHouse
+from tests.support.far_app import FarApp
 from tests.support.oauth_client import App
-from tests.support.pds_box import Answer
 
 pytestmark = pytest.mark.slow
 
@@ -71,35 +68,8 @@ def callback() -> Iterator[Callback]:
     server.server_close()
 
 
-class FarApp(App):
-    """An app that reaches the server as any other does."""
-
-    origin = ""
-
-    @property
-    def now(self) -> int:
-        return int(time.time())
-
-    async def send(
-        self, path: str, fields: Mapping[str, Any], *, proof: str | None = None
-    ) -> Answer:
-        form = {"client_id": self.client_id, **fields}
-        headers = {"DPoP": proof or self.proof("POST", self.origin + path)}
-        async with (
-            aiohttp.ClientSession() as http,
-            http.post(self.origin + path, data=form, headers=headers) as answer,
-        ):
-            body, json = await answer.read(), await answer.json()
-        self.nonce = answer.headers["DPoP-Nonce"]
-        if answer.status == 400 and json["error"] == "use_dpop_nonce":
-            return await self.send(path, fields)
-        return Answer(answer.status, answer.headers, body, json)
-
-
 def new_app(network: dict[str, Any], callback: Callback, scope: str = SCOPE) -> FarApp:
-    app = FarApp.local(cast(MembersHouse, None), scope)
-    app.origin, app.redirect_uri = network["pds_url"], callback.uri
-    return app
+    return FarApp.at(network["pds_url"], callback.uri, scope)
 
 
 async def finish(app: App, callback: Callback) -> dict[str, Any]:
