@@ -1,19 +1,14 @@
 """The command line: what each command of `hearth` does; `command_parser` says what is typed."""
 
 import argparse
-import asyncio
-import os
 import sys
 import textwrap
-import time
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from appliance.command_parser import MOVES, parser
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import Paths
-
-MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -144,25 +139,9 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _checkup(args: argparse.Namespace) -> int:
-    from appliance import operator
-    from appliance.settings import load
-    from appliance.upkeep.checkup import check_files, check_role
+    from appliance import inspection
 
-    paths = Paths.of(args.data)
-    in_service = load(paths.data, os.environ).network.mode != "dev"
-    findings = check_files(paths.data, time.time(), in_service=in_service)
-    if paths.data.is_dir():
-        for name, status in asyncio.run(operator.ask_roles(paths)).items():
-            findings.extend(check_role(name, status))
-    for finding in findings:
-        print(f"{MARKS[finding.level]} {finding.subject}: {finding.seen}")
-        if finding.level != "good":
-            for label, text in (("expected", finding.expected), ("to do", finding.remedy)):
-                wrapped = textwrap.fill(f"{label}: {text}", 78, subsequent_indent=" " * 15)
-                print(textwrap.indent(wrapped, " " * 5))
-    bad = [finding for finding in findings if finding.level == "bad"]
-    print(f"{len(findings)} things looked at, {len(bad)} wrong")
-    return 1 if bad else 0
+    return inspection.run(args, print)
 
 
 def _health(args: argparse.Namespace) -> int:

@@ -1,0 +1,66 @@
+"""`hearth checkup`: everything that can be looked at, from outside the running network."""
+
+import argparse
+import asyncio
+import os
+import textwrap
+import time
+from collections.abc import Callable
+from typing import Final
+
+from appliance import operator
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.settings import load
+from appliance.settings_groups import Paths
+from appliance.upkeep.checkup import Finding, check_files, check_role
+from appliance.upkeep.machine_checks import Machine
+
+Say = Callable[[str], None]
+
+MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    """Look, tell, and return the exit status: 1 when something is wrong."""
+    findings = asyncio.run(look(Paths.of(args.data)))
+    for finding in findings:
+        say(f"{MARKS[finding.level]} {finding.subject}: {finding.seen}")
+        if finding.level != "good":
+            for label, text in (("expected", finding.expected), ("to do", finding.remedy)):
+                wrapped = textwrap.fill(f"{label}: {text}", 78, subsequent_indent=" " * 15)
+                say(textwrap.indent(wrapped, " " * 5))
+    bad = [finding for finding in findings if finding.level == "bad"]
+    say(f"{len(findings)} things looked at, {len(bad)} wrong")
+    return 1 if bad else 0
+
+
+async def look(paths: Paths) -> list[Finding]:
+    """Look at the files, the machine, each role, and what the PDS finds of itself."""
+    in_service = load(paths.data, os.environ).network.mode != "dev"
+    findings = check_files(paths.data, time.time(), in_service=in_service)
+    if not paths.data.is_dir():
+        return findings
+    findings += Machine().look(paths.data)
+    reports = await operator.ask_roles(paths)
+    for name, status in reports.items():
+        findings.extend(check_role(name, status))
+    if reports.get("pds"):
+        findings += await _examined(paths)
+    return findings
+
+
+async def _examined(paths: Paths) -> list[Finding]:
+    async with operator.at_the_network(str(paths.data)) as network:
+        try:
+            answer = await network.operator("pds").call("internal.hearth.pds.examine")
+        except XrpcError as problem:
+            return [
+                Finding(
+                    "Part pds",
+                    "warn",
+                    f"it did not finish looking at itself: {problem}",
+                    "an answer",
+                    "look at the log, then try again",
+                )
+            ]
+    return [Finding(**told) for told in answer["findings"]]

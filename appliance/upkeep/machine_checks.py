@@ -1,0 +1,106 @@
+"""Is the computer fit for it? Memory, the disk's kind, its wear, and how it is mounted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.upkeep.checkup import Finding
+
+MIB: Final = 1024
+LITTLE_MEMORY_MIB: Final = 60
+# File systems on which SQLite's locks and syncs cannot be relied on.
+FAR_AWAY: Final = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs"),
+        *("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.glusterfs", "davfs", "fuse.davfs2"),
+    )
+)
+# A device tells its wear in tenths of its life: https://docs.kernel.org/driver-api/mmc/
+NEARLY_WORN: Final = 9
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the kernel tells about itself."""
+
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
+
+    def look(self, data: Path) -> Iterator[Finding]:
+        """Look at what matters to a data folder."""
+        yield from self._memory()
+        yield from self._mount(data)
+        yield from self._wear()
+
+    def _memory(self) -> Iterator[Finding]:
+        told = {}
+        for line in _lines(self.proc / "meminfo"):
+            name, _, value = line.partition(":")
+            told[name] = value.split()[0] if value.split() else ""
+        if not told.get("MemAvailable", "").isdecimal():
+            return
+        free = int(told["MemAvailable"]) // MIB
+        if free < LITTLE_MEMORY_MIB:
+            yield Finding(
+                "Memory",
+                "warn",
+                f"{free} MB are free",
+                f"at least {LITTLE_MEMORY_MIB} MB",
+                "stop what else runs on this computer, or use one with more memory",
+            )
+
+    def _mount(self, data: Path) -> Iterator[Finding]:
+        """Find the mount a folder lies in: the longest that its path begins with, the last such."""
+        here = data.resolve()
+        kind, options = "", ""
+        depth = -1
+        for line in _lines(self.proc / "self" / "mounts"):
+            fields = line.split(" ")
+            if len(fields) < 4:
+                continue
+            place = Path(fields[1].encode().decode("unicode_escape"))
+            if here.is_relative_to(place) and len(place.parts) >= depth:
+                depth, kind, options = len(place.parts), fields[2], fields[3]
+        if kind in FAR_AWAY:
+            yield Finding(
+                "Data folder",
+                "bad",
+                f"it lies on another computer ({kind})",
+                "a disk of this computer: elsewhere, what was acknowledged can be lost",
+                "move the data folder to a disk here; keep backups there (backup.target)",
+            )
+        if "ro" in options.split(","):
+            yield Finding(
+                "Data folder",
+                "bad",
+                "its disk can only be read",
+                "a disk that can be written to",
+                "a worn card does this to itself: copy it, and restore a backup on a new one",
+            )
+
+    def _wear(self) -> Iterator[Finding]:
+        for path in sorted(self.sys.glob("block/*/device/life_time")):
+            tenths = max((_hex(word) for line in _lines(path) for word in line.split()), default=0)
+            if tenths >= NEARLY_WORN:
+                yield Finding(
+                    f"Disk {path.parent.parent.name}",
+                    "warn" if tenths == NEARLY_WORN else "bad",
+                    f"it says that {min(tenths * 10, 100)} % of its life are gone",
+                    "a disk with life left",
+                    "take a backup, and restore it on a new disk soon",
+                )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _hex(word: str) -> int:
+    try:
+        return int(word, 16)
+    except ValueError:
+        return 0
