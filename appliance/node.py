@@ -192,7 +192,7 @@ _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManage
     "relay": _with_validator(open_relay),
     "labeler": _with_validator(open_labeler),
     "appview": _with_validator(open_appview),
-    "client": lambda on, workers: open_web_client(on.settings, on.http),
+    "client": lambda on, workers: open_web_client(on.settings, on.http, workers),
     "admin": lambda on, workers: open_admin(on.settings, on.http, on.clock, on.restart),
 }
 _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {

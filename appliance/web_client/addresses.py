@@ -26,11 +26,18 @@ _SERVICES: Final[Mapping[str, str]] = {
     "https://video.bsky.app": "video",
     "https://api.bsky.chat": "chat",
     "https://go.bsky.app": "links",
+    "https://ogcard.cdn.bsky.app": "pack-cards",
 }
 _PROVIDER: Final = "https://bsky.social"
 _PROVIDER_NAME: Final = "Bluesky Social"
 _SITE: Final = "https://bsky.app"
 _SITE_PATHS: Final = ("/profile/", "/start/")
+# Whom reports go to, whom new members follow, and the feed shown to those who follow nobody.
+_MODERATORS: Final = "did:plc:ar7c4by46qjdydhdevvrndac"
+_COMPANY: Final = "did:plc:z72i7hdynmk6r22z27h6tvur"
+_FEEDS: Final = "app.bsky.feed.generator"
+_DISCOVER: Final = f"at://{_COMPANY}/{_FEEDS}/whats-hot"
+_EVERYONE: Final = "everyone"
 # Of an address, what means the same in a script, a string of one and an attribute.
 _HARMLESS: Final = ":/.-_~[]%"
 _HEAD: Final = re.compile(rb"<head[^>]*>", re.IGNORECASE)
@@ -45,6 +52,8 @@ class Own:
     network: str
     # Whether shared links lead here. On the public network they lead where all can read them.
     links_lead_here: bool
+    # The DID of the network's own account, which labels and offers feeds; "" if there is none.
+    account: str = ""
 
 
 class Replacement:
@@ -60,6 +69,9 @@ class Replacement:
             wholes |= {_SITE: client, f"{_SITE}/": f"{client}/"}
         else:
             pages = {}
+        if own.account:
+            wholes |= dict.fromkeys((_MODERATORS, _COMPANY), own.account)
+            wholes[_DISCOVER] = f"at://{own.account}/{_FEEDS}/{_EVERYONE}"
         self._new = {
             old.encode(): new.encode() for old, new in {**services, **pages, **wholes}.items()
         }

@@ -47,7 +47,7 @@ class _Desk:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file of the export, or with the page that finds its way itself."""
-        edition = self._role.edition
+        edition = self._role.shelf.edition
         if edition is None:
             return web.Response(status=503, text=NO_CLIENT, headers={"Retry-After": "60"})
         path = request.match_info["path"]
@@ -57,7 +57,7 @@ class _Desk:
         first, _, rest = path.partition("/")
         is_file = first in edition.folders or (not rest and path.lower().endswith(_NO_PAGES))
         if is_file or first == ".well-known":
-            return web.Response(status=404, text="Not found\n", headers=self._role.headers)
+            return web.Response(status=404, text="Not found\n", headers=self._role.shelf.headers)
         return self._send(edition.front, is_page=True)
 
     def _send(self, asset: Asset, *, is_page: bool) -> web.FileResponse:
@@ -70,7 +70,7 @@ class _Desk:
         if kind.startswith("text/"):
             kind += "; charset=utf-8"
         headers = {"Content-Type": kind, "Cache-Control": keep, "Vary": "Accept-Encoding"}
-        return web.FileResponse(asset.path, headers={**self._role.headers, **headers})
+        return web.FileResponse(asset.path, headers={**self._role.shelf.headers, **headers})
 
     async def xrpc(self, request: web.Request) -> web.Response:
         """Answer what the client asks before anybody has signed in."""

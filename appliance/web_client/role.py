@@ -1,30 +1,32 @@
 """The web client's parts, built once."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
+from appliance.atproto.xrpc.client import XrpcClient
+from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.http import HttpClient
+from appliance.base.workers import Workers
 from appliance.settings import Settings
-from appliance.web_client import policy
-from appliance.web_client.addresses import Own, Replacement
-from appliance.web_client.edition import Edition, NoExport
+from appliance.web_client.addresses import Own
 from appliance.web_client.reads import Reads
+from appliance.web_client.shelf import Shelf
 
-log = logging.getLogger(__name__)
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 60.0
 
 
 @dataclass(frozen=True)
 class WebClient:
-    """What `app` serves. Without an edition, pages say that there is none."""
+    """What `app` serves."""
 
     url: str
-    edition: Edition | None
-    headers: Mapping[str, str]
+    shelf: Shelf
     reads: Reads
 
 
@@ -38,8 +40,14 @@ def url_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_web_client(settings: Settings, http: HttpClient) -> AsyncIterator[WebClient]:
-    """Make the export in the folder ready; a folder that cannot be read stops nothing else."""
+async def open_web_client(
+    settings: Settings, http: HttpClient, workers: Workers
+) -> AsyncIterator[WebClient]:
+    """Make the export in the folder ready.
+
+    Where the network is its own, its account takes the place of the company's; as soon as there is
+    one, which at a network's first start takes a moment.
+    """
     is_public = settings.network.mode == "public"
     own = Own(
         client=url_of(settings),
@@ -47,15 +55,44 @@ async def open_web_client(settings: Settings, http: HttpClient) -> AsyncIterator
         network=settings.network.name,
         links_lead_here=not is_public,
     )
-    edition: Edition | None = None
-    headers = policy.ALWAYS
-    try:
-        folder, cache = Path(settings.client.folder), settings.paths.cache / "client"
-        edition = await asyncio.to_thread(Edition.open, folder, cache, Replacement(own))
-        page = edition.front.path.read_bytes()
-        pictures = settings.appview.public_url or settings.pds.url
-        headers = policy.headers(page, (own.client, own.pds, pictures), outside=is_public)
-    except (NoExport, OSError) as problem:
-        log.warning("no web client: %s", problem)
+    shelf = Shelf(
+        Path(settings.client.folder),
+        settings.paths.cache / "client",
+        pictures=settings.appview.public_url or settings.pds.url,
+        outside=is_public,
+    )
+    handle = _own_handle(settings)
+    pds = XrpcClient(http, settings.paths.address("pds"))
+    account = "" if is_public else await _account(pds, handle)
+    await shelf.fill(replace(own, account=account))
+    if not is_public and not account:
+
+        async def settle() -> None:
+            found = await _account_in_time(pds, handle)
+            await shelf.fill(replace(own, account=found))
+
+        workers.start("web client: wait for the network's account", settle)
     appview = settings.appview.url or settings.paths.address("appview")
-    yield WebClient(own.client, edition, headers, Reads(http, appview))
+    yield WebClient(own.client, shelf, Reads(http, appview))
+
+
+def _own_handle(settings: Settings) -> str:
+    domains = settings.network.handle_domains or (f".{settings.pds.hostname}",)
+    return f"{settings.network.own_name}{domains[0]}"
+
+
+async def _account(pds: XrpcClient, handle: str) -> str:
+    """Ask for the DID of the network's account; "" if there is none yet."""
+    try:
+        found = await pds.query("com.atproto.identity.resolveHandle", {"handle": handle})
+    except XrpcError:
+        return ""
+    return str(found["did"]) if isinstance(found, dict) else ""
+
+
+async def _account_in_time(pds: XrpcClient, handle: str) -> str:
+    pause = FIRST_PAUSE
+    while not (found := await _account(pds, handle)):
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return found
