@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from appliance.appview.blobs import WrongBlob
+from appliance.appview.cards.door import CardDoor
 from appliance.appview.image_pool import UndecodableImage
 from appliance.appview.images import InvalidImagePath, NoSuchImage, parse_path
 from appliance.appview.repo_hosts import NoRepoHost
@@ -102,6 +103,7 @@ def build_app(role: AppView, settings: Settings) -> web.Application:
     app.on_response_prepare.append(add_headers)
     app.router.add_get("/img/{rest:.*}", _plain_errors(picture))
     app.router.add_get("/blob/{did}/{cid}", _plain_errors(blob))
+    CardDoor(role.cards, role.public_url, settings, role.clock).add_to(app)
     app.router.add_get("/.well-known/did.json", did_document)
     app.router.add_get("/robots.txt", robots)
     return app

@@ -10,6 +10,7 @@ from typing import Any
 from appliance.appview.actors import ActorStore
 from appliance.appview.backfill import Backfill
 from appliance.appview.blobs import Blobs
+from appliance.appview.cards.cards import Cards
 from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.feed_services import FeedServices
 from appliance.appview.feeds.network import NetworkFeeds
@@ -29,6 +30,7 @@ from appliance.appview.rebuilds import Rebuilds
 from appliance.appview.reconcile import Reconciler
 from appliance.appview.repo_hosts import RepoHosts
 from appliance.appview.takedowns import Takedowns
+from appliance.appview.viewer_papers import ViewerPapers
 from appliance.appview.viewer_state import ViewerState
 from appliance.appview.viewer_tokens import ViewerTokens
 from appliance.atproto.identity.resolver import IdentityResolver
@@ -58,6 +60,7 @@ class AppView:
     access: OperatorAccess
     index: Database
     viewers: ViewerState
+    papers: ViewerPapers
     actors: ActorStore
     revs: IndexedRevs
     identities: IdentityRefresher
@@ -73,6 +76,7 @@ class AppView:
     hosts: RepoHosts
     labelers: Labelers
     images: Images
+    cards: Cards
     blobs: Blobs
     indexer: Indexer
     ingest: Ingest
@@ -159,6 +163,7 @@ async def open_appview(
             access=access,
             index=index,
             viewers=viewers,
+            papers=ViewerPapers(viewers_db),
             actors=actors,
             revs=revs,
             identities=refresher,
@@ -174,6 +179,7 @@ async def open_appview(
             hosts=hosts,
             labelers=labelers,
             images=images,
+            cards=Cards(http, pool, clock.now),
             blobs=Blobs(gate, hosts),
             indexer=indexer,
             ingest=ingest,
