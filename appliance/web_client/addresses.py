@@ -28,6 +28,7 @@ _SERVICES: Final[Mapping[str, str]] = {
     "https://go.bsky.app": "links",
     "https://ogcard.cdn.bsky.app": "pack-cards",
 }
+_CARDS: Final = "https://cardyb.bsky.app"
 _PROVIDER: Final = "https://bsky.social"
 _PROVIDER_NAME: Final = "Bluesky Social"
 _SITE: Final = "https://bsky.app"
@@ -52,6 +53,8 @@ class Own:
     network: str
     # Whether shared links lead here. On the public network they lead where all can read them.
     links_lead_here: bool
+    # Where cards are made of links; "" for nowhere.
+    cards: str = ""
     # The DID of the network's own account, which labels and offers feeds; "" if there is none.
     account: str = ""
 
@@ -60,9 +63,12 @@ class Replacement:
     """Replaces foreign addresses by ours in the files of an export."""
 
     def __init__(self, own: Own) -> None:
-        client, pds = (quote(url, safe=_HARMLESS) for url in (own.client, own.pds))
+        client, pds, cards = (
+            quote(url, safe=_HARMLESS) for url in (own.client, own.pds, own.cards)
+        )
         services = dict.fromkeys(_APPVIEWS, client)
         services |= {url: f"{client}{STAND_INS}/{name}" for url, name in _SERVICES.items()}
+        services[_CARDS] = cards or f"{client}{STAND_INS}/cards"
         pages = {f"{_SITE}{path}": f"{client}{path}" for path in _SITE_PATHS}
         wholes = {_PROVIDER: pds, _PROVIDER_NAME: _in_a_script(own.network)}
         if own.links_lead_here:

@@ -49,9 +49,11 @@ async def open_web_client(
     one, which at a network's first start takes a moment.
     """
     is_public = settings.network.mode == "public"
+    pictures = settings.appview.public_url.rstrip("/") or settings.pds.url
     own = Own(
         client=url_of(settings),
         pds=settings.pds.url,
+        cards=f"{pictures}/cards",
         network=settings.network.name,
         links_lead_here=not is_public,
     )

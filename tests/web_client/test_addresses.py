@@ -1,6 +1,7 @@
 """Addresses that clients hold as constants."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -72,3 +73,9 @@ def test_no_address_can_leave_its_string() -> None:
 def test_other_addresses_make_another_replacement() -> None:
     assert Replacement(HOME).identity != Replacement(PUBLIC).identity
     assert Replacement(HOME).identity == Replacement(HOME).identity
+
+
+def test_links_are_made_cards_of_where_that_is_done() -> None:
+    own = replace(HOME, cards="https://smith.home/cards")
+    text = b'"https://cardyb.bsky.app/v1/extract?url="'
+    assert Replacement(own).in_script(text) == b'"https://smith.home/cards/v1/extract?url="'
