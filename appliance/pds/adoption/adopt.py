@@ -34,10 +34,16 @@ from appliance.pds.adoption.source import (
     SourceActor,
     SourceAppPassword,
     SourceBlob,
+    SourceGrant,
     SourceSession,
 )
 from appliance.pds.app_passwords import AppPassword
 from appliance.pds.blob_files import BlobFiles
+from appliance.pds.oauth import grants
+from appliance.pds.oauth.grants import PUBLIC_US, UNUSED_US, Grant
+from appliance.pds.oauth.permissions import Permissions
+from appliance.pds.oauth.permissions_syntax import InvalidScope
+from appliance.pds.oauth.tokens import new_id
 
 # Those who follow the stream may have seen somewhat more than the log that is left.
 SEQ_MARGIN: Final = 1_000
@@ -61,6 +67,7 @@ class _Doors:
 
     app_passwords: Sequence[SourceAppPassword]
     sessions: Sequence[SourceSession]
+    grants: Sequence[SourceGrant]
 
 
 class Adoption:
@@ -89,7 +96,8 @@ class Adoption:
     async def _take(self, account: SourceAccount) -> Taken | None:
         if await self._db.write(accounts.get, account.did) is not None:
             return None
-        doors = _Doors(self._source.app_passwords(account.did), self._source.sessions(account.did))
+        source, did = self._source, account.did
+        doors = _Doors(source.app_passwords(did), source.sessions(did), source.grants(did))
         with self._source.actor(account.did) as actor:
             listed = actor.blobs()
             here = [blob for blob in listed if await self._fetch(blob)]
@@ -164,6 +172,34 @@ def _write_doors(conn: Connection, did: Did, doors: _Doors) -> None:
         app_passwords.insert(conn, did, known, each.digest)
     for session in doors.sessions:
         sessions.insert(conn, session.jti, did, session.app_password, session.expires_at)
+    for old in doors.grants:
+        grant = _grant(did, old)
+        if grant is not None:
+            grants.adopt(conn, grant, old.refresh_token)
+
+
+def _grant(did: Did, old: SourceGrant) -> Grant | None:
+    """What an app may do from now on; None if nothing of its scope is understood."""
+    try:
+        scope = str(Permissions.parse(old.scope))
+    except InvalidScope:
+        return None
+    lasting = old.created_at + PUBLIC_US if old.client_key is None else old.renewed_at + UNUSED_US
+    return Grant(
+        id=new_id(),
+        did=did,
+        client_id=old.client_id,
+        scope=scope,
+        permissions=scope,
+        dpop_jkt=old.dpop_jkt,
+        client_key=old.client_key,
+        code_challenge="",
+        redirect_uri=old.redirect_uri,
+        generation=1,
+        created_at=old.created_at,
+        renewed_at=old.renewed_at,
+        expires_at=lasting,
+    )
 
 
 def _account(old: SourceAccount) -> Account:

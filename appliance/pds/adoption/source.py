@@ -67,6 +67,20 @@ class SourceSession:
 
 
 @dataclass(frozen=True)
+class SourceGrant:
+    """An app that was let in by OAuth; times in microseconds. `client_key`: None if public."""
+
+    client_id: str
+    client_key: str | None
+    scope: str
+    dpop_jkt: str
+    redirect_uri: str
+    refresh_token: str = field(repr=False)
+    created_at: int
+    renewed_at: int
+
+
+@dataclass(frozen=True)
 class SourceRecord:
     """One record with its block."""
 
@@ -124,6 +138,12 @@ class ReferenceFolder:
                 SourceSession(jti, app_password, _us(expires) // 1_000_000)
                 for jti, app_password, expires in conn.rows(_SESSIONS, did)
             ]
+
+    def grants(self, did: Did) -> list[SourceGrant]:
+        """List the apps that can still renew their tokens."""
+        with self._open(self._folder / "account.sqlite") as conn:
+            found = (_grant(row) for row in conn.rows(_GRANTS, did))
+            return [grant for grant in found if grant is not None]
 
     def invites(self) -> list[InviteCode]:
         """List all invite codes with their uses."""
@@ -218,6 +238,10 @@ _APP_PASSWORDS = (
 _SESSIONS = (
     "SELECT id, appPasswordName, expiresAt FROM refresh_token WHERE did = ? AND nextId IS NULL"
 )
+_GRANTS = """
+SELECT clientId, clientAuth, parameters, currentRefreshToken, createdAt, updatedAt FROM token
+WHERE did = ? AND currentRefreshToken IS NOT NULL
+"""
 _INVITES = """
 SELECT code, availableUses, disabled, forAccount, createdBy, createdAt FROM invite_code
 ORDER BY createdAt, code
@@ -248,6 +272,24 @@ def _account(row: tuple[object, ...]) -> SourceAccount:
         delete_after=_us_or_none(delete),
         takedown_ref=None if takedown is None else str(takedown),
         invites_disabled=bool(invites),
+    )
+
+
+def _grant(row: tuple[str, ...]) -> SourceGrant | None:
+    """Read what an app was granted; None if its tokens are bound to no key."""
+    client_id, auth, parameters, refresh_token, created, updated = row
+    client, asked = data.loads(auth.encode()), data.loads(parameters.encode())
+    if "dpop_jkt" not in asked or "redirect_uri" not in asked:
+        return None
+    return SourceGrant(
+        client_id,
+        client.get("jkt"),
+        asked["scope"],
+        asked["dpop_jkt"],
+        asked["redirect_uri"],
+        refresh_token,
+        _us(created),
+        _us(updated),
     )
 
 

@@ -97,6 +97,9 @@ _FIELDS: Final = (
 _BY_ID: Final = f"SELECT {_FIELDS} FROM oauth_grant WHERE id = ?"  # noqa: S608
 _BY_CODE: Final = f"SELECT {_FIELDS} FROM oauth_grant WHERE code_digest = ?"  # noqa: S608
 _OF_ACCOUNT: Final = f"SELECT {_FIELDS} FROM oauth_grant WHERE did = ?"  # noqa: S608
+_ADOPTED: Final = (
+    "SELECT id FROM oauth_grant WHERE adopted_digest = ? AND adopted_digest IS NOT NULL"
+)
 _OF_CLIENT: Final = f"{_OF_ACCOUNT} AND client_id = ?"
 
 
@@ -145,6 +148,11 @@ class GrantStore:
         rows = self._db.read(_OF_CLIENT, did, client_id)
         grants = [one for row in rows if (one := _grant(row)) and now < one.expires_at]
         return any(one.generation and wanted <= set(one.scope.split(" ")) for one in grants)
+
+    def adopted(self, token: str) -> RefreshName | None:
+        """Name a refresh token that another server has given, if its grant was taken over."""
+        row = self._db.read_one(_ADOPTED, digest_of(token))
+        return RefreshName(row[0], 1) if row else None
 
     async def end(self, grant_id: str, did: Did | None = None) -> None:
         """End a grant, with `did` only if it is of this member."""
@@ -211,6 +219,31 @@ def renew(
         return grant
     times = _times(grant, bearer, now_us)
     return _next(conn, grant, name.generation + 1, permissions, times)
+
+
+def adopt(conn: Connection, grant: Grant, refresh_token: str) -> None:
+    """Add a grant that was given elsewhere, unless its refresh token is here already."""
+    conn.execute(
+        "INSERT OR IGNORE INTO oauth_grant (id, did, client_id, scope, permissions, dpop_jkt,"
+        " client_key, code_digest, code_challenge, redirect_uri, generation, created_at,"
+        " renewed_at, expires_at, adopted_digest)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, 1, ?, ?, ?, ?)",
+        (
+            grant.id,
+            grant.did,
+            grant.client_id,
+            grant.scope,
+            grant.permissions,
+            grant.dpop_jkt,
+            grant.client_key,
+            digest_of(new_code()),
+            grant.redirect_uri,
+            grant.created_at,
+            grant.renewed_at,
+            grant.expires_at,
+            digest_of(refresh_token),
+        ),
+    )
 
 
 def end(conn: Connection, grant_id: str, did: Did | None = None) -> None:

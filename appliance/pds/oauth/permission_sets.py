@@ -111,7 +111,10 @@ class PermissionSets:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 found = await self._resolver.resolve(nsid)
-        except (LexiconNotFound, LexiconUnreachable, TimeoutError):
+        except TimeoutError:
+            self._resolver.give_up(nsid)
+            return None
+        except (LexiconNotFound, LexiconUnreachable):
             return None
         main: JsonObject | None = found.schema["defs"].get("main")
         return main

@@ -79,7 +79,7 @@ class TokenDesk:
         return grant, claims
 
     async def _renewed(self, form: Mapping[str, str], dpop_jkt: str) -> tuple[KnownClient, Grant]:
-        name = self._tokens.read_refresh(_required(form, "refresh_token"))
+        name = self._name_of(_required(form, "refresh_token"))
         grant = self._grants.find(name.grant_id)
         if grant is None:
             raise InvalidGrant("The session is over")
@@ -90,6 +90,11 @@ class TokenDesk:
             raise OAuthError("invalid_scope", "This is more than was granted")
         permissions = await self._permissions(grant)
         return known, await self._grants.renew(name, _bearer(known, dpop_jkt), permissions)
+
+    def _name_of(self, refresh_token: str) -> RefreshName:
+        """Name a refresh token, ours or one that was taken over. Raises InvalidGrant."""
+        adopted = self._grants.adopted(refresh_token)
+        return adopted or self._tokens.read_refresh(refresh_token)
 
     async def _client_of(self, grant: Grant, form: Mapping[str, str]) -> KnownClient:
         """Check the client of a grant; one whose key is no longer published has lost the grant."""
@@ -149,7 +154,7 @@ class TokenDesk:
         """Find the grant of any token of ours, also one that is used up."""
         try:
             if token.startswith("ref-"):
-                return self._grants.find(self._tokens.read_refresh(token).grant_id)
+                return self._grants.find(self._name_of(token).grant_id)
             return self._grants.find(self._tokens.read_access(token).grant_id)
         except (InvalidGrant, InvalidToken):
             return None

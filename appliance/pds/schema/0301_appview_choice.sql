@@ -1,6 +1,6 @@
 -- Which AppView a member uses, where it is not the one of this server.
 
-CREATE TABLE appview_choice (
+CREATE TABLE IF NOT EXISTS appview_choice (
     did TEXT PRIMARY KEY,
     appview TEXT NOT NULL                   -- 'local', 'any', or did#service
 ) STRICT, WITHOUT ROWID;

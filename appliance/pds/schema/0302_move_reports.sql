@@ -1,6 +1,6 @@
 -- What the commands that move accounts have told of themselves last, for panel and status.
 
-CREATE TABLE move_report (
+CREATE TABLE IF NOT EXISTS move_report (
     did        TEXT PRIMARY KEY,            -- it need not have an account here (yet)
     what       TEXT NOT NULL,               -- export, import, move-in, move-out
     peer       TEXT NOT NULL,               -- URL of the other server, or ''
@@ -12,4 +12,4 @@ CREATE TABLE move_report (
     updated_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX move_report_updated ON move_report (updated_us);
+CREATE INDEX IF NOT EXISTS move_report_updated ON move_report (updated_us);

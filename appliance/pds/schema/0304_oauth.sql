@@ -1,7 +1,7 @@
 -- Apps that members let in by OAuth: what was asked for, what was granted, what was used up.
 -- Times are microseconds since 1970 (UTC).
 
-CREATE TABLE oauth_request (
+CREATE TABLE IF NOT EXISTS oauth_request (
     digest TEXT PRIMARY KEY,                -- SHA-256 of the request_uri
     client_id TEXT NOT NULL,
     asked TEXT NOT NULL,                    -- JSON: the parameters, checked
@@ -14,11 +14,11 @@ CREATE TABLE oauth_request (
     chosen TEXT                             -- the account chosen for it
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX oauth_request_client_id ON oauth_request (client_id);
-CREATE INDEX oauth_request_source ON oauth_request (source);
-CREATE INDEX oauth_request_expires_at ON oauth_request (expires_at);
+CREATE INDEX IF NOT EXISTS oauth_request_client_id ON oauth_request (client_id);
+CREATE INDEX IF NOT EXISTS oauth_request_source ON oauth_request (source);
+CREATE INDEX IF NOT EXISTS oauth_request_expires_at ON oauth_request (expires_at);
 
-CREATE TABLE oauth_grant (
+CREATE TABLE IF NOT EXISTS oauth_grant (
     id TEXT PRIMARY KEY,                    -- random; no secret
     did TEXT NOT NULL,
     client_id TEXT NOT NULL,
@@ -35,13 +35,13 @@ CREATE TABLE oauth_grant (
     expires_at INTEGER NOT NULL             -- of the code, then of the refresh token
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX oauth_grant_did ON oauth_grant (did, client_id);
-CREATE INDEX oauth_grant_expires_at ON oauth_grant (expires_at);
+CREATE INDEX IF NOT EXISTS oauth_grant_did ON oauth_grant (did, client_id);
+CREATE INDEX IF NOT EXISTS oauth_grant_expires_at ON oauth_grant (expires_at);
 
 -- What must not come twice: code challenges for a day, client assertions as long as they are good.
-CREATE TABLE oauth_seen (
+CREATE TABLE IF NOT EXISTS oauth_seen (
     digest BLOB PRIMARY KEY,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX oauth_seen_expires_at ON oauth_seen (expires_at);
+CREATE INDEX IF NOT EXISTS oauth_seen_expires_at ON oauth_seen (expires_at);
