@@ -46,7 +46,7 @@ async def export(scene: Scene) -> None:
     begin(desk, did, scene.args.account)
     ours = scene.ours(await own_url(scene), lambda: did)
     if not (is_file and target.exists()):
-        await courses.export(desk, Taking(ours, folder, desk.journal, desk.progress))
+        await courses.export(desk, Taking(ours, folder, desk.journal, desk.progress, scene.vault))
         if is_file:
             await asyncio.to_thread(pack, folder, target)
     if is_file:
@@ -85,7 +85,7 @@ async def bring_in(scene: Scene) -> None:
         await desk.progress.end(f"opened as {opened['handle']}")
         return {"handle": opened["handle"], "server": ours.url}
 
-    giving = Giving(ours, holdings, desk.journal, desk.progress)
+    giving = Giving(ours, holdings, desk.journal, desk.progress, scene.vault)
     parties = Parties(ours, scene.operator, ours, None)
     password = desk.journal.secret("password") or ""
     try:
@@ -157,8 +157,11 @@ async def _move(
     scene: Scene, desk: Desk, folder: Folder, parties: Parties, arrive: courses.Step
 ) -> None:
     source = parties.source or parties.ours
-    taking = Taking(source, folder, desk.journal, desk.progress)
-    giving = Giving(parties.target, folder, desk.journal, desk.progress)
+    source_vault, target_vault = (
+        scene.vault if server is parties.ours else None for server in (source, parties.target)
+    )
+    taking = Taking(source, folder, desk.journal, desk.progress, source_vault)
+    giving = Giving(parties.target, folder, desk.journal, desk.progress, target_vault)
     password = desk.journal.secret("password") or ""
     try:
         ending = (identity_of(scene, parties, desk), source)

@@ -20,6 +20,7 @@ from appliance.moving.progress import Progress
 from appliance.moving.server import Parcel, Server
 from appliance.moving.taking import HAS_NONE
 from appliance.moving.trouble import Trouble
+from appliance.moving.vault import PAPERS, Vault
 
 BLOBS_AT_ONCE: Final = 4
 _PAGE: Final = 500
@@ -31,12 +32,19 @@ class Giving:
     """Bring an account into a server, step by step; each step may be done again."""
 
     def __init__(
-        self, server: Server, holdings: Holdings, journal: Journal, progress: Progress
+        self,
+        server: Server,
+        holdings: Holdings,
+        journal: Journal,
+        progress: Progress,
+        vault: Vault | None = None,
     ) -> None:
+        """Take the vault of our own AppView where the server is ours."""
         self._server = server
         self._holdings = holdings
         self._journal = journal
         self._progress = progress
+        self._vault = vault
 
     async def repo(self) -> dict[str, Any]:
         """Have the repository imported; the server judges it."""
@@ -95,8 +103,13 @@ class Giving:
         """Tell the AppView behind the server what no repo holds."""
         await self._progress.begin("restore")
         names = [name for name in self._holdings.names() if name.startswith(private_data.FOLDER)]
-        documents = {name: self._holdings.read(name) for name in names}
-        put, refused = await private_data.write(self._server, documents)
+        documents: dict[str, Any] = {name: self._holdings.read(name) for name in names}
+        papers = documents.pop(PAPERS, None)
+        put, refused = None, 0
+        if papers is not None and self._vault is not None:
+            put = await self._vault.write(self._journal.fact("did"), papers)
+        if put is None:
+            put, refused = await private_data.write(self._server, documents)
         also = f", {refused} refused by the AppView" if refused else ""
         await self._progress.end(f"{put} private items put{also}")
         return {"put": put, "refused": refused}

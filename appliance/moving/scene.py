@@ -16,6 +16,7 @@ from appliance.moving.journal import Journal
 from appliance.moving.progress import Progress
 from appliance.moving.server import Server
 from appliance.moving.trouble import Trouble, Waiting
+from appliance.moving.vault import Vault
 from appliance.operator import Network, Operator
 
 Say = Callable[[str], None]
@@ -33,6 +34,10 @@ class Scene:
     @property
     def operator(self) -> Operator:
         return self.network.operator("pds")
+
+    @property
+    def vault(self) -> Vault:
+        return Vault(self.network.operator("appview"))
 
     @property
     def wish(self) -> Wish:

@@ -23,6 +23,7 @@ from appliance.moving.journal import Journal
 from appliance.moving.progress import Progress
 from appliance.moving.server import Server
 from appliance.moving.trouble import Trouble
+from appliance.moving.vault import PAPERS, Vault
 
 BLOBS_AT_ONCE: Final = 4
 _NOTED_EVERY: Final = 40  # blobs; those fetched since the last note are fetched again
@@ -36,12 +37,19 @@ class Taking:
     """Take an account out of a server, step by step; each step may be done again."""
 
     def __init__(
-        self, server: Server, folder: Folder, journal: Journal, progress: Progress
+        self,
+        server: Server,
+        folder: Folder,
+        journal: Journal,
+        progress: Progress,
+        vault: Vault | None = None,
     ) -> None:
+        """Take the vault of our own AppView where the server is ours."""
         self._server = server
         self._folder = folder
         self._journal = journal
         self._progress = progress
+        self._vault = vault
 
     @property
     def _did(self) -> str:
@@ -124,11 +132,15 @@ class Taking:
         """Ask the AppView behind the server for what no repo holds."""
         await self._progress.begin("private")
         found = await private_data.read(self._server)
+        papers = await self._vault.read(self._did) if self._vault else None
+        if papers is not None:
+            found[PAPERS] = papers
         for name, document in found.items():
             self._folder.write(name, document)
         counts = {
             name.removeprefix(private_data.FOLDER).removesuffix(".json"): len(document)
             for name, document in found.items()
+            if name != PAPERS
         }
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         await self._progress.end(told or "nothing")

@@ -160,7 +160,17 @@ async def test_a_member_finds_everything_at_the_new_server_and_writes_on(
 async def test_an_account_is_taken_out_and_brought_in_where_its_key_is_known(
     network: Appliance, http: aiohttp.ClientSession, tmp_path: Path, ann: Member
 ) -> None:
+    post = await ann.write_post("a thread nobody should hear of")
+    await ann.post("app.bsky.graph.muteThread", root=post.uri)
     root, before = await records(http, network, ann.did)
+    appview = Operator(http, network.appview, network.operator_token)
+
+    async def private(kind: str) -> Any:
+        state = await appview.get("internal.hearth.appview.getPrivateState", did=ann.did, kind=kind)
+        return state["rows"]
+
+    threads, drafts = await private("muted-threads"), await private("drafts")
+    assert ([row["root"] for row in threads], len(drafts)) == ([post.uri], 2)
     file = tmp_path / "ann.zip"
     for step in courses.EXPORT:
         for noted in (False, True):
@@ -170,6 +180,9 @@ async def test_an_account_is_taken_out_and_brought_in_where_its_key_is_known(
     assert not file.with_name("ann.zip.parts").exists()
     # An account that is active is not overwritten.
     assert (await hearth(network, "import", str(file)))[0] == 1
+    await ann.post("app.bsky.graph.unmuteThread", root=post.uri)
+    for draft in drafts:
+        await ann.post("app.bsky.draft.deleteDraft", id=draft["id"])
     operator = Operator(http, network.pds, network.operator_token)
     await operator.post("com.atproto.admin.deleteAccount", did=ann.did)
     for step in courses.IMPORT:
@@ -181,6 +194,7 @@ async def test_an_account_is_taken_out_and_brought_in_where_its_key_is_known(
     status = await again.get("com.atproto.server.checkAccountStatus")
     assert (status["validDid"], status["activated"]) == (True, True)
     assert (status["expectedBlobs"], status["importedBlobs"]) == (PICTURES, PICTURES)
+    assert (await private("muted-threads"), await private("drafts")) == (threads, drafts)
 
 
 async def test_the_panel_can_tell_how_far_a_move_is(

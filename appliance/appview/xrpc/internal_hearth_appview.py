@@ -3,6 +3,7 @@
 from appliance.appview.hydrate.records import record_cid
 from appliance.appview.role import AppView
 from appliance.appview.takedowns import blob_name
+from appliance.appview.viewer_papers import PAGE, key_of
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import AtUri, Did, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
@@ -52,6 +53,26 @@ async def get_subject_status(
 async def rebuild_index(appview: AppView, caller: None) -> Json:
     """Index every repo anew, in the background; `getStatus` counts how many are left."""
     return {"accounts": await appview.rebuilds.start()}
+
+
+@methods.query("internal.hearth.appview.getPrivateState", auth=operator)
+async def get_private_state(
+    appview: AppView, caller: None, *, did: Did, kind: str, cursor: str | None
+) -> Json:
+    """Hand over what only this AppView knows of a viewer, kind by kind."""
+    rows = await appview.papers.page(did, kind, cursor or "")
+    view: JsonObject = {"rows": rows}
+    if len(rows) == PAGE:
+        view["cursor"] = key_of(kind, rows[-1])
+    return view
+
+
+@methods.procedure("internal.hearth.appview.putPrivateState", auth=operator)
+async def put_private_state(
+    appview: AppView, caller: None, *, did: Did, kind: str, rows: list[Json]
+) -> Json:
+    """Take in what another AppView of ours knew of a viewer; what is here already stays."""
+    return {"put": await appview.papers.put(did, kind, rows)}
 
 
 def _name(subject: JsonObject) -> str:
