@@ -1,21 +1,29 @@
 """A folder that the reference PDS made, taken over by ours: nobody who lives there notices."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import aiohttp
+import apsw
 import pytest
 
 from appliance.atproto.car import read_car
+from appliance.atproto.crypto import PublicKey
+from appliance.atproto.jwt import thumbprint
 from tests.support.appliance import ROOT, Appliance, Process
 from tests.support.client import PASSWORD, Client, Member, Operator, join, sign_in
+from tests.support.far_app import FarApp
 from tests.support.node import FOLDER, free_port, node
+from tests.support.oauth_client import CALLBACK
 
 PEOPLE = 12
 POSTS = 15
@@ -43,6 +51,7 @@ class Old:
     people: list[Person]
     invite: str
     seq: int
+    app: FarApp | None = None
 
 
 @pytest.fixture
@@ -76,6 +85,36 @@ async def live(http: aiohttp.ClientSession, base: str, name: str) -> Person:
     return person
 
 
+def let_in(folder: Path, person: Person, app: FarApp) -> None:
+    """Write down, as the reference does, that somebody has let an app in."""
+    asked = {
+        "client_id": app.client_id,
+        "redirect_uri": app.redirect_uri,
+        "scope": app.scope,
+        "dpop_jkt": thumbprint(PublicKey.from_jwk(app.key.jwk)),
+    }
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    app.tokens["refresh_token"] = f"ref-{token_hex(32)}"
+    row = {
+        "did": person.did,
+        "tokenId": f"tok-{token_hex(16)}",
+        "createdAt": now,
+        "updatedAt": now,
+        "expiresAt": now,
+        "clientId": app.client_id,
+        "clientAuth": json.dumps({"method": "none"}),
+        "parameters": json.dumps(asked),
+        "currentRefreshToken": app.tokens["refresh_token"],
+        "scope": app.scope,
+    }
+    marks = ", ".join("?" * len(row))
+    with closing(apsw.Connection(str(folder / "account.sqlite"))) as conn:
+        conn.execute(
+            f"INSERT INTO token ({', '.join(row)}) VALUES ({marks})",  # noqa: S608
+            tuple(row.values()),
+        )
+
+
 @pytest.fixture
 async def old(http: aiohttp.ClientSession, plc: Appliance, tmp_path: Path) -> Old:
     """A reference PDS that was lived in, and stopped."""
@@ -99,11 +138,13 @@ async def old(http: aiohttp.ClientSession, plc: Appliance, tmp_path: Path) -> Ol
         person.head = await stranger.get("com.atproto.sync.getLatestCommit", did=person.did)
         person.repo = await stranger.get("com.atproto.sync.getRepo", did=person.did)
     process.stop()
+    app = FarApp.at(base, CALLBACK)
+    let_in(folder, people[0], app)
     lines = [f"{name}={value}" for name, value in secrets.items()]
     lines += ["PDS_HOSTNAME=localhost", "PDS_SERVICE_HANDLE_DOMAINS=.test", "# a comment"]
     lines += ["PDS_BLOBSTORE_DISK_LOCATION=/pds/blobs", "PDS_INVITE_REQUIRED=true"]
     (folder / "pds.env").write_text("\n".join(lines) + "\n")
-    return Old(folder, port, people, invite, PEOPLE * (POSTS + 8))
+    return Old(folder, port, people, invite, PEOPLE * (POSTS + 8), app)
 
 
 def adopt(old: Old, data: Path) -> subprocess.CompletedProcess[str]:
@@ -175,12 +216,26 @@ async def check_people(http: aiohttp.ClientSession, network: Appliance, old: Old
     head = await stranger.get("com.atproto.sync.getLatestCommit", did=person.did)
     assert head["rev"] > person.head["rev"]
     assert post.uri in await member.author_feed()
+    await check_app(network, old)
     # The rotation key came along: the handle can be changed in the directory.
     await member.post("com.atproto.identity.updateHandle", handle="renamed.test")
     await join(http, network.pds, "guest", inviteCode=old.invite)
     operator = Operator(http, network.pds, network.operator_token)
     codes = await operator.get("com.atproto.admin.getInviteCodes")
     assert [len(code["uses"]) for code in codes["codes"] if code["code"] == old.invite] == [1]
+
+
+async def check_app(network: Appliance, old: Old) -> None:
+    """An app that was let in renews its tokens by the one it has."""
+    assert old.app is not None
+    old.app.origin = network.pds
+    first = old.app.tokens["refresh_token"]
+    for _ in range(2):
+        renewed = await old.app.refresh()
+        assert renewed.status == 200, renewed
+        assert renewed.json["sub"] == old.people[0].did
+        assert renewed.json["scope"] == old.app.scope
+    assert (await old.app.refresh(refresh_token=first)).error == "invalid_grant"
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
