@@ -18,8 +18,10 @@ from appliance.pds.xrpc.patched import may_be_patched, patched, readable
 
 _MEMBER: Final = account.for_apps(looked_at_inside)
 LARGEST_WHOLE: Final = 256 * 1024
+# What is the same for everybody: apps need no permission for it.
+_PUBLIC: Final = "com.atproto.repo.getRecord"
 # What anybody may ask of our AppView through us, as the official client does when signed out.
-_OPEN_TO_ALL = ("app.bsky.", "com.atproto.repo.getRecord")
+_OPEN_TO_ALL = ("app.bsky.", _PUBLIC)
 
 
 async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamResponse:
@@ -37,7 +39,7 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
         caller = await _MEMBER(pds, request)
         _check_method(caller, nsid)
     choice = pds.appview_choices.of(caller.did) if caller else USUAL
-    if caller is not None:
+    if caller is not None and (header is not None or nsid != _PUBLIC):
         caller.require_call(nsid, pds.proxy.names(header, choice))
     if caller is not None and header == BLUESKY_CHAT and pds.site.routes.intercept:
         return no_chats.answer(nsid)

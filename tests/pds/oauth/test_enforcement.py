@@ -382,6 +382,11 @@ async def test_a_permission_may_name_any_of_the_names_of_our_appview(desk: Desk)
     assert (await desk.call(get(lxm, ()), token)).error == "ScopeMissingError"
 
 
+async def test_what_is_public_needs_no_permission_though_it_is_asked_of_others(desk: Desk) -> None:
+    sent = {"repo": "did:web:far.example", "collection": POST, "rkey": "one"}
+    assert (await desk.call(get(REPO + "getRecord", (), **sent))).status == 200
+
+
 async def test_what_concerns_the_account_is_not_asked_of_others(desk: Desk) -> None:
     for nsid in ("com.atproto.server.getSession", "com.atproto.server.deactivateAccount"):
         sent = {"params": {"aud": "did:web:x.example#svc", "lxm": nsid}}
