@@ -135,6 +135,7 @@ def _sheet(args: argparse.Namespace) -> int:
         _fail(str(problem))
     print(textwrap.fill(" ".join(sheet.words), 60))
     print(sheet.public)
+    print(f"The key of the backups: {sheet.backup_key}")
     return 0
 
 

@@ -12,11 +12,12 @@ from typing import Final
 
 from appliance.backup import restore, restored
 from appliance.backup.engine import BackupFailed, Engine
-from appliance.backup.take import Progress, engine_of, key_of, take
+from appliance.backup.take import Progress, engine_of, take
 from appliance.pds.soundness import Soundness
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
 from appliance.upkeep.backup_journal import Journal
+from appliance.upkeep.backup_key import KEY_FILE, as_typed, key_of
 
 Say = Callable[[str], None]
 
@@ -93,7 +94,7 @@ def _prove(args: argparse.Namespace, say: Say, progress: Progress) -> None:
 
 
 def _key(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
-    say(key_of(Paths.of(args.data)))
+    say(key_of(Paths.of(args.data).secret(KEY_FILE)))
 
 
 def prove(settings: Settings, progress: Progress) -> Soundness:
@@ -137,7 +138,7 @@ def _read_key(path: str | None) -> str:
         sys.stderr.write("The key of the backup, from the recovery sheet: ")
         sys.stderr.flush()
         text = sys.stdin.readline()
-    return "-".join(text.lower().replace("-", " ").split())
+    return as_typed(text)
 
 
 def _storage_env() -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Final
 from appliance.backup.contents import MANIFEST
 from appliance.backup.engine import BackupFailed, Engine
 from appliance.backup.restored import Restored, bring_back, choose
-from appliance.backup.take import KEY, Progress
+from appliance.backup.take import Progress
 from appliance.base.clock import Clock
 from appliance.base.connection import Connection
 from appliance.base.database import Database
@@ -29,6 +29,7 @@ from appliance.pds.soundness import Soundness
 from appliance.settings import load
 from appliance.settings_file import save
 from appliance.settings_groups import FILE_NAME, Paths
+from appliance.upkeep.backup_key import KEY_FILE
 
 SCRATCH: Final = "restoring"
 _IN_THE_WAY: Final = (FILE_NAME, "*.sqlite", "secrets", "blobs", "admin.json")
@@ -47,7 +48,7 @@ async def restore(
     try:
         found = bring_back(engine, snapshot, scratch, progress)
         await _begin_anew(found, progress)
-        replace_secret(found.files / "secrets" / KEY, key)
+        replace_secret(found.files / "secrets" / KEY_FILE, key)
         _put_in_place(found, paths)
     except DatabaseTooNew as problem:
         raise BackupFailed(

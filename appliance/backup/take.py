@@ -1,6 +1,5 @@
 """One backup, from beginning to end; the network goes on meanwhile."""
 
-import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -10,31 +9,15 @@ from typing import Final
 from appliance.backup import contents
 from appliance.backup.engine import BackupFailed, Engine
 from appliance.base.database_copies import CopyFailed
-from appliance.base.secret_files import read_or_create
 from appliance.settings import Settings
-from appliance.settings_groups import Paths
 from appliance.upkeep.backup_journal import Journal
+from appliance.upkeep.backup_key import KEY_FILE, key_of
 
-KEY: Final = "backup-key"
 S3_SECRET: Final = "backup-s3-secret"  # noqa: S105
-# 125 bits, in letters and digits that cannot be taken for one another.
-KEY_LETTERS: Final = "23456789abcdefghijkmnpqrstuvwxyz"
-KEY_GROUPS: Final = 5
 MOST_ROUNDS: Final = 3
 
 # What is being done, and how far it is, from 0 to 1.
 Progress = Callable[[str, float], None]
-
-
-def key_of(paths: Paths) -> str:
-    """The key of this network's backups, made when first asked for: it is on the recovery sheet."""
-    return read_or_create(paths.secret(KEY), make_key)
-
-
-def make_key() -> str:
-    """Make a key that can be read aloud."""
-    groups = ("".join(secrets.choice(KEY_LETTERS) for _ in range(5)) for _ in range(KEY_GROUPS))
-    return "-".join(groups)
 
 
 def engine_of(settings: Settings) -> Engine:
@@ -47,7 +30,10 @@ def engine_of(settings: Settings) -> Engine:
             "name a folder, or a place as sftp:USER@HOST:/FOLDER, in the panel's settings",
         )
     return Engine(
-        target, key_of(settings.paths), settings.paths.cache / "backup", storage_secrets(settings)
+        target,
+        key_of(settings.paths.secret(KEY_FILE)),
+        settings.paths.cache / "backup",
+        storage_secrets(settings),
     )
 
 

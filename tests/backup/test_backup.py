@@ -10,12 +10,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from appliance.upkeep.backup_journal import Journal
 from appliance.backup.schedule import Schedule
-from appliance.backup.take import key_of
 from appliance.settings import load
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
+from appliance.upkeep.backup_journal import Journal
+from appliance.upkeep.backup_key import KEY_FILE, key_of
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import Member, join, sign_in
 
@@ -34,7 +34,7 @@ class Backed:
 
     @property
     def key(self) -> str:
-        return key_of(Paths(self.data))
+        return key_of(Paths(self.data).secret(KEY_FILE))
 
 
 def hearth(*words: str, data: Path, place: Path | None = None, said: str = "") -> tuple[int, str]:

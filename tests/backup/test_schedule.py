@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from appliance.upkeep.backup_journal import Journal
 from appliance.backup.schedule import DAY, HOUR, due
+from appliance.upkeep.backup_journal import Journal
 
 NOW = 1_800_000_000.0
 AT = time.localtime(NOW).tm_hour
