@@ -7,7 +7,7 @@ from hashlib import blake2b
 from appliance.atproto import cbor, data
 from appliance.atproto.cbor import Value
 from appliance.atproto.cid import Cid
-from appliance.atproto.syntax import AtUri, Did, Json, Nsid, RecordKey
+from appliance.atproto.syntax import AtUri, Did, Json, JsonObject, Nsid, RecordKey
 from appliance.atproto.tid import Tid
 from appliance.base.database import Connection, Database, Row
 
@@ -123,6 +123,27 @@ class RecordStore:
 
         A page of very large records ends early.
         """
+        rows = self._page(did, collection, limit, cursor, oldest_first)
+        return [
+            Record(AtUri.unchecked(f"at://{did}/{path}"), Cid(cid), data.record_json(block))
+            for path, cid, block in rows
+        ]
+
+    def listed(
+        self, did: Did, collection: Nsid, limit: int, cursor: str | None, oldest_first: bool
+    ) -> list[JsonObject]:
+        """Give a page as clients are shown it: uri, cid and value of each record."""
+        rows = self._page(did, collection, limit, cursor, oldest_first)
+        cids = data.cid_texts([cid for _, cid, _ in rows])
+        prefix = f"at://{did}/"
+        return [
+            {"uri": prefix + path, "cid": cid, "value": data.record_json(block)}
+            for (path, _, block), cid in zip(rows, cids, strict=True)
+        ]
+
+    def _page(
+        self, did: Did, collection: Nsid, limit: int, cursor: str | None, oldest_first: bool
+    ) -> list[Row]:
         low, high = collection_range(collection)
         if cursor is not None and oldest_first:
             low = f"{collection}/{cursor}"
@@ -130,17 +151,18 @@ class RecordStore:
             high = f"{collection}/{cursor}"
         sql = _PAGE_OLDEST_FIRST if oldest_first else _PAGE
         rows = self._db.read(sql, LARGE_BLOCK, did, low, high, limit)
-        return list(self._shown(did, rows))
+        if any(block is None for _, _, block in rows):
+            return list(self._with_large(did, rows))
+        return rows
 
-    def _shown(self, did: Did, rows: list[Row]) -> Iterator[Record]:
+    def _with_large(self, did: Did, rows: list[Row]) -> Iterator[Row]:
         weight = 0
-        prefix = f"at://{did}/"
         for path, cid, small in rows:
             block = small
             if block is None:
                 _, block = self._db.read_one(_GET, did, path) or (cid, b"")
                 weight += len(block)
-            yield Record(AtUri.unchecked(prefix + path), Cid(cid), data.record_json(block))
+            yield path, cid, block
             if weight > LARGE_PAGE:
                 return
 

@@ -12,6 +12,7 @@ from appliance.atproto.data import (
     MAX_INTEGER,
     BlobRef,
     InvalidData,
+    cid_texts,
     dumps,
     find_blobs,
     from_json,
@@ -301,3 +302,9 @@ def test_json_goes_through_cbor_and_back(json: Any) -> None:
     block = cbor.encode(from_json(loads(dumps(json))))
     assert to_json(cbor.decode(block)) == json
     assert record_json(block) == json
+
+
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 255, 256, 1000])
+def test_many_cids_are_written_at_once_as_each_is(size: int) -> None:
+    cids = [Cid.for_block(bytes((number % 256, number // 256))) for number in range(size)]
+    assert cid_texts(cids) == [str(cid) for cid in cids]

@@ -101,11 +101,10 @@ async def list_records(
     found = pds.accounts.find(repo)
     if found is None or not found.is_active:
         raise InvalidRequest(f"Could not find repo: {repo}")
-    page = pds.records.page(found.did, collection, limit, cursor, bool(reverse))
-    answer: JsonObject = {"records": [_shown(record) for record in page]}
-    if page:
-        answer["cursor"] = page[-1].uri.rpartition("/")[2]
-    return answer
+    page = pds.records.listed(found.did, collection, limit, cursor, bool(reverse))
+    if not page:
+        return {"records": []}
+    return {"records": page, "cursor": str(page[-1]["uri"]).rpartition("/")[2]}
 
 
 @methods.procedure("com.atproto.repo.createRecord", auth=account.for_apps(looked_at_inside))
