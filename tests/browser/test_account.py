@@ -46,7 +46,17 @@ PAGES = (
 @pytest.fixture(scope="module")
 def network() -> Iterator[dict[str, Any]]:
     """Run `hearth try` once for all of these; everybody's name is their test's."""
-    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--bare", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "appliance",
+        "try",
+        "--temp",
+        "--port",
+        "0",
+        "--bare",
+        "--json",
+    ]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -259,7 +269,13 @@ async def test_no_page_of_the_panel_shuts_anybody_out(
             "/invites",
             "/mail",
             "/hosts",
+            "/reports",
+            "/rules",
+            "/log",
+            "/more",
             "/setup/reach",
+            "/setup/reach/seen",
+            "/setup/sheet",
             "/nothing",
         ):
             await page.goto(network["panel_url"] + path)

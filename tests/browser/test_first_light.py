@@ -24,12 +24,15 @@ async def by_mouse(page: Page, trial: dict[str, Any]) -> None:
     await page.get_by_role("button", name="Next").click()
     await page.get_by_label("This computer only").check()
     await page.get_by_role("button", name="Next").click()
+    await expect(page.get_by_text("All 5 parts of the network answer.")).to_be_visible()
+    await page.get_by_role("link", name="Next").click()
     for name in ("ann", "bob"):
         await page.get_by_label("Name (handle)").fill(name)
         await page.get_by_label("Password (not needed)").fill(f"{name} likes tea")
         await page.get_by_role("button", name="Add this person").click()
         await expect(page.get_by_role("heading", name=f"@{name}.test is here")).to_be_visible()
     await page.get_by_role("link", name="Next").click()
+    await page.get_by_role("link", name="Go on without").click()
     await page.get_by_role("button", name="To the home page").click()
 
 
@@ -61,6 +64,9 @@ async def by_keyboard(page: Page, trial: dict[str, Any]) -> None:
     await page.keyboard.press("Space")
     await tab_to(page, "Next")
     await page.keyboard.press("Enter")
+    await page.wait_for_url("**/setup/reach/seen")
+    await tab_to(page, "Next")
+    await page.keyboard.press("Enter")
     await page.wait_for_url("**/setup/people")
     for name in ("ann", "bob"):
         await tab_to(page, "Name (handle)")
@@ -68,6 +74,9 @@ async def by_keyboard(page: Page, trial: dict[str, Any]) -> None:
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name=f"@{name}.test is here")).to_be_visible()
     await tab_to(page, "Next")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/setup/sheet")
+    await tab_to(page, "Go on without")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/setup/done")
     await tab_to(page, "To the home page")
@@ -77,7 +86,7 @@ async def by_keyboard(page: Page, trial: dict[str, Any]) -> None:
 async def expect_home(page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text("The Smiths")
     await expect(page.locator(".figure").first).to_have_text(re.compile(r"2\s+people"))
-    await expect(page.locator(".chip-good")).to_have_count(4)
+    await expect(page.locator(".chip-good")).to_have_count(5)
     await expect(page.get_by_text("All is well.")).to_be_visible()
     await expect(page.get_by_text("The setup is not finished")).to_have_count(0)
 
@@ -130,11 +139,11 @@ async def test_what_is_shown_once_can_be_copied(
         await by_mouse(page, trial)
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await page.get_by_role("link", name="Invites").click()
-        await page.get_by_role("button", name="Make a code").click()
+        await page.get_by_role("button", name="Make a link").click()
         await page.get_by_role("button", name="Copy").first.click()
         await expect(page.get_by_role("button", name="Copied")).to_be_visible()
         copied = await page.evaluate("() => navigator.clipboard.readText()")
-        assert copied == await page.locator("#new-code").inner_text()
+        assert copied == await page.locator("#new-link").inner_text()
 
 
 async def test_a_page_of_another_name_reads_nothing(
@@ -171,9 +180,15 @@ async def test_pictures_of_every_page(trial: dict[str, Any], open_browser: OpenB
             "/invites",
             "/mail",
             "/hosts",
+            "/more",
+            "/rules",
+            "/reports",
+            "/log",
             "/setup/name",
             "/setup/reach",
+            "/setup/reach/seen",
             "/setup/people",
+            "/setup/sheet",
             "/setup/done",
             "/nothing",
         ):
