@@ -90,7 +90,7 @@ def _save(settings: Settings, engine: Engine, progress: Progress) -> str:
     while True:
         left -= 1
         staging = contents.gather(
-            settings.paths, blobs, lambda done, of: progress("copying databases", done / of)
+            settings.paths, blobs, lambda done, of: progress("copying databases", done / (of or 1))
         )
         snapshot = engine.save(
             [staging, blobs],
