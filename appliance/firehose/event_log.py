@@ -20,7 +20,7 @@ from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.firehose.messages import binary_messages
 
-RING_BYTES = 8_000_000
+RING_BYTES = 2_000_000
 BATCH_FRAMES = 256
 # What a subscriber that takes nothing holds on to, unless a single frame is larger.
 BATCH_BYTES = 128_000
