@@ -1,5 +1,6 @@
 #!/bin/sh
-# Set Hearth up from this checkout: makes a virtual environment from a pinned, hashed lock, then runs.
+# Set Hearth up from this folder: makes a virtual environment from a pinned, hashed lock, then runs
+# it, or makes it a service of this machine (systemd/machine.sh).
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -10,9 +11,18 @@ usage() {
     cat <<'TEXT'
 usage: ./install.sh try [ARGS]    run a whole network on this computer only (see: try --help)
        ./install.sh test [fast]   check the code and run the tests (fast: without browsers and strangers)
+       ./install.sh test --system install, upgrade and remove it in Debians of its own (as root)
 
-Both need Debian (or alike) with Python 3.11 or newer. They write into this folder only, except
+They need Debian (or alike) with Python 3.11 or newer. They write into this folder only, except
 that, run as root, they install the Debian packages that are missing.
+
+As a service of this machine, by root:
+
+       ./install.sh install       install it, or bring it to what is in this folder
+       ./install.sh upgrade       the same, where it is installed; goes back by itself when it fails
+       ./install.sh rollback [--with-data]   go back to the release before
+       ./install.sh uninstall [--purge]      remove it; the data stays unless you say otherwise
+       ./install.sh status        what is installed, and whether it answers
 TEXT
 }
 
@@ -88,6 +98,9 @@ make_venv() {
 install_locked() { # install_locked LOCK [PIP ARGS]
     lock=$locks/$1.txt
     shift
+    # A release archive brings its packages along.
+    wheels=${HEARTH_WHEELS:-$here/wheels}
+    [ ! -d "$wheels" ] || set -- "$@" --no-index --find-links "$wheels"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
         --require-hashes "$@" -r "$lock" >&2
 }
@@ -119,25 +132,44 @@ need_packages() { # need_packages LOCK
     ) 9<"$here"
 }
 
-command=${1:-help}
-[ $# -gt 0 ] && shift
-case $command:${1:-} in
-try:*)
-    need_packages base
-    PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
-    export PYTHONPATH
-    exec "$venv/bin/python" -m appliance try "$@"
-    ;;
-test: | test:fast)
-    [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
-        c++=build-essential c++=python3-dev pg_createcluster=postgresql \
-        redis-server=redis-server restic=restic
-    need_packages test
-    exec sh "$here/tools/test.sh" "$@"
-    ;;
-help:* | -h:* | --help:*) usage ;;
-*)
-    usage >&2
-    exit 2
-    ;;
-esac
+start() { # start COMMAND [ARGS]
+    verb=${1:-help}
+    [ $# -gt 0 ] && shift
+    case $verb:${1:-} in
+    try:*)
+        need_packages base
+        PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
+        export PYTHONPATH
+        exec "$venv/bin/python" -m appliance try "$@"
+        ;;
+    test:--system)
+        need_commands mmdebstrap=mmdebstrap
+        need_packages test
+        exec sh "$here/tools/test.sh" "$@"
+        ;;
+    test: | test:fast)
+        [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
+            c++=build-essential c++=python3-dev pg_createcluster=postgresql \
+            redis-server=redis-server restic=restic
+        need_packages test
+        exec sh "$here/tools/test.sh" "$@"
+        ;;
+    packages:) need_packages base ;;
+    install: | upgrade: | rollback: | rollback:--with-data | uninstall: | uninstall:--purge | status:)
+        umask 022
+        . "$here/systemd/machine.sh"
+        need_root
+        exec 8>/run/hearth-install.lock
+        flock -n 8 || fail "another install.sh is at work on this machine" "wait until it has ended"
+        "machine_$verb" "$@"
+        ;;
+    help:* | -h:* | --help:*) usage ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
+    esac
+}
+
+# On the last line, so that half a file does nothing.
+start "$@"

@@ -1,0 +1,242 @@
+#!/bin/sh
+# Hearth as a service of this machine: install, upgrade, rollback, uninstall, status. Read by
+# install.sh, whose words it uses; only functions. Nothing here changes what runs: that is
+# switch.sh's, which a power cut does not stop. From install.sh: $here, $verb.
+# shellcheck disable=SC2154
+
+root=/opt/hearth
+data=/var/lib/hearth
+kept=/var/lib/hearth-kept
+settings=/etc/hearth
+command=/usr/local/bin/hearth
+units=/etc/systemd/system
+ROOM_MB=600
+
+need_root() {
+    [ "$(id -u)" = 0 ] || fail "this changes the machine: it needs root" "sudo ./install.sh $verb"
+}
+
+need_machine() {
+    # shellcheck disable=SC1091
+    kind=$(. /etc/os-release 2>/dev/null && printf '%s' "${ID-} ${ID_LIKE-}")
+    case " $kind " in
+    *' debian '*) ;;
+    *) fail "this is no Debian or alike ($kind)" "Debian 12 or 13, Ubuntu 24.04, Raspberry Pi OS" ;;
+    esac
+    case $(uname -m) in
+    x86_64 | aarch64) ;;
+    *) fail "there are no packages for $(uname -m)" "a 64-bit system, x86-64 or arm64" ;;
+    esac
+    [ -d /run/systemd/system ] || fail "systemd does not run here" "./install.sh try needs none"
+    room=$(df -Pm "$(nearest "$root")" | awk 'NR == 2 { print $4 }')
+    [ "$room" -ge "$ROOM_MB" ] ||
+        fail "$root has $room MB left, and $ROOM_MB are needed" "make room, then run this again"
+}
+
+nearest() { # the nearest folder that exists
+    place=$1
+    until [ -d "$place" ]; do place=${place%/*}/; place=${place%/}; done
+    printf '%s' "${place:-/}"
+}
+
+current() { target=$(readlink "$root/current" 2>/dev/null) && printf '%s' "${target##*/}"; }
+previous() { target=$(readlink "$root/previous" 2>/dev/null) && printf '%s' "${target##*/}"; }
+
+CONTENTS='appliance web tools systemd install.sh pyproject.toml README.md'
+
+# A release is named by its version, by what is in it, and by the Python it was made for.
+name_release() {
+    python=$(find_python)
+    version=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$here/appliance/version.py")
+    # shellcheck disable=SC2086
+    sum=$(cd "$here" && find $CONTENTS -type f ! -name '*.pyc' -exec sha256sum {} + |
+        LC_ALL=C sort | sha256sum | cut -c1-8)
+    minor=$("$python" -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+    release=$version-$sum-$minor
+}
+
+make_release() {
+    place=$root/releases/$release
+    [ -e "$place/.complete" ] && return
+    say "hearth: making $place (a minute or two)"
+    rm -rf "$place"
+    mkdir -p "$place"
+    # shellcheck disable=SC2086
+    tar -C "$here" --exclude='*.pyc' -cf - $CONTENTS | tar -C "$place" --no-same-owner -xf -
+    chmod -R u=rwX,go=rX "$place"
+    HEARTH_WHEELS=${HEARTH_WHEELS:-$here/wheels} "$place/install.sh" packages
+    "$place/.venv/bin/python" -m compileall -q "$place/appliance" >/dev/null
+    sync -f "$place"
+    touch "$place/.complete"
+    sync -f "$place"
+}
+
+prepare_machine() {
+    id hearth >/dev/null 2>&1 || {
+        say "hearth: adding the user hearth"
+        useradd --system --user-group --home-dir "$data" --no-create-home \
+            --shell /usr/sbin/nologin hearth
+    }
+    if [ ! -e "$settings/hearth.env" ]; then
+        mkdir -p "$settings"
+        printf '%s\n' \
+            "# Settings of Hearth that go before those of the panel: HEARTH_GROUP_KEY=value, a line" \
+            "# each, as docs/settings.md names them. Then: systemctl restart hearth" \
+            >"$settings/hearth.env.new"
+        chown root:hearth "$settings/hearth.env.new"
+        chmod 640 "$settings/hearth.env.new"
+        mv "$settings/hearth.env.new" "$settings/hearth.env"
+    fi
+    cat >"$command.new" <<TEXT
+#!/bin/sh
+# Hearth's commands, for the network installed on this machine.
+cd "$data" && exec env HOME="$data" HEARTH_DATA="$data" PYTHONPATH="$root/current" \\
+    PYTHONDONTWRITEBYTECODE=1 setpriv --reuid hearth --regid hearth --clear-groups \\
+    "$root/current/.venv/bin/python" -P -m appliance "\$@"
+TEXT
+    chmod 755 "$command.new"
+    mv -f "$command.new" "$command"
+}
+
+# Ask for a change of release, and wait for what comes of it.
+change() { # change STEP FROM TO
+    rm -f "$root/result"
+    printf '%s\n' "$*" >"$root/change.new"
+    sync "$root/change.new"
+    mv "$root/change.new" "$root/change"
+    sync "$root"
+    systemctl start hearth-switch.path
+    while [ -e "$root/change" ]; do sleep 0.2; done
+    result=$(cat "$root/result" 2>/dev/null || printf 'unknown')
+}
+
+wait_for_change() {
+    [ ! -e "$root/change" ] || say "hearth: a change of release is under way; waiting for it"
+    while [ -e "$root/change" ] && systemctl is-active --quiet hearth-switch.path; do sleep 0.5; done
+}
+
+machine_install() {
+    need_machine
+    wait_for_change
+    "$(find_python)" -c 'import ensurepip, venv' 2>/dev/null ||
+        need_debian "Python cannot make virtual environments" python3-venv
+    command -v restic >/dev/null || need_debian_if_possible restic "there are no backups without it"
+    name_release
+    before=$(current || printf '%s' -)
+    if [ "$before" = "$release" ] && systemctl is-active --quiet hearth && "$command" health >&2; then
+        say "hearth: $release is installed already, and answers; nothing to do"
+        return
+    fi
+    if [ "$before" != - ] && [ "$before" != "$release" ]; then
+        machine_upgrade
+        return
+    fi
+    # What runs and does not answer is made anew.
+    rm -f "$root/releases/$release/.complete"
+    cat >&2 <<TEXT
+hearth: this will
+  - add a user hearth, and the service hearth, started with the machine
+  - put the program into $root, its settings into $settings
+  - keep everything in $data (what is there already stays)
+TEXT
+    prepare_machine
+    make_release
+    cp "$root/releases/$release/systemd/switch.sh" "$root/switch.sh"
+    sh "$root/switch.sh" units "$release"
+    systemctl daemon-reload
+    systemctl enable --quiet hearth.service hearth-switch.path
+    change switch - "$release"
+    [ "$result" = "now $release" ] ||
+        fail "$release was installed but does not answer" "see: journalctl -u hearth"
+    say "hearth: $release answers"
+    machine_claim
+}
+
+machine_claim() {
+    "$command" claim || say "hearth: the panel is on port 2587, or where its setting admin.port says"
+}
+
+need_debian_if_possible() { # need_debian_if_possible PACKAGE WHY
+    (need_debian "$1 is missing" "$1") 2>/dev/null || say "hearth: going on without $1: $2"
+}
+
+need_installed() {
+    [ -n "$(current || true)" ] || fail "Hearth is not installed on this machine" "./install.sh install"
+}
+
+machine_upgrade() {
+    need_machine
+    need_installed
+    wait_for_change
+    name_release
+    before=$(current)
+    if [ "$before" = "$release" ]; then
+        say "hearth: $release is what runs; nothing to do"
+        return
+    fi
+    wanted=$(find "$data" -maxdepth 1 -type f -exec du -cm {} + | awk 'END { print $1 + 50 }')
+    room=$(df -Pm "${kept%/*}" | awk 'NR == 2 { print $4 }')
+    [ "$room" -ge "$wanted" ] ||
+        fail "a copy of the data needs $wanted MB, and $room are left" "make room, then run this again"
+    say "hearth: this will change $before to $release, and go back by itself if that does not answer"
+    prepare_machine
+    make_release
+    change switch "$before" "$release"
+    [ "$result" = "now $release" ] ||
+        fail "$release did not answer; $(current) runs again ($result)" "see: journalctl -u hearth"
+    say "hearth: $release answers; ./install.sh rollback goes back to $before"
+}
+
+machine_rollback() {
+    need_installed
+    wait_for_change
+    back=$(previous) || fail "there is no release before this one" "nothing was changed"
+    before=$(current)
+    copy=$kept/before-$before
+    if [ -d "$copy" ] && ! sh "$root/switch.sh" same-data "$before" && [ "${1-}" != --with-data ]; then
+        fail "$before has changed the data so that $back cannot read it" \
+            "rollback --with-data brings back the data of $(date -r "$copy/.schemas" '+%F %R'), without what came since"
+    fi
+    say "hearth: this will change $before back to $back"
+    change back "$back" "$before"
+    [ "$(current)" = "$back" ] || fail "$(current) still runs ($result)" "see: journalctl -u hearth"
+    "$command" health >&2 || fail "$back does not answer" "see: journalctl -u hearth"
+}
+
+machine_uninstall() {
+    case ${1-} in
+    --purge)
+        printf 'This erases the whole network: accounts, keys, posts, settings (%s, %s).\n' \
+            "$data" "$settings" >&2
+        printf 'Type "erase" to go on: ' >&2
+        read -r answer || answer=
+        [ "$answer" = erase ] || fail "nothing was changed" "without --purge, the data stays"
+        ;;
+    '') ;;
+    *) fail "uninstall knows --purge only" "nothing was changed" ;;
+    esac
+    for unit in hearth-switch.path hearth-switch.service hearth.socket hearth.service; do
+        systemctl disable --quiet --now "$unit" 2>/dev/null || true
+        rm -f "$units/$unit"
+    done
+    rm -f "$command"
+    systemctl daemon-reload
+    rm -rf "$root"
+    if [ "${1-}" != --purge ]; then
+        say "hearth: uninstalled; the network is kept in $data, its settings in $settings"
+        return
+    fi
+    rm -rf "$data" "$kept" "$settings"
+    ! id hearth >/dev/null 2>&1 || userdel hearth
+    say "hearth: uninstalled, and all data erased"
+}
+
+machine_status() {
+    need_installed
+    printf 'runs      %s (%s)\n' "$(current)" "$(systemctl is-active hearth || true)"
+    printf 'before    %s\n' "$(previous || printf none)"
+    [ ! -e "$root/change" ] || printf 'changing  %s\n' "$(cat "$root/change")"
+    [ ! -e "$root/result" ] || printf 'changed   %s\n' "$(cat "$root/result")"
+    printf 'data      %s (%s)\n' "$data" "$(du -sh "$data" | cut -f1)"
+    "$command" health
+}

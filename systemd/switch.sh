@@ -1,0 +1,227 @@
+#!/bin/sh
+# Change the release that runs, and the data with it; prove the new one, or go back. As root, on an
+# installed machine: `before-start` while nothing runs, `settle` to bring a change to its end.
+#
+# The file `change` says what is under way, replaced as a whole at each step, so that a power cut
+# anywhere leaves something that can be gone on with:
+#   switch FROM TO   wanted       -> before-start copies the data, switches, and says `trying`
+#   trying FROM TO   to be proven -> settle drops the file when TO answers, else says `back`
+#   back FROM TO     wanted       -> before-start brings FROM back, with the data it had if TO has
+#                                    changed what FROM reads, and drops the file
+# FROM is `-` where there is nothing to come back to. How it ended is said in the file `result`.
+set -eu
+
+root=/opt/hearth
+data=/var/lib/hearth
+kept=/var/lib/hearth-kept # copies of the data, as it was before each change; for root only
+units=/etc/systemd/system
+PATIENCE=60 # seconds for a started release to answer
+
+say() { printf 'hearth: %s\n' "$*" >&2; }
+
+# Write a file as a whole: half of one is never seen.
+put() { # put FILE TEXT
+    printf '%s\n' "$2" >"$1.new"
+    sync "$1.new"
+    mv -f "$1.new" "$1"
+    sync "${1%/*}"
+}
+
+point() { # point LINK RELEASE
+    ln -sfn "releases/$2" "$root/$1.new"
+    mv -fT "$root/$1.new" "$root/$1"
+    sync "$root"
+}
+
+# What in the data a release may change, as opposed to add to: all but blobs, and what is made anew.
+databases() { find "$data" -maxdepth 1 -type f ! -name '*.lock'; }
+
+# The versions of the schemas, by which one release knows the data of another.
+schemas() {
+    setpriv --reuid hearth --regid hearth --clear-groups python3 -I -c '
+import pathlib, sqlite3, sys
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.sqlite")):
+    print(path.name, *sqlite3.connect(path).execute("PRAGMA user_version").fetchone())
+' "$data"
+}
+
+copy_data() { # copy_data FOLDER
+    rm -rf "$1" "$1.partial"
+    mkdir -p "$kept"
+    chmod 700 "$kept"
+    mkdir "$1.partial"
+    databases | while IFS= read -r file; do cp -a --reflink=auto "$file" "$1.partial/"; done
+    schemas >"$1.partial/.schemas"
+    sync -f "$1.partial"
+    mv "$1.partial" "$1"
+    sync "$kept"
+}
+
+# Bring the copy back; what it replaces goes beside it. Only renames: a full disk is no hindrance.
+restore_data() { # restore_data FOLDER
+    if [ ! -e "$1.undone/.whole" ]; then
+        mkdir -p "$1.undone"
+        databases | while IFS= read -r file; do mv -f "$file" "$1.undone/"; done
+        sync -f "$1.undone"
+        touch "$1.undone/.whole"
+        sync -f "$1.undone"
+    fi
+    # Whatever lies there now came from the copy.
+    find "$1" -maxdepth 1 -type f ! -name .schemas -exec mv -f -t "$data" {} +
+    sync -f "$data"
+}
+
+read_change() {
+    step='' from='' to=''
+    [ ! -e "$root/change" ] || read -r step from to <"$root/change"
+}
+
+before_start() {
+    read_change
+    copy=$kept/before-$to
+    case $step in
+    switch)
+        say "changing to $to"
+        [ "$from" = - ] || copy_data "$copy"
+        rm -rf "$copy.undone"
+        place_units "$to"
+        point current "$to"
+        put "$root/change" "trying $from $to"
+        ;;
+    back)
+        say "going back to $from"
+        if [ -d "$copy" ] && [ "$(schemas)" != "$(cat "$copy/.schemas")" ]; then
+            restore_data "$copy"
+            say "the data is as it was before $to; what $to made of it is in $copy.undone"
+        fi
+        rm -rf "$copy"
+        place_units "$from"
+        point current "$from"
+        [ "$(readlink "$root/previous")" != "releases/$from" ] || rm "$root/previous"
+        finish "back from $to"
+        ;;
+    esac
+}
+
+finish() { # finish RESULT
+    put "$root/result" "$1"
+    rm "$root/change"
+    sync "$root"
+}
+
+# The units belong to the release.
+place_units() { # place_units RELEASE
+    for unit in "$root/releases/$1"/systemd/hearth*; do
+        cmp -s "$unit" "$units/${unit##*/}" && continue
+        cp "$unit" "$units/${unit##*/}.new"
+        sync "$units/${unit##*/}.new"
+        mv -f "$units/${unit##*/}.new" "$units/${unit##*/}"
+    done
+}
+
+property() { systemctl show hearth.service --property "$1" --value; }
+
+answers() { # answers RELEASE
+    [ "$(property ActiveState)" = active ] || return 1
+    HEARTH_DATA=$data PYTHONPATH=$root/releases/$1 PYTHONDONTWRITEBYTECODE=1 \
+        setpriv --reuid hearth --regid hearth --clear-groups \
+        "$root/releases/$1/.venv/bin/python" -P -m appliance health >/dev/null
+}
+
+# Tell whether a release answers, and goes on answering: not for a moment between two crashes.
+proven() { # proven RELEASE
+    left=$PATIENCE
+    before=$(property NRestarts)
+    while [ "$left" -gt 0 ]; do
+        case $(property ActiveState) in
+        failed) return 1 ;;
+        # How long a start may take is for the unit to say.
+        activating | reloading) [ "$(property SubState)" = auto-restart ] || left=$((left + 1)) ;;
+        esac
+        [ $(($(property NRestarts) - before)) -lt 3 ] || return 1
+        pid=$(property MainPID)
+        if answers "$1"; then
+            sleep 3
+            [ "$(property MainPID)" = "$pid" ] && answers "$1" && return
+        fi
+        sleep 1
+        left=$((left - 1))
+    done
+    return 1
+}
+
+restart() { # restart RELEASE
+    place_units "$1"
+    systemctl daemon-reload
+    systemctl reset-failed hearth.service 2>/dev/null || true
+    systemctl restart hearth.service || true
+}
+
+confirm() {
+    cp "$root/releases/$to/systemd/switch.sh" "$root/switch.sh.new"
+    sync "$root/switch.sh.new"
+    mv -f "$root/switch.sh.new" "$root/switch.sh"
+    if [ "$from" = - ]; then rm -f "$root/previous"; else point previous "$from"; fi
+    finish "now $to"
+    # The release before this one stays, and the data as it was; those before them go.
+    for release in "$root/releases"/*; do
+        case ${release##*/} in "$to" | "$from") continue ;; esac
+        rm -f "$release/.complete"
+        rm -rf "$release"
+    done
+    [ ! -d "$kept" ] ||
+        find "$kept" -mindepth 1 -maxdepth 1 ! -name "before-$to*" -exec rm -rf {} +
+    say "$to answers"
+}
+
+# Bring a change to its end, good or not; fails only where it has to be called again.
+settle() {
+    read_change
+    case $step in
+    '') return ;;
+    switch) restart "$to" ;;
+    back) restart "$from" ;;
+    esac
+    read_change
+    case $step in
+    switch)
+        say "the change to $to could not begin; see: journalctl -u hearth"
+        finish "not begun $to"
+        [ "$from" = - ] || restart "$from"
+        ;;
+    trying)
+        if proven "$to"; then
+            confirm
+            return
+        fi
+        say "$to does not answer; see: journalctl -u hearth"
+        if [ "$from" = - ]; then
+            finish "silent $to"
+            return
+        fi
+        put "$root/change" "back $from $to"
+        restart "$from"
+        ;;
+    esac
+    [ ! -e "$root/change" ]
+}
+
+main() {
+    case ${1:-} in
+    before-start) before_start ;;
+    units) place_units "$2" ;;
+    same-data) [ "$(schemas)" = "$(cat "$kept/before-$2/.schemas")" ] ;;
+    settle)
+        (
+            flock 9
+            settle
+        ) 9>"$root/lock"
+        ;;
+    *)
+        say "before-start, settle, units RELEASE or same-data RELEASE, not ${1:-nothing}"
+        exit 2
+        ;;
+    esac
+}
+
+main "$@"

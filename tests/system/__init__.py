@@ -1,0 +1,1 @@
+"""Whole machines: Debians of their own in which Hearth is installed, changed, cut off, removed."""

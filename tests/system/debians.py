@@ -1,0 +1,75 @@
+"""Root file systems of Debian, and the packages Hearth needs, made once and kept in a cache.
+
+The mirror is the one this machine's own apt uses; its name is written into nothing that stays.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.appliance import ROOT
+
+PACKAGES = "systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps"
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
+# What a machine without a screen, and a test without a reader, have no use for.
+LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
+
+
+def cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "hearth-system-tests"
+
+
+def root_file_system(suite: str) -> Path:
+    """Give the folder of a fresh Debian, to be read only; made when it is not there yet."""
+    recipe = hashlib.sha256(repr((suite, PACKAGES, LEFT_OUT)).encode()).hexdigest()[:12]
+    place = cache() / f"{suite}-{recipe}"
+    if not place.exists():
+        part = place.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        leave_out = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+        command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet"]
+        command += [*leave_out, '--aptopt=APT::Install-Recommends "false"', f"--include={PACKAGES}"]
+        subprocess.run([*command, suite, str(part), *sources(suite)], check=True)  # noqa: S603
+        (part / "etc/apt/sources.list").unlink(missing_ok=True)
+        part.rename(place)
+    return place
+
+
+def sources(suite: str) -> Iterator[str]:
+    """The lines for apt: this machine's mirrors of Debian, for another suite."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN)"]
+    lines = subprocess.run(  # noqa: S603
+        [*asked, "Created-By: Packages", "Component: main"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    for uri, release, origin in (line.split(" ", 2) for line in dict.fromkeys(lines)):
+        codename, _, pocket = release.partition("-")
+        if origin == "Debian" and codename in PYTHONS and pocket in ("", "security", "updates"):
+            yield f"deb {uri} {suite}{'-' * bool(pocket)}{pocket} main"
+
+
+def wheels() -> Path:
+    """Give the folder of all packages of the lock, for every Python; fetched when it changes."""
+    lock = ROOT / "tools/locks/base.txt"
+    place = cache() / f"wheels-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    if not place.exists():
+        part = place.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        machine = os.uname().machine
+        platforms = [f"--platform={name}_{machine}" for name in WHEELS_FOR]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--require-hashes", "--only-binary=:all:", "-r", str(lock), "-d", str(part)]
+        for version in PYTHONS.values():
+            asked = [*command, *platforms, f"--python-version={version}"]
+            subprocess.run(asked, check=True)  # noqa: S603
+        part.rename(place)
+    return place

@@ -1,0 +1,134 @@
+"""A machine that boots in a second: systemd as process 1 of a Debian, in namespaces."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+from tests.support.appliance import wait_until
+from tests.system.debians import root_file_system, wheels
+
+BOOT = Path(__file__).with_name("boot.sh")
+MOST_SECONDS = 600
+PATIENCE_SECONDS = 180.0
+
+
+class Machine:
+    """A Debian of its own, without a network; what is in `input` is seen there as /input."""
+
+    def __init__(self, suite: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="hearth-machine-"))
+        self._lower = root_file_system(suite)
+        self.input = self._folder / "input"
+        for name in ("input", "upper", "work", "root"):
+            (self._folder / name).mkdir()
+        # Read by those who are not root inside.
+        self._folder.chmod(0o755)
+        self._groups = 0
+        self._outer: subprocess.Popen[bytes] | None = None
+        self._init = 0
+
+    def __enter__(self) -> Self:
+        shutil.copytree(wheels(), self.input / "wheels")
+        self.boot()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut_power()
+        shutil.rmtree(self._folder)
+
+    def boot(self) -> float:
+        """Switch it on; return how many seconds it took until its services were up."""
+        began = time.monotonic()
+        self._groups += 1
+        group = self._tree() / f"{self._folder.name}-{self._groups}"
+        folder = self._folder
+        # The kernel wants a new folder for each mount.
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        (folder / "work").mkdir()
+        where = [self._lower, *(folder / name for name in ("upper", "work", "root")), group]
+        self._outer = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", str(BOOT), *map(str, where), str(self.input)], stderr=subprocess.DEVNULL
+        )
+        wait_until(self._find_init, "process 1", PATIENCE_SECONDS)
+        wait_until(self._is_up, "systemd is up", PATIENCE_SECONDS)
+        return time.monotonic() - began
+
+    @staticmethod
+    def _tree() -> Path:
+        unified = Path("/sys/fs/cgroup/unified")
+        return unified if unified.is_dir() else Path("/sys/fs/cgroup")
+
+    def _find_init(self) -> bool:
+        assert self._outer is not None
+        assert self._outer.poll() is None, "it did not boot"
+        outer = self._outer.pid
+        children = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
+        for child in children:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                    self._init = int(child)
+                    return True
+        return False
+
+    def _is_up(self) -> bool:
+        state = self.run("systemctl is-system-running", check=False).stdout.strip()
+        return state in ("running", "degraded")
+
+    def run(
+        self, command: str, *, check: bool = True, typed: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell command inside, as root, from /."""
+        done = subprocess.run(  # noqa: S603
+            [*self._inside(), "/bin/sh", "-c", command],
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=MOST_SECONDS,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}\n{self.log()}"
+        return done
+
+    def begin(self, command: str) -> subprocess.Popen[bytes]:
+        """Start a command inside, and do not wait for it."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(  # noqa: S603
+            [*self._inside(), "/bin/sh", "-c", command], stdin=quiet, stdout=quiet, stderr=quiet
+        )
+
+    def _inside(self) -> list[str]:
+        enter = ["nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
+        path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return [*enter, "env", "-i", path, "HOME=/root"]
+
+    def log(self) -> str:
+        """What the services said last."""
+        command = "journalctl -o cat -n 60 -u hearth -u hearth-switch --no-pager"
+        return self.run(command, check=False).stdout
+
+    def until(self, command: str, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until a command inside succeeds."""
+        try:
+            wait_until(lambda: self.run(command, check=False).returncode == 0, command, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()}") from None
+
+    def cut_power(self) -> None:
+        """End it at once, with all that runs in it."""
+        if self._outer is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._init, signal.SIGKILL)
+        self._outer.wait(PATIENCE_SECONDS)
+        self._outer = None
+        group = self._tree() / f"{self._folder.name}-{self._groups}"
+        for folder, _, _ in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
