@@ -1,5 +1,6 @@
 """Attacks on the proof of the key (DPoP), where requests are pushed, at tokens, and at calls."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -162,6 +163,16 @@ async def test_a_proof_counts_once(ground: Field, place: Place) -> None:
     proof = proving(app, place)()
     assert (await place.call(app, proof)).status < 300
     check(await place.call(app, proof), BAD)
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+async def test_a_proof_counts_once_however_fast_it_is_shown_again(
+    ground: Field, place: Place
+) -> None:
+    app = await ground.settled()
+    proof = proving(app, place)()
+    answers = await asyncio.gather(*(place.call(app, proof) for _ in range(10)))
+    assert sorted(answer.status < 300 for answer in answers) == [False] * 9 + [True]
 
 
 async def test_a_proof_counts_once_at_both_servers_together(ground: Field) -> None:
