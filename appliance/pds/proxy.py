@@ -100,13 +100,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Call:
-    """What to forward. Header names are found in any case."""
+    """What to forward. Header names are found in any case.
+
+    `vouch_for` is who a token for it names, and for which method, if not whom it is sent to.
+    """
 
     method: str
     nsid: str
     params: list[tuple[str, str]]
     headers: Mapping[str, str]
     body: AsyncIterable[bytes] | None
+    vouch_for: tuple[Did, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,7 @@ class Proxy:
         """
         headers = _request_headers(call)
         if caller is not None:
-            token = self.service_token(caller, target.did, call.nsid)
+            token = self.service_token(caller, *(call.vouch_for or (target.did, call.nsid)))
             headers["authorization"] = f"Bearer {token}"
             if rev is not None and target.is_appview and target.is_local:
                 headers["hearth-wait-for-rev"] = rev

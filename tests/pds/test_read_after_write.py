@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from appliance.atproto import jwt
 from appliance.pds.xrpc import patched
 from tests.support.pds_box import Answer, Box, Member, open_box
 from tests.support.pds_stores import PNG
@@ -392,3 +393,33 @@ async def test_pictures_are_where_the_operator_says_the_appview_shows_them(tmp_p
         answer = await scene.get("app.bsky.actor.getProfile", actor=scene.alice.did)
         rest = f"{scene.alice.did}/{blob['ref']['$link']}@jpeg"
         assert answer.json["avatar"] == f"https://cdn.example.com/img/avatar/plain/{rest}"
+
+
+async def test_a_feed_is_asked_for_with_a_token_for_the_service_that_makes_it(
+    scene: Scene,
+) -> None:
+    nsid, maker = "app.bsky.feed.getFeed", "did:web:feeds.example.com"
+    feed = f"at://{BOB['did']}/app.bsky.feed.generator/cats"
+    record: dict[str, Any] = {"$type": "app.bsky.feed.generator", "did": maker}
+    scene.appview.answers |= {
+        "com.atproto.repo.getRecord": {"uri": feed, "cid": CID, "value": record},
+        nsid: {"feed": [item("cat", OLD)]},
+    }
+    assert texts(await scene.get(nsid, feed=feed)) == ["cat"]
+    about, asked = scene.appview.asked[-2:]
+    assert "Authorization" not in about.headers
+    assert dict(about.query) == {
+        "repo": BOB["did"],
+        "collection": "app.bsky.feed.generator",
+        "rkey": "cats",
+    }
+    token = jwt.parse(asked.headers["Authorization"].removeprefix("Bearer "))
+    assert token.claims["aud"] == maker
+    assert token.claims["lxm"] == "app.bsky.feed.getFeedSkeleton"
+    for did in (None, "no did"):
+        record["did"] = did
+        refused = await scene.get(nsid, feed=feed)
+        assert (refused.status, refused.error) == (400, "UnknownFeed")
+    del scene.appview.answers["com.atproto.repo.getRecord"]
+    for name in (feed, "no uri", f"at://{BOB['did']}"):
+        assert (await scene.get(nsid, feed=name)).error == "UnknownFeed"

@@ -13,6 +13,7 @@ from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
 from appliance.pds.xrpc import no_chats
 from appliance.pds.xrpc.auth import Caller, account, is_authorized, looked_at_inside
+from appliance.pds.xrpc.feed_tokens import GET_FEED, SKELETON, for_the_feed
 from appliance.pds.xrpc.no_chats import BLUESKY_CHAT
 from appliance.pds.xrpc.patched import may_be_patched, patched, readable
 
@@ -40,7 +41,10 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
         _check_method(caller, nsid)
     choice = pds.appview_choices.of(caller.did) if caller else USUAL
     if caller is not None and (header is not None or nsid != _PUBLIC):
-        caller.require_call(nsid, pds.proxy.names(header, choice))
+        names = pds.proxy.names(header, choice)
+        caller.require_call(nsid, names)
+        if nsid == GET_FEED:
+            caller.require_call(SKELETON, names)
     if caller is not None and header == BLUESKY_CHAT and pds.site.routes.intercept:
         return no_chats.answer(nsid)
     target = await pds.proxy.target(header, choice)
@@ -64,6 +68,8 @@ async def _send(
     is_patched = did is not None and not target.is_local and may_be_patched(call)
     if is_patched:
         call = readable(request, call)
+    if caller is not None and nsid == GET_FEED and not target.is_local:
+        call = await for_the_feed(pds, target, call)
     try:
         async with pds.proxy.send(target, call, did, rev) as answer:
             found: web.Response | Answer = answer

@@ -82,19 +82,24 @@ def _asker(pds: Pds, target: Target, headers: Mapping[str, str], did: Did) -> As
 
     async def ask(nsid: str, params: Mapping[str, str]) -> View | None:
         call = Call("GET", Nsid.unchecked(nsid), list(params.items()), headers, None)
-        try:
-            async with pds.proxy.send(target, call, did, None) as answer:
-                body, whole = await _beginning(answer.chunks)
-                plain = _unpacked(body, answer.headers.get("content-encoding", ""))
-                if answer.status != 200 or not whole or plain is None:
-                    return None
-                found = data.loads(plain)
-                pds.validator.output(nsid, found)
-        except (UpstreamFailed, OutboundFailed, data.InvalidData, InvalidValue):
-            return None
-        return found if isinstance(found, dict) else None
+        return await sound_answer(pds, target, call, did)
 
     return ask
+
+
+async def sound_answer(pds: Pds, target: Target, call: Call, did: Did | None) -> View | None:
+    """Ask a service something; None for what is too large, no success, or not by its lexicon."""
+    try:
+        async with pds.proxy.send(target, call, did, None) as answer:
+            body, whole = await _beginning(answer.chunks)
+            plain = _unpacked(body, answer.headers.get("content-encoding", ""))
+            if answer.status != 200 or not whole or plain is None:
+                return None
+            found = data.loads(plain)
+            pds.validator.output(call.nsid, found)
+    except (UpstreamFailed, OutboundFailed, data.InvalidData, InvalidValue):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _rev(answer: Answer) -> Tid | None:
