@@ -46,7 +46,8 @@ def _tell(state: str, trouble: Trouble) -> None:
 
 
 async def _run(name: str, args: argparse.Namespace, say: Say) -> None:
-    peer = getattr(args, "peer", "") or ""
+    peer = _address(getattr(args, "peer", ""))
+    args.peer = peer
     policy = OutboundPolicy(allow_loopback=_is_loopback(peer))
     async with at_the_network(args.data, policy) as network:
         operator = network.operator("pds")
@@ -72,6 +73,13 @@ async def _told(progress: Progress) -> AsyncIterator[None]:
         await progress.close("failed", f"{seen}. To do: {remedy}")
         raise Trouble(seen, "an answer that lets it go on", remedy) from refusal
     await progress.close("done")
+
+
+def _address(typed: str) -> str:
+    """Read a server's address as people write it; empty if there is none."""
+    if not typed:
+        return ""
+    return (typed if "://" in typed else f"https://{typed}").rstrip("/")
 
 
 def _is_loopback(url: str) -> bool:

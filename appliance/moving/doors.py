@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.http import HttpClient
 from appliance.moving.identity import Ask
 from appliance.moving.journal import Journal
-from appliance.moving.server import Server
+from appliance.moving.server import Entry, Server
 from appliance.moving.trouble import Trouble
 from appliance.operator import Operator
 
@@ -34,53 +35,67 @@ class OperatorDoor:
         self._operator = operator
         self._whose = whose
 
-    async def __call__(self) -> str:
-        """Give an access token."""
+    async def __call__(self) -> Entry:
         opened = await self._operator.call("internal.hearth.pds.openSession", did=self._whose())
-        return str(opened["accessJwt"])
+        return Entry(str(opened["accessJwt"]))
 
 
 class PasswordDoor:
-    """Sessions at a server of somebody else; what renews them is kept in the journal."""
+    """Sessions at a server of somebody else; what renews them is kept in the journal.
+
+    Where many servers share one door, the account itself lives at the one that its DID document
+    names. That is noted with the first session: later the document names the new server.
+    """
 
     def __init__(
         self,
-        client: XrpcClient,
+        http: HttpClient,
+        url: str,
         journal: Journal,
-        side: str,
         login: Callable[[], Awaitable[tuple[str, str]]],
         ask: Ask,
     ) -> None:
-        """Take what gives name and password; `side` is "source" or "target"."""
-        self._client = client
+        """Take what gives name and password. Raises UpstreamFailure for a useless address."""
+        self._http = http
+        self._url = url
+        self.client = XrpcClient.outside(http, url)
         self._journal = journal
-        self._kept = f"{side}Refresh"
         self._login = login
         self._ask = ask
 
-    async def __call__(self) -> str:
-        """Give an access token. Raises Trouble, XrpcError."""
-        refresh = self._journal.secret(self._kept)
+    async def __call__(self) -> Entry:
+        """Raises Trouble, XrpcError."""
+        refresh = self._journal.secret("refresh")
         if refresh is not None:
             try:
                 headers = {"Authorization": f"Bearer {refresh}"}
                 nsid = "com.atproto.server.refreshSession"
-                return self.keep(await self._client.procedure(nsid, headers=headers))
+                return self.keep(await self.client.procedure(nsid, headers=headers))
             except XrpcError as refusal:
                 if refusal.status >= 500:
                     raise
         name, password = await self._login()
         return self.keep(await self._sign_in({"identifier": name, "password": password}))
 
-    def keep(self, session: Any) -> str:
-        """Keep what renews a session; give its access token."""
-        self._journal.keep_secret(**{self._kept: session["refreshJwt"]})
-        return str(session["accessJwt"])
+    def keep(self, session: Any) -> Entry:
+        """Keep what renews a session, and where the account lives."""
+        self._journal.keep_secret(refresh=session["refreshJwt"])
+        if self._journal.fact("endpoint") is None:
+            self._journal.note(endpoint=_endpoint(session) or self._url)
+        home = self._journal.fact("endpoint")
+        elsewhere = None if home == self._url else XrpcClient.outside(self._http, home)
+        return Entry(str(session["accessJwt"]), elsewhere)
 
     async def _sign_in(self, fields: dict[str, str]) -> Any:
         try:
-            return await self._client.procedure(_CREATE_SESSION, fields)
+            return await self.client.procedure(_CREATE_SESSION, fields)
         except XrpcError as refusal:
+            if refusal.status >= 500:
+                raise Trouble(
+                    f"{self._url} does not answer: {refusal.message}",
+                    "a server of the protocol",
+                    "see to its address and that it runs, then give the command again",
+                ) from refusal
             if refusal.name != "AuthFactorTokenRequired":
                 raise Trouble(
                     f"signing in as {fields['identifier']} failed: {refusal.message}",
@@ -88,7 +103,14 @@ class PasswordDoor:
                     "give the command again",
                 ) from refusal
         code = await self._ask("The code of the second step")
-        return await self._client.procedure(_CREATE_SESSION, {**fields, "authFactorToken": code})
+        return await self.client.procedure(_CREATE_SESSION, {**fields, "authFactorToken": code})
+
+
+def _endpoint(session: Any) -> str | None:
+    """Give the server that the DID document of a session names, if there is one."""
+    services = (session.get("didDoc") or {}).get("service") or ()
+    named = [one for one in services if str(one.get("id")).endswith("#atproto_pds")]
+    return str(named[0]["serviceEndpoint"]).rstrip("/") if named else None
 
 
 def suitable_handle(wish: Wish, handle: str, old: Any, new: Any) -> str:

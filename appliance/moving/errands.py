@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from typing import Any
 
-from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.moving import courses
 from appliance.moving.courses import Desk, Seen
@@ -100,9 +99,10 @@ async def move_in(scene: Scene) -> None:
     folder = Folder(path_of(args.folder or f"hearth-move-{args.account}"))
     desk = desk_of(scene, folder.path / "move-in.journal.json", "move-in", courses.MOVE)
     begin(desk, "", args.account, args.peer)
-    client = XrpcClient.outside(scene.network.http, args.peer)
-    door = PasswordDoor(client, desk.journal, "source", lambda: login_of(scene), asker(args))
-    source = Server(client, args.peer, door)
+    door = PasswordDoor(
+        scene.network.http, args.peer, desk.journal, lambda: login_of(scene), asker(args)
+    )
+    source = Server(door.client, args.peer, door)
     ours = scene.ours(await own_url(scene), lambda: str(desk.journal.fact("did")))
 
     async def arrive() -> Seen:
@@ -126,13 +126,14 @@ async def move_out(scene: Scene) -> None:
     desk = desk_of(scene, folder.path / "move-out.journal.json", "move-out", courses.MOVE)
     begin(desk, did, args.account, args.peer)
     ours = scene.ours(await own_url(scene), lambda: did)
-    client = XrpcClient.outside(scene.network.http, args.peer)
 
     async def login() -> tuple[str, str]:
         return did, chosen_password(desk.journal, scene.wish)
 
-    door = PasswordDoor(client, desk.journal, "target", login, asker(args))
-    target = Server(client, args.peer, door)
+    # Until the identity has changed, the DID document does not name the new server.
+    desk.journal.note(endpoint=args.peer)
+    door = PasswordDoor(scene.network.http, args.peer, desk.journal, login, asker(args))
+    target = Server(door.client, args.peer, door)
 
     async def arrive() -> Seen:
         await desk.progress.begin("arrival")

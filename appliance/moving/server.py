@@ -43,11 +43,19 @@ class Parcel:
     mime_type: str
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An access token, and where it leads if that is not where it was asked for."""
+
+    token: str
+    client: XrpcClient | None = None
+
+
 class Server:
     """A server and the right to act for one account there."""
 
-    def __init__(self, client: XrpcClient, url: str, renew: Callable[[], Awaitable[str]]) -> None:
-        """Take what gives a fresh access token; the first one is asked for when it is needed."""
+    def __init__(self, client: XrpcClient, url: str, renew: Callable[[], Awaitable[Entry]]) -> None:
+        """Take what gives a fresh entry; the first one is asked for when it is needed."""
         self._client = client
         self._renew = renew
         self._token = ""
@@ -90,7 +98,10 @@ class Server:
         )
 
     async def _headers(self) -> dict[str, str]:
-        self._token = self._token or await self._renew()
+        if not self._token:
+            entry = await self._renew()
+            self._token = entry.token
+            self._client = entry.client or self._client
         return {"Authorization": f"Bearer {self._token}"}
 
     async def _plain_headers(self) -> dict[str, str]:
