@@ -16,7 +16,7 @@ from appliance.pds.account_pages.asking import (
     leading_out,
     show_refusal,
 )
-from appliance.pds.account_pages.visit import ASKING_COOKIE, HOME, Visit
+from appliance.pds.account_pages.visit import ASKING_COOKIE, CHOICE_COOKIE, HOME, Visit
 from appliance.pds.accounts import Account
 from appliance.pds.devices import DeviceAccount
 from appliance.pds.oauth.errors import OAuthError
@@ -51,6 +51,7 @@ async def choose(visit: Visit) -> web.StreamResponse:
     if device is None:
         return visit.go(path_of(request))
     await visit.pds.oauth.requests.choose(request.uri, device.did)
+    visit.set_cookie(CHOICE_COOKIE, device.did)
     return visit.go(path_of(request))
 
 
@@ -88,12 +89,13 @@ async def _next_step(visit: Visit, request: PendingRequest) -> web.StreamRespons
     present = _candidates(visit, request)
     if request.asked.prompt == "none":
         return await _silent(visit, request, present)
-    if request.asked.prompt == "create" and not _came_since(request, visit.signed_in):
+    somebody_came = any(_came_for(request, one) for one in visit.signed_in)
+    if request.asked.prompt == "create" and not somebody_came:
         return visit.go(_through("sign-up", request))
     if not present:
         return visit.go(_through("sign-in", request))
-    device = _picked(request, present)
-    if device is None:
+    device = _picked(visit, request, present)
+    if device is None or visit.query("choose"):
         accounts = [visit.pds.accounts.require(one.did) for one in present]
         return _chooser(visit, request, accounts)
     if not _is_proved(request, device):
@@ -102,7 +104,7 @@ async def _next_step(visit: Visit, request: PendingRequest) -> web.StreamRespons
     if account.takedown_ref is not None:
         return show_refusal(visit, "takendown")
     try:
-        return await consent_page.show(visit, request, account, _through("sign-in", request))
+        return await consent_page.show(visit, request, account, _another(request, present))
     except InvalidScope as bad:
         return await _refused(visit, request, "invalid_scope", str(bad))
 
@@ -152,27 +154,33 @@ def _device(visit: Visit, request: PendingRequest, did: str) -> DeviceAccount | 
     return next((one for one in _candidates(visit, request) if one.did == did), None)
 
 
-def _picked(request: PendingRequest, present: Sequence[DeviceAccount]) -> DeviceAccount | None:
-    """The account that was chosen, that just signed in for this, or the only one."""
-    for one in present:
-        if one.did == request.chosen:
+def _picked(
+    visit: Visit, request: PendingRequest, present: Sequence[DeviceAccount]
+) -> DeviceAccount | None:
+    """The account that was chosen or that signed in for this, the last one; or the only one."""
+    meant = [one for one in present if one.did == request.chosen or _came_for(request, one)]
+    for one in meant:
+        if visit.at is not None and one.did == visit.at.did:
             return one
-    came = _came_since(request, present)
-    if came is not None:
-        return came
+    if meant:
+        return meant[0]
     may_pick = request.asked.prompt != "select_account" and len(present) == 1
     return present[0] if may_pick else None
 
 
-def _came_since(request: PendingRequest, present: Sequence[DeviceAccount]) -> DeviceAccount | None:
-    """Who proved who they are since the app asked, the last first."""
-    since = [one for one in present if one.proved_at >= request.opened_at]
-    return max(since, key=lambda one: one.proved_at, default=None)
+def _came_for(request: PendingRequest, device: DeviceAccount) -> bool:
+    """Whether somebody proved who they are since the app asked."""
+    return device.proved_at >= request.opened_at
 
 
 def _is_proved(request: PendingRequest, device: DeviceAccount) -> bool:
     """Whether an account need not prove anew who it is."""
-    return request.asked.prompt != "login" or device.proved_at >= request.opened_at
+    return request.asked.prompt != "login" or _came_for(request, device)
+
+
+def _another(request: PendingRequest, present: Sequence[DeviceAccount]) -> str:
+    """Where to go on as somebody else."""
+    return f"{path_of(request)}&choose=yes" if len(present) > 1 else _through("sign-in", request)
 
 
 def _through(page: str, request: PendingRequest) -> str:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from appliance.pds.account_pages.asking import asking_of, leading_out
+from appliance.pds.account_pages.asking import asking_of, hinted_account, leading_out
 from appliance.pds.account_pages.visit import Visit
 from appliance.pds.accounts import Account
 from appliance.pds.oauth.consent import groups
@@ -14,7 +14,7 @@ from appliance.pds.oauth.requests import PendingRequest
 async def show(
     visit: Visit, request: PendingRequest, account: Account, another: str
 ) -> web.Response:
-    """Ask. `another` is where another account signs in. Raises InvalidScope."""
+    """Ask. `another` is where to go on as somebody else. Raises InvalidScope."""
     permissions = Permissions.parse(request.asked.scope)
     sets = await visit.pds.permission_sets.describe(permissions)
     page = visit.page(
@@ -23,7 +23,7 @@ async def show(
         asking=asking_of(request),
         account=account,
         groups=groups(permissions, visit.desk.strings, sets),
-        another=another,
+        another="" if hinted_account(visit, request) else another,
     )
     return leading_out(visit, page)
 

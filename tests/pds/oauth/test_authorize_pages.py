@@ -127,6 +127,25 @@ def _to_sign_in(text: str) -> _Link:
     return _Link(text[start : text.index('"', start)].replace("&amp;", "&"))
 
 
+async def test_a_member_changes_their_mind_about_who_answers(house: MembersHouse) -> None:
+    browser, bob = await with_two(house)
+    app = App.local(house)
+    path = await app.ask()
+    seen = await choose(browser, await browser.ask("GET", path), house.alice.did)
+    assert "You are @alice.test" in seen.text
+    assert f"{path}&choose=yes".replace("&", "&amp;") in seen.text
+    house.box.clock.advance(60)
+    page = await browser.ask("GET", f"{path}&choose=yes")
+    seen = await sign_in_for(browser, _to_sign_in(page.text), bob)
+    assert "You are @bob.test" in seen.text
+    house.box.clock.advance(60)
+    page = await browser.ask("GET", f"{path}&choose=yes")
+    seen = await choose(browser, page, house.alice.did)
+    assert "You are @alice.test" in seen.text
+    await app.exchange(returned(await agree(browser, seen))["code"])
+    assert app.tokens["sub"] == house.alice.did
+
+
 async def test_an_app_may_ask_that_an_account_be_chosen(house: MembersHouse) -> None:
     browser, app = await house.at_home(), App.local(house)
     house.box.clock.advance(300)
@@ -224,6 +243,17 @@ async def test_another_client_cannot_show_the_request_as_its_own(house: MembersH
     other = App.local(house, "atproto")
     seen = await browser.ask("GET", other.page_of(pushed.json["request_uri"]))
     assert seen.status == 400
+
+
+async def test_the_hosts_of_handles_say_nothing_of_oauth(house: MembersHouse) -> None:
+    for path in (
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-protected-resource",
+        "/oauth/authorize",
+    ):
+        for host, status in (("localhost:2583", {200, 400}), ("alice.test", {404})):
+            answer = await house.box.ask("GET", path, headers={"Host": host})
+            assert answer.status in status
 
 
 async def test_requests_that_were_not_pushed_are_refused(house: MembersHouse) -> None:
