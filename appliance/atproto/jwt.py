@@ -23,6 +23,7 @@ from appliance.atproto.syntax import JsonObject
 # Longer than any honest token; a DPoP proof with its key has about 600 letters.
 MAX_TOKEN: Final = 16 * 1024
 MAX_JTI: Final = 256
+MAX_PROOF_HEADER: Final = 2048
 
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _SECRET_JWK_FIELDS: Final = frozenset(("d", "k", "p", "q", "dp", "dq", "qi", "oth"))
@@ -125,11 +126,10 @@ def encode_es(key: PrivateKey, claims: JsonObject, typ: str = "JWT") -> str:
 def parse(token: str) -> UnverifiedJwt:
     """Take a token apart without believing it; raise InvalidToken."""
     header, claims, signature = _segments(token)
-    parsed = _object(header)
-    if "crit" in parsed:
-        raise InvalidToken("the token demands extensions")
     signing_input = header + b"." + claims
-    return UnverifiedJwt(parsed, _object(claims), signing_input, _from_base64url(signature))
+    return UnverifiedJwt(
+        _header_of(header), _object(claims), signing_input, _from_base64url(signature)
+    )
 
 
 def thumbprint(key: PublicKey) -> str:
@@ -155,8 +155,10 @@ def verify_dpop(
     asked for. Raises InvalidToken, or DpopNonceWanted when all but the nonce is right.
     https://www.rfc-editor.org/rfc/rfc9449#section-4.3
     """
-    jwt = parse(proof)
-    key, name = _proof_key(jwt)
+    header, claims, signature = _segments(proof)
+    jwt_header, key, name = _proof_header(header)
+    signing_input = header + b"." + claims
+    jwt = UnverifiedJwt(jwt_header, _object(claims), signing_input, _from_base64url(signature))
     if not jwt.verify(key, any_s=True):
         raise InvalidToken("the proof is not signed by the key it shows")
     jti = jwt.text("jti", MAX_JTI)
@@ -211,10 +213,18 @@ def verify_client_assertion(
     return ClientAssertion(key_id, name, jwt.text("jti", MAX_JTI), issued_at)
 
 
-def _proof_key(jwt: UnverifiedJwt) -> tuple[PublicKey, str]:
-    if jwt.header.get("typ") != "dpop+jwt":
+@lru_cache(maxsize=1024)
+def _proof_header(segment: bytes) -> tuple[JsonObject, PublicKey, str]:
+    """Read the header of a proof, with its key and the key's thumbprint.
+
+    Read once: an app's proofs all have the same, to the letter.
+    """
+    if len(segment) > MAX_PROOF_HEADER:
+        raise InvalidToken("the proof's header is longer than a key makes it")
+    header = _header_of(segment)
+    if header.get("typ") != "dpop+jwt":
         raise InvalidToken("not a DPoP proof")
-    return _p256_key(jwt.header.get("jwk"))
+    return header, *_p256_key(header.get("jwk"))
 
 
 def _client_key(key_id: str, keys: Sequence[JsonObject]) -> tuple[PublicKey, str]:
@@ -230,22 +240,12 @@ def _p256_key(jwk: object) -> tuple[PublicKey, str]:
     """Give a key and its thumbprint."""
     if not isinstance(jwk, dict) or _SECRET_JWK_FIELDS & jwk.keys():
         raise InvalidToken("the key must be a public JWK")
-    parts = [jwk.get(name) for name in ("kty", "crv", "x", "y")]
-    if not all(isinstance(part, str) for part in parts):
-        raise InvalidToken("the key must be an EC key")
     try:
-        key, name = _read_key(*parts)
+        key = PublicKey.from_jwk(jwk)
     except InvalidKey as problem:
         raise InvalidToken(str(problem)) from None
     if key.curve != "p256":
         raise InvalidToken("the key must be on P-256")
-    return key, name
-
-
-@lru_cache(maxsize=1024)
-def _read_key(kty: str, crv: str, x: str, y: str) -> tuple[PublicKey, str]:
-    """Read a key once: who proves it shows it with every call."""
-    key = PublicKey.from_jwk({"kty": kty, "crv": crv, "x": x, "y": y})
     return key, thumbprint(key)
 
 
@@ -288,6 +288,13 @@ def _segments(token: str) -> tuple[bytes, bytes, bytes]:
     if len(segments) != 3:
         raise InvalidToken("not a JWT")
     return segments[0], segments[1], segments[2]
+
+
+def _header_of(segment: bytes) -> JsonObject:
+    header = _object(segment)
+    if "crit" in header:
+        raise InvalidToken("the token demands extensions")
+    return header
 
 
 def _object(segment: bytes) -> JsonObject:

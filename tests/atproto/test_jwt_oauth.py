@@ -126,6 +126,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "no algorithm": lambda: bare(HEADER | {"alg": "none"}, CLAIMS),
     "another algorithm": lambda: bare(HEADER | {"alg": "ES256K"}, CLAIMS),
     "demanded extensions": lambda: proof({"crit": ["b64"], "b64": True}),
+    "an endless header": lambda: bare(HEADER | {"more": "x" * 3000}, CLAIMS),
     "no jti": lambda: proof(jti=None),
     "an empty jti": lambda: proof(jti=""),
     "a jti that is no text": lambda: proof(jti=7),
