@@ -1,5 +1,6 @@
 """The way of an honest app: asking, agreeing, tokens, calls, the end."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.members_house import MembersHouse, open_members_house
 from tests.support.oauth_client import App, agree, post, returned, sign_in_for
+from tests.support.pds_box import PASSWORD
 
 
 @pytest.fixture
@@ -111,3 +113,22 @@ async def test_a_member_says_no(house: MembersHouse) -> None:
     assert answered["error"] == "access_denied"
     assert answered["state"] == app.state
     assert answered["iss"] == "http://localhost:2583"
+
+
+async def test_the_second_step_stands_on_the_way_too(house: MembersHouse) -> None:
+    await house.box.pds.factors.set_mail(house.alice.did, True)
+    app, browser = App.local(house), house.browser()
+    seen = await browser.ask("GET", await app.ask())
+    after = parse_qs(urlsplit(seen.location).query)["next"][0]
+    await browser.ask("GET", seen.location)
+    fields = {"identifier": "alice.test", "password": PASSWORD, "next": after}
+    page = await browser.post("/sign-in", **fields)
+    assert "One more step" in page.text
+    assert (await browser.ask("GET", after)).location.startswith("/account/sign-in")
+    ticket = re.findall(r'name="ticket" value="([^"]*)"', page.text)[0]
+    code = await house.box.mailed_code()
+    done = await browser.post("/second-step", ticket=ticket, factor_code=code, next=after)
+    assert done.location == after
+    seen = await browser.ask("GET", after)
+    await app.exchange(returned(await agree(browser, seen))["code"])
+    assert app.tokens["sub"] == house.alice.did
