@@ -1,14 +1,16 @@
 """Permission sets from the first question to the last refresh."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.support.lexicon_press import Press
 from tests.support.members_house import MembersHouse, open_members_house
 from tests.support.oauth_client import App, agree, returned
 from tests.support.pds_box import APPVIEW_DID
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 VIEW = "include:app.bsky.authViewAll"
 CREATE = "include:app.bsky.authCreatePosts"
@@ -17,9 +19,10 @@ OWN = "com.example.feed.authAll"
 POST = {"$type": "app.bsky.feed.post", "text": "x", "createdAt": "2026-11-21T00:00:00Z"}
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[MembersHouse]:
-    async with open_members_house(tmp_path, pds_resolve_lexicons=False) as opened:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MembersHouse]:
+    folder = tmp_path_factory.mktemp("house")
+    async with open_members_house(folder, pds_resolve_lexicons=False) as opened:
         yield opened
 
 
@@ -78,9 +81,12 @@ async def test_a_set_that_nobody_knows_leads_back_to_the_app(house: MembersHouse
     assert OWN in answered["error_description"]
 
 
-async def test_a_session_follows_its_set_at_the_next_refresh(house: MembersHouse) -> None:
+async def test_a_session_follows_its_set_at_the_next_refresh(
+    house: MembersHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     press, sets = Press(), house.box.pds.permission_sets
-    sets._resolver, sets._asking = press.resolver, True
+    monkeypatch.setattr(sets, "_resolver", press.resolver)
+    monkeypatch.setattr(sets, "_asking", True)
     permission = {"type": "permission", "resource": "repo"}
     note, page = "com.example.feed.note", "com.example.feed.page"
     main = {"type": "permission-set", "permissions": [{**permission, "collection": [note]}]}
