@@ -17,6 +17,9 @@ from appliance.base.clock import Clock
 from appliance.labeler.definitions import Definitions
 
 COLLECTION: Final = "app.bsky.labeler.service"
+PROFILE: Final = "app.bsky.actor.profile"
+# Of a name in a profile.
+MOST_LETTERS: Final = 64
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 60.0
 _NETWORK: Final = "internal.hearth.pds"
@@ -24,10 +27,11 @@ _NETWORK: Final = "internal.hearth.pds"
 
 @dataclass(frozen=True)
 class Place:
-    """Where the labeler is reached, and by which key its labels are known."""
+    """Where the labeler is reached, by which key its labels are known, and for which network."""
 
     url: str
     key: PublicKey
+    network: str
 
 
 class LabelerIdentity:
@@ -96,17 +100,29 @@ class LabelerIdentity:
         return Did(opened["did"])
 
     async def _publish(self, did: Did) -> None:
-        """Write the service record where it says something else or is not there."""
-        place = {"collection": COLLECTION, "rkey": "self"}
+        """Write the service record where it says something else, and a name if there is none."""
+        known = await self._known(did, COLLECTION)
+        record = service_record(self._definitions, known or {}, self._clock.now_us)
+        if record != known:
+            await self._put(COLLECTION, record)
+        if await self._known(did, PROFILE) is None:
+            name = self._place.network[:MOST_LETTERS]
+            await self._put(PROFILE, {"$type": PROFILE, "displayName": name})
+
+    async def _known(self, did: Did, collection: str) -> JsonObject | None:
+        place = {"repo": did, "collection": collection, "rkey": "self"}
         try:
-            known = await self._pds.query("com.atproto.repo.getRecord", {"repo": did, **place})
+            found = await self._pds.query("com.atproto.repo.getRecord", place)
         except XrpcError as refused:
             if refused.name != "RecordNotFound":
                 raise
-            known = {"value": {}}
-        record = service_record(self._definitions, known["value"], self._clock.now_us)
-        if record != known["value"]:
-            await self._call("putNetworkRecord", {**place, "record": record})
+            return None
+        value: JsonObject = found["value"]
+        return value
+
+    async def _put(self, collection: str, record: JsonObject) -> None:
+        place = {"collection": collection, "rkey": "self"}
+        await self._call("putNetworkRecord", {**place, "record": record})
 
     async def _call(self, name: str, given: JsonObject) -> JsonObject:
         answer: JsonObject = await self._pds.procedure(f"{_NETWORK}.{name}", given, self._headers)

@@ -53,7 +53,7 @@ async def open_labeler(
         pds = XrpcClient(http, paths.address("pds"))
         definitions = Definitions(db)
         url = settings.labeler.public_url.rstrip("/") or settings.pds.url
-        place = Place(url, key.public)
+        place = Place(url, key.public, settings.network.name)
         identity = LabelerIdentity(pds, access.header, place, definitions, clock)
         take_up = partial(identity.take_up, from_the_start=settings.network.own_account)
         worker = workers.start("labeler: be known", take_up)
