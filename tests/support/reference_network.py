@@ -37,17 +37,25 @@ class ReferenceNetwork(Process):
         )
         self.pds: str = self.report["pds"]
         self.plc: str = self.report["plc"]
+        self.appview: str = self.report["appview"]
 
     def settle(self) -> None:
         """Wait until its AppView has indexed what its PDS holds."""
         before = self.stdout().count("settled")
-        assert self.popen.stdin is not None
-        self.popen.stdin.write(b"settle\n")
-        self.popen.stdin.flush()
+        self._tell("settle")
         end = time.monotonic() + SECONDS_TO_SETTLE
         while self.stdout().count("settled") == before:
             assert time.monotonic() < end, self.stderr()
             time.sleep(0.02)
+
+    def follow(self, url: str) -> None:
+        """Have its AppView index what another stream brings, too."""
+        self._tell(f"follow {url}")
+
+    def _tell(self, line: str) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(f"{line}\n".encode())
+        self.popen.stdin.flush()
 
 
 @contextmanager
