@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from appliance.atproto.cid import Cid
 from appliance.atproto.data import BlobRef
@@ -61,6 +61,10 @@ AND takedown IS NULL AND NOT EXISTS (
     SELECT 1 FROM blob_ref WHERE blob_ref.repo = blob.repo AND blob_ref.cid = blob.cid
 )
 """
+
+
+# Repo, path, CID: what a record refers to, as it is written.
+RefArgs: TypeAlias = tuple[int, str, bytes]
 
 
 class BlobNotFound(LookupError):
@@ -240,6 +244,11 @@ def expect(conn: Connection, repo: int, path: str, cids: Iterable[Cid]) -> None:
     """Note that a record refers to blobs, whether they are here or not."""
     for cid in cids:
         conn.execute("INSERT OR IGNORE INTO blob_ref VALUES (?, ?, ?)", (repo, path, cid))
+
+
+def expect_all(conn: Connection, refs: Iterable[RefArgs]) -> None:
+    """Note what many records refer to."""
+    conn.executemany("INSERT OR IGNORE INTO blob_ref VALUES (?, ?, ?)", refs)
 
 
 def release(conn: Connection, repo: int, path: str) -> list[Cid]:

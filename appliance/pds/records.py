@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TypeAlias
 
 from appliance.atproto import cbor, data
 from appliance.atproto.cbor import Value
@@ -61,6 +62,8 @@ ORDER BY repo.id LIMIT ?
 """
 
 
+# Repo, path, CID, rev, subject, block: a row as it is written.
+RecordArgs: TypeAlias = tuple[int, str, bytes, str, int | None, bytes]
 _INSERT = "INSERT INTO record (repo, path, cid, rev, subject, block) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -246,11 +249,9 @@ def insert(conn: Connection, repo: int, row: RecordRow, rev: Tid) -> None:
     conn.execute(_INSERT, (repo, row.path, row.cid, rev, row.subject, row.block))
 
 
-def insert_all(conn: Connection, repo: int, rows: Iterable[RecordRow], rev: Tid) -> None:
-    """Insert rows as they come, none of which is there yet."""
-    conn.executemany(
-        _INSERT, ((repo, row.path, row.cid, rev, row.subject, row.block) for row in rows)
-    )
+def insert_all(conn: Connection, rows: Iterable[RecordArgs]) -> None:
+    """Insert rows, none of which is there yet."""
+    conn.executemany(_INSERT, rows)
 
 
 def update(conn: Connection, repo: int, row: RecordRow, rev: Tid) -> None:
@@ -259,6 +260,12 @@ def update(conn: Connection, repo: int, row: RecordRow, rev: Tid) -> None:
         "UPDATE record SET cid = ?, rev = ?, subject = ?, block = ? WHERE repo = ? AND path = ?",
         (row.cid, rev, row.subject, row.block, repo, row.path),
     )
+
+
+def update_all(conn: Connection, rows: Iterable[RecordArgs]) -> None:
+    """Give records new content; takedowns stay in force."""
+    for repo, path, cid, rev, subject, block in rows:
+        update(conn, repo, RecordRow(path, Cid(cid), block, subject), Tid.unchecked(rev))
 
 
 def delete(conn: Connection, repo: int, path: str, rev: Tid) -> None:

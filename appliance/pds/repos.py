@@ -28,6 +28,7 @@ _FRAME_BYTES: Final = 39  # of a block besides its own, at most: length and CID
 _COUNTING_S: Final = 60.0
 CACHED_RECORDS: Final = 200_000  # in trees kept in memory; about 0.3 kB each
 
+REPO_ID: Final = "SELECT id FROM repo WHERE did = ?"
 _HEAD = "SELECT id, did, commit_cid, commit_block, rev, data FROM repo WHERE did = ?"
 _PAGE = "SELECT id, did, commit_cid, rev FROM repo WHERE id > ? ORDER BY id LIMIT ?"
 

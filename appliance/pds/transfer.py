@@ -8,14 +8,15 @@ of it holds more than a few hundred records in memory.
 import asyncio
 import marshal
 import tempfile
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeAlias
+from typing import BinaryIO, Final, Literal
 
 from appliance.atproto import cbor, data
 from appliance.atproto.car import CarReader
+from appliance.atproto.cbor import Value
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.repo.commit import Commit, parse_commit
@@ -24,8 +25,8 @@ from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.pds import blobs, records, repos
-from appliance.pds.blobs import BlobStore
-from appliance.pds.records import RecordRow
+from appliance.pds.blobs import BlobStore, RefArgs
+from appliance.pds.records import RecordArgs
 from appliance.pds.spool import Spool
 
 MAX_IMPORT_BYTES: Final = 4_000_000_000
@@ -33,12 +34,12 @@ MAX_IMPORT_BYTES: Final = 4_000_000_000
 # much more may the rows hold than the archive.
 _MOST_REPEATED: Final = 4
 _ALWAYS_ALLOWED: Final = 64_000_000
-_ROWS_TOGETHER: Final = 250
+_ROWS_TOGETHER: Final = 500
+_BYTES_TOGETHER: Final = 1_000_000
 _MARK_OF_BLOBS: Final = b"mimeType"  # no reference to a blob is without it
 
 Phase = Literal["receiving", "checking", "writing"]
-# Path, CID, subject, CIDs of blobs.
-_Staged: TypeAlias = tuple[str, bytes, int | None, list[bytes]]
+_END: Final = ((), ())
 
 
 class InvalidImport(ValueError):
@@ -63,30 +64,20 @@ class ImportProgress:
 
 @dataclass(frozen=True)
 class _Import:
-    """A repository that passed all checks: its commit, its blocks, its rows in a file."""
+    """A repository that is checked: its commit and blocks, the repo it is for, rows in a file."""
 
     commit: Commit
     blocks: Spool
+    repo: int
     rows: BinaryIO
     progress: ImportProgress
 
-    def staged(self) -> Iterator[RecordRow]:
-        """Give the rows in the tree's order, without the blobs."""
-        for path, cid, subject, _ in self._staged():
-            self.progress.done += 1
-            known = Cid(cid)
-            yield RecordRow(path, known, self.blocks[known], subject)
-
-    def blobs(self) -> Iterator[tuple[str, list[Cid]]]:
-        """Give the paths of records that refer to blobs, with these."""
-        for path, _, _, found in self._staged():
-            if found:
-                yield path, [Cid(cid) for cid in found]
-
-    def _staged(self) -> Iterator[_Staged]:
+    def batches(self) -> Iterator[tuple[list[RecordArgs], list[RefArgs]]]:
+        """Give the rows in the tree's order, as they are written: records, what they refer to."""
         self.rows.seek(0)
-        while batch := marshal.load(self.rows):  # noqa: S302
-            yield from batch
+        while (batch := marshal.load(self.rows)) != _END:  # noqa: S302
+            yield batch
+            self.progress.done += len(batch[0])
 
 
 class RepoImporter:
@@ -123,8 +114,11 @@ class RepoImporter:
             document = await self._resolver.document(did, fresh=True)
             if document.signing_key is None or not commit.verify(document.signing_key):
                 raise InvalidImport("The commit is not signed with the account's key")
+            repo = self._db.read_one(repos.REPO_ID, did)
+            if repo is None:
+                raise repos.RepoNotFound(did)
             with tempfile.TemporaryFile(dir=self._folder) as rows:
-                new = _Import(commit, blocks, rows, progress)
+                new = _Import(commit, blocks, repo[0], rows, progress)
                 count = await asyncio.to_thread(_check, new)
                 progress.enter("writing", count)
                 await self._db.write(self._replace, new, active)
@@ -145,6 +139,8 @@ class RepoImporter:
     def _replace(self, conn: Connection, new: _Import, active: bool) -> None:
         commit = new.commit
         head = repos.load_head(conn, commit.did)
+        if head.id != new.repo:
+            raise repos.RepoNotFound(commit.did)  # and one of the same name was opened since
         if commit.cid == head.commit_cid:
             return
         if active and commit.rev <= head.rev:
@@ -159,26 +155,32 @@ class RepoImporter:
 
 def _replace_records(conn: Connection, repo: int, new: _Import) -> list[Cid]:
     """Turn the record rows into the new ones; name the blobs whose references went."""
-    rev = new.commit.rev
-    present = dict(records.leaves(conn, repo))
+    present = {path: bytes(cid) for path, cid in records.leaves(conn, repo)}
     released: list[Cid] = []
-    if not present:
-        records.insert_all(conn, repo, new.staged(), rev)
-    else:
-        for row in new.staged():
-            before = present.pop(row.path, None)
-            if before == row.cid:
-                continue
-            if before is None:
-                records.insert(conn, repo, row, rev)
-            else:
-                released += blobs.release(conn, repo, row.path)
-                records.update(conn, repo, row, rev)
+    is_empty = not present
+    for rows, refs in new.batches():
+        if is_empty:
+            records.insert_all(conn, rows)
+        else:
+            released += _merge(conn, rows, present)
+        blobs.expect_all(conn, refs)
     for path in present:
         released += blobs.release(conn, repo, path)
-        records.delete(conn, repo, path, rev)
-    for path, cids in new.blobs():
-        blobs.expect(conn, repo, path, cids)
+        records.delete(conn, repo, path, new.commit.rev)
+    return released
+
+
+def _merge(conn: Connection, rows: list[RecordArgs], present: dict[str, bytes]) -> list[Cid]:
+    """Write what is new or changed, and take it out of what was there."""
+    released: list[Cid] = []
+    for row in rows:
+        repo, path, cid, *_ = row
+        before = present.pop(path, None)
+        if before is None:
+            records.insert_all(conn, [row])
+        elif before != cid:
+            released += blobs.release(conn, repo, path)
+            records.update_all(conn, [row])
     return released
 
 
@@ -223,25 +225,34 @@ def _check(new: _Import) -> int:
 
 
 def _stage(new: _Import, most: int) -> None:
-    batch: list[_Staged] = []
+    """Put the rows of a repository aside. Raises InvalidImport, and what a damaged tree raises."""
+    rows: list[RecordArgs] = []
+    refs: list[RefArgs] = []
     collections: set[str] = set()
+    rev, size = str(new.commit.rev), 0
     for path, cid in checked_items(new.commit.data, new.blocks):
         block = new.blocks[cid]
-        most -= len(block)
-        if most < 0:
-            raise InvalidImport("The same records stand at too many paths")
-        batch.append(_row(path, cid, block, collections))
-        new.progress.done += 1
-        if len(batch) == _ROWS_TOGETHER:
-            marshal.dump(batch, new.rows)
-            batch = []
-    for last in (batch, []) if batch else ([],):
-        marshal.dump(last, new.rows)
+        size += len(block)
+        collection, value = _record(path, block, collections)
+        subject = records.subject_key(collection, value)
+        rows.append((new.repo, path, cid, rev, subject, block))
+        if _MARK_OF_BLOBS in block:
+            refs += ((new.repo, path, blob.cid) for blob in data.find_blobs(value))
+        if len(rows) == _ROWS_TOGETHER or size > _BYTES_TOGETHER:
+            most -= size
+            if most < 0:
+                raise InvalidImport("The same records stand at too many paths")
+            marshal.dump((rows, refs), new.rows)
+            new.progress.done += len(rows)
+            rows, refs, size = [], [], 0
+    marshal.dump((rows, refs), new.rows)
+    marshal.dump(_END, new.rows)
     new.rows.flush()
+    new.progress.done += len(rows)
 
 
-def _row(path: str, cid: Cid, block: bytes, collections: set[str]) -> _Staged:
-    """Check a record, and give what its row needs beside the block."""
+def _record(path: str, block: bytes, collections: set[str]) -> tuple[str, Value]:
+    """Check a record; give its collection, one of those that were seen, and what it says."""
     value = cbor.decode(block)
     collection, _, rkey = path.partition("/")
     if collection not in collections:
@@ -249,7 +260,4 @@ def _row(path: str, cid: Cid, block: bytes, collections: set[str]) -> _Staged:
     RecordKey(rkey)
     if type(value) is not dict:
         raise InvalidImport(f"The record at {path} is not an object")
-    found: Iterable[bytes] = ()
-    if _MARK_OF_BLOBS in block:
-        found = (blob.cid for blob in data.find_blobs(value))
-    return path, cid, records.subject_key(collection, value), list(found)
+    return collection, value
