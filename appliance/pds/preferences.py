@@ -1,5 +1,6 @@
 """An account's app preferences: a list of typed objects, kept as the client gave it."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -12,6 +13,7 @@ Preference = dict[str, Any]
 
 _NAMESPACE = "app.bsky."
 _PERSONAL = "app.bsky.actor.defs#personalDetailsPref"
+_LABELERS = "app.bsky.actor.defs#labelersPref"
 _AGE = "app.bsky.actor.defs#declaredAgePref"
 
 
@@ -24,16 +26,21 @@ class InvalidPreference(ValueError):
 class PreferenceStore:
     """The preferences of all accounts.
 
-    Personal details belong to the member: app passwords neither see nor change them.
+    Personal details belong to the member: app passwords neither see nor change them. Who has
+    stored none yet has the usual ones: the labels of this network are listened to.
     """
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, network: Callable[[], Did | None]) -> None:
+        """`network` tells the DID of the network's own labeler, once there is one."""
         self._db = db
         self._clock = clock
+        self._network = network
 
     def get(self, did: Did, *, personal: bool) -> list[Preference]:
         """The stored list; with `personal` also the birth date and what follows from it."""
-        kept = self._stored(did)
+        kept = self._kept(did)
+        if kept is None:
+            kept = usual(self._network())
         if not personal:
             return [one for one in kept if one["$type"] != _PERSONAL]
         today = Datetime.from_us(self._clock.now_us())
@@ -41,7 +48,7 @@ class PreferenceStore:
 
     def count(self, did: Did) -> int:
         """How many preferences are stored."""
-        return len(self._stored(did))
+        return len(self._kept(did) or ())
 
     async def put(self, did: Did, items: list[Preference], *, personal: bool) -> None:
         """Replace the list. Raises InvalidPreference."""
@@ -50,9 +57,14 @@ class PreferenceStore:
         kept = [one for one in items if one["$type"] != _AGE]
         await self._db.write(replace, did, kept, personal)
 
-    def _stored(self, did: Did) -> list[Preference]:
+    def _kept(self, did: Did) -> list[Preference] | None:
         row = self._db.read_one("SELECT items FROM preference WHERE did = ?", did)
-        return data.loads(row[0]) if row else []
+        return data.loads(row[0]) if row else None
+
+
+def usual(network: Did | None) -> list[Preference]:
+    """Give the preferences of somebody who has chosen nothing yet."""
+    return [] if network is None else [{"$type": _LABELERS, "labelers": [{"did": network}]}]
 
 
 def replace(conn: Connection, did: Did, items: list[Preference], personal: bool) -> None:

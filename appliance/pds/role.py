@@ -276,7 +276,13 @@ def _build(
     address = OwnAddress(site.url, site.handle_domains)
     here = OwnAddress(site.url, home_domains)
     checks = IdentityChecks(identities, resolver, directory, clock, here)
-    own_handle = f"{settings.network.own_name}{site.handle_domains[0]}"
+    network = NetworkAccount(
+        db,
+        accounts,
+        Acts(signup, identities, lifecycle),
+        f"{settings.network.own_name}{site.handle_domains[0]}",
+        f"{settings.network.own_name}@{site.hostname}",
+    )
     return Pds(
         settings=settings,
         site=site,
@@ -320,14 +326,8 @@ def _build(
         operator_acts=OperatorActs(db, clock),
         passkeys=passkeys,
         permission_sets=permission_sets,
-        network_account=NetworkAccount(
-            db,
-            accounts,
-            Acts(signup, identities, lifecycle),
-            own_handle,
-            f"{settings.network.own_name}@{site.hostname}",
-        ),
-        preferences=PreferenceStore(db, clock),
+        network_account=network,
+        preferences=PreferenceStore(db, clock, lambda: network.did),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         readdressing=Readdressing(db, identities, lifecycle, _home(settings, http), address),
         records=records,

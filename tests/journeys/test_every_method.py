@@ -25,6 +25,7 @@ SENSIBLE = 1
 WILD = 4
 # A longer one is refused in plain words before it is taken for XRPC.
 LONGEST_PATH = 8_000
+LABELLING = ("com.atproto.label.", "com.atproto.moderation.", "internal.hearth.labeler.")
 # They end what the others need: asked when all else has been.
 LAST = (
     "com.atproto.server.deactivateAccount",
@@ -114,6 +115,8 @@ async def test_no_method_fails_for_anybody(
 def _role(network: Appliance, nsid: str, random: Random) -> str:
     """Choose whom to ask: mostly the PDS, as members do."""
     others = [network.relay] if nsid.startswith("com.atproto.sync.") else [network.appview]
+    if nsid.startswith(LABELLING):
+        others = [network.labeler]
     return random.choice([network.pds, network.pds, network.pds, *others])
 
 

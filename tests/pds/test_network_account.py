@@ -128,3 +128,15 @@ async def test_a_report_to_the_networks_labeler_is_one_to_us(box: Box) -> None:
     )
     assert answer.status == 200, answer
     assert len(await box.pds.reports.page(None, 10)) == 1
+
+
+async def test_members_listen_to_its_labels_until_they_choose_otherwise(box: Box) -> None:
+    alice = await box.sign_up()
+    nsid = "app.bsky.actor.getPreferences"
+    assert (await box.get(nsid, alice.access)).json == {"preferences": []}
+    did = (await _open(box, SERVICE)).json["did"]
+    listens = {"$type": "app.bsky.actor.defs#labelersPref", "labelers": [{"did": did}]}
+    assert (await box.get(nsid, alice.access)).json == {"preferences": [listens]}
+    put = "app.bsky.actor.putPreferences"
+    assert (await box.post(put, alice.access, preferences=[])).status == 200
+    assert (await box.get(nsid, alice.access)).json == {"preferences": []}
