@@ -1,9 +1,11 @@
 """What members granted to apps: from the code to the last refresh.
 
-The tokens of a grant have a generation; each refresh makes the next. For two minutes the one before
-still counts, for honest apps refresh twice at once, or lose an answer; whatever is older is stolen
-or lost, and ends the grant. A generation that is newer than ours was given before a backup was
-restored: only this server can have made it, so it counts, and numbers go on behind it.
+The tokens of a grant have a generation; each refresh makes the next. The one before still counts
+for two minutes, as honest apps refresh twice at once, and until the newest is used, as the answer
+may have been lost on its way to a telephone that fell asleep: it gives the same successor again.
+Whatever is older is stolen, and ends the grant. A generation that is newer than ours was given
+before a backup was restored: only this server can have made it, so it counts, and numbers go on
+behind it.
 """
 
 import hashlib
@@ -31,7 +33,10 @@ CHALLENGE_US: Final = DAY_US
 
 @dataclass(frozen=True)
 class Grant:
-    """What one app was granted; times in microseconds. `generation` 0: its code waits."""
+    """What one app was granted; times in microseconds. `generation` 0: its code waits.
+
+    `used`: the newest generation that was seen in a call.
+    """
 
     id: str
     did: Did
@@ -46,12 +51,14 @@ class Grant:
     created_at: int
     renewed_at: int
     expires_at: int
+    used: int = 0
 
     def counts(self, generation: int, now_us: int) -> bool:
         """Whether tokens of a generation are good."""
         if not self.generation or now_us >= self.expires_at:
             return False
-        before = generation == self.generation - 1 and now_us < self.renewed_at + GRACE_US
+        lenient = now_us < self.renewed_at + GRACE_US or self.used < self.generation
+        before = generation == self.generation - 1 and lenient
         return generation > 0 and (generation >= self.generation or before)
 
 
@@ -92,7 +99,7 @@ class CodeUse:
 
 _FIELDS: Final = (
     "id, did, client_id, scope, permissions, dpop_jkt, client_key, code_challenge, redirect_uri,"
-    " generation, created_at, renewed_at, expires_at"
+    " generation, created_at, renewed_at, expires_at, used"
 )
 _BY_ID: Final = f"SELECT {_FIELDS} FROM oauth_grant WHERE id = ?"  # noqa: S608
 _BY_CODE: Final = f"SELECT {_FIELDS} FROM oauth_grant WHERE code_digest = ?"  # noqa: S608
@@ -134,6 +141,11 @@ class GrantStore:
     def counts(self, grant: Grant, generation: int) -> bool:
         """Whether a grant's tokens of this generation are good now."""
         return grant.counts(generation, self._clock.now_us())
+
+    async def note_used(self, grant: Grant, generation: int) -> None:
+        """Note, once, that an app calls with the tokens of a generation."""
+        if grant.used < generation:
+            await self._db.write(note_used, grant.id, generation)
 
     def of_account(self, did: Did) -> list[Grant]:
         """The apps that a member lets in, the one that was here last first."""
@@ -243,6 +255,12 @@ def adopt(conn: Connection, grant: Grant, refresh_token: str) -> None:
             grant.expires_at,
             digest_of(refresh_token),
         ),
+    )
+
+
+def note_used(conn: Connection, grant_id: str, generation: int) -> None:
+    conn.execute(
+        "UPDATE oauth_grant SET used = ?2 WHERE id = ?1 AND used < ?2", (grant_id, generation)
     )
 
 

@@ -20,7 +20,7 @@ NONCE_HEADER: Final = "DPoP-Nonce"
 NONCE: Final = web.RequestKey("dpop_nonce", str)
 
 
-def grant_of(pds: Pds, request: web.Request, token: str) -> tuple[Grant, Permissions]:
+async def grant_of(pds: Pds, request: web.Request, token: str) -> tuple[Grant, Permissions]:
     """Check token and proof of a call. Raises AuthRequired, with what the app needs to go on."""
     request[NONCE] = pds.oauth.dpop.nonce()
     proofs = request.headers.getall("DPoP", [])
@@ -38,6 +38,7 @@ def grant_of(pds: Pds, request: web.Request, token: str) -> tuple[Grant, Permiss
             raise InvalidToken("The access token is bound to another key")
     except OAuthError as refused:
         raise _unauthorized(refused) from refused
+    await pds.oauth.grants.note_used(grant, claims.generation)
     return grant, _permissions(grant.permissions)
 
 

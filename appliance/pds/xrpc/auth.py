@@ -227,7 +227,7 @@ def _check_present(pds: Pds, caller: Caller) -> None:
 
 async def _app(pds: Pds, request: Request, token: str) -> Caller:
     """An app, by its token and the proof of its key."""
-    grant, permissions = grant_of(pds, request, token)
+    grant, permissions = await grant_of(pds, request, token)
     return Caller(grant.did, "oauth", permissions, grant.client_id)
 
 

@@ -106,9 +106,21 @@ async def test_an_app_that_lost_the_answer_asks_again(house: MembersHouse, app: 
     assert (await app.refresh()).status == 200
 
 
+async def test_an_answer_that_was_lost_can_be_had_hours_later(
+    house: MembersHouse, app: App
+) -> None:
+    old = app.tokens["refresh_token"]
+    lost = (await app.refresh()).json["refresh_token"]
+    house.box.clock.advance(5 * 3600)
+    assert (await app.refresh(refresh_token=old)).json["refresh_token"] == lost
+    assert (await app.get_session()).status == 200
+    assert (await app.refresh()).status == 200
+
+
 async def test_a_used_token_that_comes_late_ends_the_session(house: MembersHouse, app: App) -> None:
     stolen = app.tokens["refresh_token"]
     await app.refresh()
+    assert (await app.get_session()).status == 200
     owner = dict(app.tokens)
     house.box.clock.advance(GRACE)
     assert refused(await app.refresh(refresh_token=stolen)) == "invalid_grant"
@@ -130,6 +142,7 @@ async def test_the_old_access_token_is_void_after_the_grace_time(
 ) -> None:
     old = app.tokens["access_token"]
     await app.refresh()
+    assert (await app.get_session()).status == 200
     assert (await app.call("GET", "com.atproto.server.getSession", token=old)).status == 200
     house.box.clock.advance(GRACE)
     answer = await app.call("GET", "com.atproto.server.getSession", token=old)

@@ -209,6 +209,7 @@ async def test_an_old_refresh_token_ends_the_session_of_the_thief_and_of_the_own
     app = await ground.settled()
     stolen = app.tokens["refresh_token"]
     await app.refresh()
+    assert (await app.get_session()).status == 200
     ground.wait(GRACE_SECONDS + 1)
     assert refused(await app.refresh(refresh_token=stolen))
     assert await is_dead(app)
