@@ -37,7 +37,7 @@ _SITE_PATHS: Final = ("/profile/", "/start/")
 _MODERATORS: Final = "did:plc:ar7c4by46qjdydhdevvrndac"
 _COMPANY: Final = "did:plc:z72i7hdynmk6r22z27h6tvur"
 _FEEDS: Final = "app.bsky.feed.generator"
-_DISCOVER: Final = f"at://{_COMPANY}/{_FEEDS}/whats-hot"
+_DISCOVER: Final = "whats-hot"
 _EVERYONE: Final = "everyone"
 # Of an address, what means the same in a script, a string of one and an attribute.
 _HARMLESS: Final = ":/.-_~[]%"
@@ -69,22 +69,25 @@ class Replacement:
         services = dict.fromkeys(_APPVIEWS, client)
         services |= {url: f"{client}{STAND_INS}/{name}" for url, name in _SERVICES.items()}
         services[_CARDS] = cards or f"{client}{STAND_INS}/cards"
-        pages = {f"{_SITE}{path}": f"{client}{path}" for path in _SITE_PATHS}
+        starts: dict[str, str] = {}
         wholes = {_PROVIDER: pds, _PROVIDER_NAME: _in_a_script(own.network)}
         if own.links_lead_here:
+            starts |= {f"{_SITE}{path}": f"{client}{path}" for path in _SITE_PATHS}
             wholes |= {_SITE: client, f"{_SITE}/": f"{client}/"}
-        else:
-            pages = {}
         if own.account:
             wholes |= dict.fromkeys((_MODERATORS, _COMPANY), own.account)
-            wholes[_DISCOVER] = f"at://{own.account}/{_FEEDS}/{_EVERYONE}"
+            feeds = f"at://{own.account}/{_FEEDS}/"
+            starts[f"at://{_COMPANY}/{_FEEDS}/"] = feeds
+            wholes[_DISCOVER] = _EVERYONE
+            wholes[f"at://{_COMPANY}/{_FEEDS}/{_DISCOVER}"] = feeds + _EVERYONE
         self._new = {
-            old.encode(): new.encode() for old, new in {**services, **pages, **wholes}.items()
+            old.encode(): new.encode() for old, new in {**services, **starts, **wholes}.items()
         }
         # A longer host name that begins alike is another host.
         patterns = [rb"(?:" + _any_of(services) + rb")(?![\w.-])"]
-        patterns += [_any_of(pages)] if pages else []
+        # A text that is known as a whole is not taken by its start.
         patterns += [rb"(?<=([\"'`]))(?:" + _any_of(wholes) + rb")(?=\1)"]
+        patterns += [_any_of(starts)] if starts else []
         self._pattern = re.compile(b"|".join(patterns))
 
     @property

@@ -49,6 +49,25 @@ def test_on_the_public_network_shared_links_lead_where_all_can_read_them() -> No
     assert Replacement(PUBLIC).in_script(text) == text
 
 
+def test_where_the_network_has_an_account_it_takes_the_place_of_the_companys() -> None:
+    own = replace(HOME, account="did:plc:network")
+    for before, after in (
+        ('"did:plc:ar7c4by46qjdydhdevvrndac"', '"did:plc:network"'),
+        ('"did:plc:z72i7hdynmk6r22z27h6tvur"', '"did:plc:network"'),
+        ('("whats-hot")', '("everyone")'),
+        (
+            "`at://did:plc:z72i7hdynmk6r22z27h6tvur/app.bsky.feed.generator/${r}`",
+            "`at://did:plc:network/app.bsky.feed.generator/${r}`",
+        ),
+        (
+            '"at://did:plc:z72i7hdynmk6r22z27h6tvur/app.bsky.feed.generator/whats-hot"',
+            '"at://did:plc:network/app.bsky.feed.generator/everyone"',
+        ),
+    ):
+        assert Replacement(own).in_script(before.encode()) == after.encode()
+        assert Replacement(HOME).in_script(before.encode()) == before.encode()
+
+
 def test_relative_names_in_a_page_mean_files_at_the_top() -> None:
     page = b'<html><Head lang="en"><script src="static/a.js"></script>'
     made = Replacement(HOME).in_page(page)

@@ -1,0 +1,65 @@
+"""The command: see the package."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Playwright
+
+from tests.interop.official_client import entering, moderating, reading, settling, writing
+from tests.interop.official_client.neighbour import Neighbour
+from tests.interop.official_client.report import PAGE, page
+from tests.interop.official_client.scene import Scene
+from tests.interop.official_client.visit import open_visit
+from tests.support.appliance import Appliance, wait_until
+
+OWN_NAME = "mod-authority"
+PARTS = (entering, writing, reading, moderating, settling)
+
+
+def _is_settled(driver: Playwright, report: dict[str, Any]) -> bool:
+    """Whether a network that is new has an account of its own, feeds, and a client that knows."""
+    pds = driver.request.new_context(base_url=report["pds_url"])
+    client = driver.request.new_context(base_url=report["client_url"])
+    handle = f"{OWN_NAME}{report['handle_domain']}"
+    found = pds.get("/xrpc/com.atproto.identity.resolveHandle", params={"handle": handle})
+    if not found.ok:
+        return False
+    did = found.json()["did"]
+    feed = f"at://{did}/app.bsky.feed.generator/everyone"
+    shown = client.get("/xrpc/app.bsky.feed.getFeed", params={"feed": feed})
+    scripts = re.findall(r'src="(static/[^"]+)"', client.get("/").text())
+    return shown.ok and any(did in client.get(f"/{script}").text() for script in scripts)
+
+
+def main() -> int:
+    """Walk through the client; return how many screens failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.interop.official_client")
+    parser.add_argument("export", type=Path, help="the folder of the client's static export")
+    parser.add_argument("--shots", type=Path, help="keep a picture of every screen here")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    args = parser.parse_args()
+    options = ("--client", str(args.export), "--handle-domain", ".smith.home")
+    appliance = Appliance(*options, bare=False)
+    report = appliance.report
+    with open_visit(report["client_url"], args.shots) as (visit, driver):
+        wait_until(lambda: _is_settled(driver, report), "the client knows the network's account")
+        scene = Scene(visit, Neighbour(driver, appliance.pds, "bob.smith.home"))
+        for part in PARTS:
+            part.walk(scene)
+    complaints = appliance.complaints()
+    appliance.finish()
+    for screen in visit.screens:
+        sys.stdout.write(f"{'FAILED' if screen.failure else 'ok':7}{screen.name}\n")
+        if screen.failure:
+            sys.stdout.write(f"       {screen.failure}\n")
+    if args.write:
+        PAGE.write_text(page(visit.screens), encoding="utf-8")
+    sys.stdout.write("".join(f"{line}\n" for line in complaints))
+    return sum(bool(screen.failure) for screen in visit.screens) + len(complaints)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What a member keeps away: muted, blocked, reported."""
+
+from tests.interop.official_client.scene import Scene
+
+
+def walk(scene: Scene) -> None:
+    """Go through these screens."""
+    _mutes(scene)
+    _reports(scene)
+    _blocks(scene)
+    _rules(scene)
+
+
+def _mutes(scene: Scene) -> None:
+    visit, bob = scene.visit, scene.bob
+    with visit.screen("moderation"):
+        visit.go("/moderation")
+        visit.shows("Moderation tools")
+    with visit.screen("mute a word"):
+        visit.id("mutedWordsBtn").click()
+        visit.page.get_by_placeholder("Enter a word or tag").fill("midnight")
+        visit.button("Add mute word with chosen settings").click()
+        visit.settle()
+        visit.go("/")
+        visit.shows("The old clock ticks again.")
+        assert visit.text("A tram at midnight").count() == 0
+    with visit.screen("mute a thread"):
+        visit.go(scene.path("clock"))
+        visit.id("postDropdownBtn").first.click()
+        visit.id("postDropdownMuteThreadBtn").click()
+        visit.settle()
+    with visit.screen("mute an account"):
+        visit.go(f"/profile/{bob.handle}")
+        visit.id("profileHeaderDropdownBtn").click()
+        visit.id("profileHeaderDropdownMuteBtn").click()
+        visit.shows("Account muted")
+    with visit.screen("muted accounts"):
+        visit.go("/moderation/muted-accounts")
+        visit.shows("@bob.smith.home")
+
+
+def _reports(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("report a post"):
+        visit.go(scene.path("clock"))
+        visit.id("postDropdownBtn").first.click()
+        visit.id("postDropdownReportBtn").click()
+        visit.button("Create report for Other").click()
+        visit.shows("By @")
+        visit.button("Submit report").click()
+        visit.button("Submit report").wait_for(state="detached")
+
+
+def _blocks(scene: Scene) -> None:
+    visit, bob = scene.visit, scene.bob
+    with visit.screen("block an account"):
+        visit.go(f"/profile/{bob.handle}")
+        visit.id("profileHeaderDropdownBtn").click()
+        visit.id("profileHeaderDropdownBlockBtn").click()
+        visit.id("confirmBtn").or_(visit.button("Block")).last.click()
+        visit.shows("Account blocked")
+    with visit.screen("blocked accounts"):
+        visit.go("/moderation/blocked-accounts")
+        visit.shows("@bob.smith.home")
+    with visit.screen("block is taken back"):
+        visit.go(f"/profile/{bob.handle}")
+        visit.id("unblockBtn").first.click()
+        visit.page.get_by_role("dialog").or_(
+            visit.page.get_by_role("alertdialog")
+        ).last.get_by_role("button", name="Unblock").click()
+        visit.shows("Account unblocked")
+
+
+def _rules(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("who may answer, for all posts"):
+        visit.go("/moderation/interaction-settings")
+        visit.shows("Post interaction settings")
+    with visit.screen("moderation lists"):
+        visit.go("/moderation/modlists")
+        visit.id("newModListBtn").click()
+        visit.id("editListNameInput").fill("Salesmen")
+        visit.id("editProfileSaveBtn").click()
+        visit.shows("Salesmen")
+        visit.settle()

@@ -1,0 +1,168 @@
+"""What a member reads: others' profiles, notifications, search, lists, packs, feeds."""
+
+import re
+
+from tests.interop.official_client.scene import HANDLE, Scene
+
+
+def walk(scene: Scene) -> None:
+    """Go through these screens."""
+    _people(scene)
+    _notifications(scene)
+    _search(scene)
+    _lists(scene)
+    _packs(scene)
+    _feeds(scene)
+
+
+def _people(scene: Scene) -> None:
+    visit, bob = scene.visit, scene.bob.handle
+    with visit.screen("somebody's profile"):
+        visit.go(f"/profile/{bob}")
+        visit.shows("I repair clocks.")
+    with visit.screen("follow"):
+        visit.page.get_by_label("Follow Bob").first.click()
+        visit.page.get_by_label("Unfollow").first.wait_for()
+    with visit.screen("home, with somebody followed"):
+        visit.go("/")
+        visit.page.get_by_role("tab", name="Following").click()
+        visit.shows("A tram at midnight")
+    with visit.screen("followers"):
+        visit.go(f"/profile/{bob}/followers")
+        visit.shows(HANDLE)
+    with visit.screen("follows"):
+        visit.go(f"/profile/{HANDLE}/follows")
+        visit.shows("@bob.smith.home")
+    with visit.screen("own profile, tab by tab"):
+        visit.go(f"/profile/{HANDLE}")
+        for tab in ("Replies", "Media", "Videos", "Likes", "Feeds", "Starter Packs", "Lists"):
+            visit.page.get_by_role("tab", name=tab).click()
+            visit.settle()
+    with visit.screen("edit profile"):
+        visit.id("profileHeaderEditProfileButton").click()
+        visit.id("editProfileDisplayNameInput").fill("Ann")
+        visit.id("editProfileDescriptionInput").fill("Mostly about trams.")
+        visit.id("editProfileSaveBtn").click()
+        visit.id("editProfileModal").wait_for(state="detached")
+        visit.go(f"/profile/{HANDLE}")
+        visit.shows("Mostly about trams.")
+
+
+def _notifications(scene: Scene) -> None:
+    visit, bob = scene.visit, scene.bob
+    ann = scene.ann_did
+    bob.write("app.bsky.graph.follow", subject=ann)
+    feed = bob.get("app.bsky.feed.getAuthorFeed", actor=ann, filter="posts_no_replies")["feed"]
+    first = next(row["post"] for row in feed if row["post"]["record"]["text"].startswith("Hello"))
+    subject = {"uri": first["uri"], "cid": first["cid"]}
+    scene.made["hello"] = subject
+    bob.write("app.bsky.feed.like", subject=subject)
+    bob.write("app.bsky.feed.repost", subject=subject)
+    bob.say("Welcome, Ann!", reply={"root": subject, "parent": subject})
+    quoted = {"$type": "app.bsky.embed.record", "record": subject}
+    bob.say("Look who is here.", embed=quoted)
+    with visit.screen("notifications"):
+        visit.go("/notifications")
+        for words in ("liked your post", "reposted your post", "followed you"):
+            visit.shows(words)
+        visit.shows("Welcome, Ann!")
+    with visit.screen("mentions"):
+        visit.page.get_by_role("tab", name="Mentions").click()
+        visit.shows("Welcome, Ann!")
+    with visit.screen("notification settings"):
+        visit.go("/settings/notifications")
+        visit.shows("Likes")
+    with visit.screen("notification settings: likes"):
+        visit.text("Likes", exact=True).click()
+        visit.page.get_by_role("radio", name="People I follow").click()
+        visit.settle()
+        visit.go("/settings/notifications")
+        visit.text("Likes", exact=True).click()
+        visit.page.get_by_role("radio", name="People I follow", checked=True).wait_for()
+
+
+def _search(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("explore"):
+        visit.go("/search")
+        visit.shows("Suggested accounts")
+    with visit.screen("search: as one types"):
+        visit.page.get_by_placeholder("Search for posts, users, or feeds").fill("bo")
+        visit.id("searchAutoCompleteResult-bob.smith.home").first.wait_for()
+    with visit.screen("search: people"):
+        visit.go("/search?q=bob")
+        visit.page.get_by_role("tab", name="People").click()
+        visit.shows("@bob.smith.home")
+    with visit.screen("search: posts"):
+        visit.go("/search?q=midnight")
+        visit.shows("A tram at midnight")
+        visit.page.get_by_role("tab", name="Latest").click()
+        visit.shows("A tram at midnight")
+    with visit.screen("hashtag"):
+        visit.go("/hashtag/clocks")
+        visit.shows("The old clock ticks again.")
+
+
+def _lists(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("lists"):
+        visit.go("/lists")
+        visit.id("newUserListBtn").wait_for()
+    with visit.screen("new list"):
+        visit.id("newUserListBtn").click()
+        visit.id("editListNameInput").fill("Neighbours")
+        visit.id("editListDescriptionInput").fill("From this street")
+        visit.id("editProfileSaveBtn").click()
+        visit.shows("Neighbours")
+        visit.settle()
+    with visit.screen("somebody is put on a list"):
+        visit.go(f"/profile/{scene.bob.handle}")
+        visit.id("profileHeaderDropdownBtn").click()
+        visit.id("profileHeaderDropdownListAddRemoveBtn").click()
+        visit.id("toggleBtn-Neighbours").get_by_role("button").last.click()
+        visit.settle()
+        visit.id("doneBtn").click()
+    with visit.screen("list: posts and people"):
+        visit.go("/lists")
+        visit.text("Neighbours").first.click()
+        visit.shows("A tram at midnight")
+        visit.page.get_by_role("tab", name="People").click()
+        visit.shows("@bob.smith.home")
+
+
+def _packs(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("starter pack: a new one"):
+        visit.go("/starter-pack/create")
+        visit.button("Next").click()
+    with visit.screen("starter pack: people"):
+        search = visit.page.get_by_placeholder("Search").first
+        for handle in scene.street:
+            search.fill(handle)
+            visit.page.get_by_label(re.compile(handle)).first.click()
+        visit.button("Next").click()
+    with visit.screen("starter pack: made"):
+        visit.button("Finish").or_(visit.button("Skip")).first.click()
+        visit.shows("Starter Pack")
+        visit.settle()
+    with visit.screen("starter packs of somebody"):
+        visit.go(f"/profile/{HANDLE}")
+        visit.page.get_by_role("tab", name="Starter Packs").click()
+        visit.shows("Ann's Starter Pack")
+
+
+def _feeds(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("feeds"):
+        visit.go("/feeds")
+        visit.shows("Discover New Feeds")
+        visit.shows("Photos here")
+    with visit.screen("feed"):
+        visit.text("Photos here").first.click()
+        visit.shows("Look at this.")
+    with visit.screen("saved feeds"):
+        visit.go("/settings/saved-feeds")
+        visit.shows("Following")
+    with visit.screen("chat"):
+        visit.go("/messages")
+        visit.id("messagesScreen").or_(visit.text("Chats")).first.wait_for()

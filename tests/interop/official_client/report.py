@@ -1,0 +1,126 @@
+"""The page that says what worked, screen by screen."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.interop.official_client.visit import Screen
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "conformance-client.md"
+
+# What is asked on at least this share of the screens is said once.
+OFTEN: Final = 0.5
+_SHORT: Final = (("app.bsky.", "a.b."), ("com.atproto.", "c.a."), ("chat.bsky.", "c.b."))
+
+_HEAD: Final = """\
+# The official web client before a Hearth
+
+The static export of bluesky-social/social-app 1.126.0 (commit `dd452a433`, not a source line
+changed) is served by the appliance, and driven in headless Chromium to which no name but
+`localhost` leads anywhere. Handles end in `.smith.home`. Nobody but the appliance answers what the
+client asks; other members act by XRPC calls of their own. Each screen is told from the next by a
+check of what is to be seen on it. Made by
+
+    python -m tests.interop.official_client FOLDER --write
+
+where FOLDER holds the export, which is not part of this repository: `tests/interop/README.md` says
+how it is built. `--shots DIR` keeps a picture of every screen.
+
+{screens} screens, {worked} of which worked; {calls} calls of {methods} methods.
+
+{failed}## What is refused, and rightly
+
+{refused}
+
+## What the client wanted from elsewhere
+
+{outside}
+
+## What browser and client complained of
+
+{complaints}
+
+## Screen by screen
+
+`a.b.` is `app.bsky.`, `c.a.` is `com.atproto.`, `c.b.` is `chat.bsky.`. Left out is what is asked
+whenever a page is loaded: {often}.
+
+| screen | | asked, and how often; the status if it is not 200 |
+|---|---|---|
+"""
+
+_WHY: Final = {
+    "com.atproto.repo.getRecord (chat.bsky.actor.declaration)": "the member has written none",
+    "com.atproto.repo.getRecord (app.bsky.actor.profile)": "a new member has written none",
+    "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
+    "app.bsky.feed.getFeedGenerator": "a feed of Bluesky's own, which new members are given by"
+    " the client, and which is not on this network",
+}
+
+
+def page(screens: Sequence[Screen]) -> str:
+    """Write the page."""
+    often = _often(screens)
+    calls = sum((screen.calls for screen in screens), Counter[tuple[str, int]]())
+    failed = [f"- {screen.name}: {screen.failure}" for screen in screens if screen.failure]
+    head = _HEAD.format(
+        screens=len(screens),
+        worked=len(screens) - len(failed),
+        calls=calls.total(),
+        methods=len({_nsid(call) for call, _ in calls}),
+        failed="## What did not work\n\n" + "\n".join(failed) + "\n\n" if failed else "",
+        refused=_lines(
+            f"`{_nsid(call)}` {status}: {_WHY.get(call, 'no reason is known')}"
+            for call, status in sorted(calls)
+            if status >= 400
+        ),
+        outside=_lines(
+            f"{host}, {count} times"
+            for host, count in sorted(_summed(screen.outside for screen in screens).items())
+        ),
+        complaints=_lines(
+            f"{text}, {count} times"
+            for text, count in sorted(_summed(screen.complaints for screen in screens).items())
+        ),
+        often=", ".join(f"`{_short(call)}`" for call in sorted(often)),
+    )
+    return head + "".join(_row(screen, often) for screen in screens)
+
+
+def _often(screens: Sequence[Screen]) -> set[str]:
+    seen = Counter(call for screen in screens for call in {call for call, _ in screen.calls})
+    return {call for call, count in seen.items() if count >= OFTEN * len(screens)}
+
+
+def _row(screen: Screen, often: set[str]) -> str:
+    told = []
+    for (call, status), count in sorted(screen.calls.items()):
+        if call in often:
+            continue
+        times = f" x{count}" if count > 1 else ""
+        told.append(f"`{_short(call)}`{times}{f' {status}' if status != 200 else ''}")
+    return f"| {screen.name} | {'**no**' if screen.failure else 'ok'} | {', '.join(told)} |\n"
+
+
+def _summed(counters: Iterable[Counter[str]]) -> Counter[str]:
+    """Add up; ports differ between runs."""
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
+
+
+def _lines(told: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in told) or "Nothing."
+
+
+def _nsid(call: str) -> str:
+    return call.partition(" ")[0]
+
+
+def _short(call: str) -> str:
+    for long, short in _SHORT:
+        if call.startswith(long):
+            return short + call.removeprefix(long)
+    return call

@@ -1,0 +1,139 @@
+"""What a member writes: posts of every kind, answers, likes, drafts."""
+
+from io import BytesIO
+
+from PIL import Image
+from playwright.sync_api import FilePayload
+
+from tests.interop.official_client.scene import HANDLE, Scene
+from tests.interop.official_client.visit import Visit
+
+
+def walk(scene: Scene) -> None:
+    """Go through these screens."""
+    _posts(scene.visit)
+    _answers(scene)
+    _drafts(scene.visit)
+
+
+def compose(visit: Visit, text: str) -> None:
+    """Open the composer and type."""
+    visit.button("Compose new post").last.click()
+    visit.page.locator("[contenteditable=true]").last.fill(text)
+
+
+def publish(visit: Visit) -> None:
+    """Send what is in the composer, and wait until it says so."""
+    visit.id("composerPublishBtn").last.click()
+    visit.id("composePostView").wait_for(state="detached")
+
+
+def _picture() -> FilePayload:
+    made = BytesIO()
+    Image.linear_gradient("L").resize((640, 400)).convert("RGB").save(made, "PNG")
+    return {"name": "sunset.png", "mimeType": "image/png", "buffer": made.getvalue()}
+
+
+def _posts(visit: Visit) -> None:
+    with visit.screen("post"):
+        compose(visit, "Hello from my own house.")
+        publish(visit)
+        visit.go(f"/profile/{HANDLE}")
+        visit.shows("Hello from my own house.")
+    with visit.screen("post with a picture"):
+        compose(visit, "Look at this.")
+        with visit.page.expect_file_chooser() as chooser:
+            visit.id("openMediaBtn").click()
+        chooser.value.set_files(_picture())
+        visit.id("selectedPhotoImage").wait_for()
+        publish(visit)
+        visit.go(f"/profile/{HANDLE}")
+        shown = visit.page.locator("img[src*='feed_thumbnail'],img[src*='feed_fullsize']").first
+        shown.wait_for()
+        assert shown.evaluate("picture => picture.naturalWidth") > 0, "the picture is not shown"
+    with visit.screen("thread"):
+        compose(visit, "First of two.")
+        visit.button("Add another post to thread").click()
+        visit.page.locator("[contenteditable=true]").last.fill("Second of two.")
+        publish(visit)
+        visit.go(f"/profile/{HANDLE}")
+        visit.text("First of two.").first.click()
+        visit.shows("Second of two.")
+    with visit.screen("reply controls"):
+        compose(visit, "Nobody answers this.")
+        visit.id("openReplyGateButton").click()
+        visit.page.get_by_label("Disable replies entirely").click()
+        visit.button("Save").click()
+        publish(visit)
+        visit.go(f"/profile/{HANDLE}")
+        visit.text("Nobody answers this.").first.click()
+        visit.shows("Replies disabled")
+
+
+def _answers(scene: Scene) -> None:
+    visit = scene.visit
+    with visit.screen("somebody's thread"):
+        visit.go(scene.path("clock"))
+        visit.shows("The old clock ticks again.")
+    with visit.screen("reply"):
+        visit.id("replyBtn").first.click()
+        visit.page.locator("[contenteditable=true]").last.fill("How often do you wind it?")
+        publish(visit)
+        visit.go(scene.path("clock"))
+        visit.shows("How often do you wind it?")
+    with visit.screen("like"):
+        visit.id("likeBtn").first.click()
+        visit.id("likeCount-expanded").wait_for()
+    with visit.screen("repost"):
+        visit.id("repostBtn").first.click()
+        visit.id("repostDropdownRepostBtn").click()
+        visit.id("repostCount-expanded").wait_for()
+    with visit.screen("quote"):
+        visit.id("repostBtn").first.click()
+        visit.id("repostDropdownQuoteBtn").or_(visit.id("quoteBtn")).first.click()
+        visit.page.locator("[contenteditable=true]").last.fill("He is good at this.")
+        publish(visit)
+        visit.go(f"/profile/{HANDLE}")
+        visit.shows("He is good at this.")
+    for name, path in (
+        ("liked by", "/liked-by"),
+        ("reposted by", "/reposted-by"),
+        ("quotes", "/quotes"),
+    ):
+        with visit.screen(name):
+            visit.go(scene.path("clock") + path)
+            visit.shows(HANDLE)
+    with visit.screen("bookmark"):
+        visit.go(scene.path("kept"))
+        visit.id("postBookmarkBtn").first.click()
+        visit.settle()
+    with visit.screen("saved posts"):
+        visit.go("/saved")
+        visit.shows("A tram at midnight")
+
+
+def _drafts(visit: Visit) -> None:
+    with visit.screen("draft is kept"):
+        visit.go("/")
+        compose(visit, "Not quite ready.")
+        visit.button("Cancel").click()
+        visit.button("Save draft").click()
+        visit.id("composePostView").wait_for(state="detached")
+    with visit.screen("drafts"):
+        visit.button("Compose new post").last.click()
+        visit.button("Drafts").click()
+        visit.shows("Not quite ready.")
+    with visit.screen("draft becomes a post"):
+        visit.button("Open draft").click()
+        visit.page.locator("[contenteditable=true]", has_text="Not quite ready.").wait_for()
+        publish(visit)
+        visit.go(f"/profile/{HANDLE}")
+        visit.shows("Not quite ready.")
+    with visit.screen("post is deleted"):
+        visit.id("postDropdownBtn").first.click()
+        visit.id("postDropdownDeleteBtn").click()
+        visit.id("confirmBtn").click()
+        visit.settle()
+        visit.go(f"/profile/{HANDLE}")
+        visit.shows("He is good at this.")
+        assert visit.text("Not quite ready.").count() == 0
