@@ -55,7 +55,6 @@ class OwnViews:
         """Make the view of a new post."""
         record: Any = record_json(new.block)
         view = {
-            "$type": "app.bsky.feed.defs#postView",
             "uri": new.uri,
             "cid": str(new.cid),
             "author": self.author(),

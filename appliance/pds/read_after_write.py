@@ -97,7 +97,7 @@ class OwnWrites:
             return None
         news = self._news(question, newer)
         post = await news.views.post(new)
-        thread: View = {"$type": _THREAD, "post": post, "replies": []}
+        thread: View = {"$type": _THREAD, "post": post}
         for other in news.posts:
             await _insert_reply(news, thread, other)
         parent = await _parent(question, post["record"])
@@ -237,7 +237,7 @@ async def _insert_reply(news: _News, thread: View, new: NewRecord) -> None:
     replies = under.setdefault("replies", [])
     if all(_uri(each) != new.uri for each in replies):
         view = await news.views.post(new)
-        replies.insert(0, {"$type": _THREAD, "post": view, "replies": []})
+        replies.insert(0, {"$type": _THREAD, "post": view})
 
 
 def _find(thread: View, uri: str) -> View | None:

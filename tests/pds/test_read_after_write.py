@@ -378,7 +378,7 @@ async def test_a_new_post_the_appview_does_not_find_is_answered_here(scene: Scen
         assert thread["post"]["uri"] == uri
         assert [each["post"]["record"]["text"] for each in thread["replies"]] == ["answer"]
         assert "parent" not in thread
-    for missing in (uri[:-1] + "2", parent["uri"], "no uri"):
+    for missing in (f"{uri[:-13]}3aaaaaaaaaa22", parent["uri"], "no uri"):
         answer = await scene.get(nsid, uri=missing)
         assert (answer.status, answer.json) == (400, not_found)
 
