@@ -19,6 +19,7 @@ BLOBS: Final = "blobs.json"
 PREFERENCES: Final = "preferences.json"
 REPO: Final = "repo.car"
 PIECE: Final = 1 << 18
+MOST_DOCUMENT_BYTES: Final = 64_000_000
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -83,6 +84,12 @@ class Zip:
     def read(self, name: str) -> Json:
         if name not in self._file.NameToInfo:
             return None
+        if self.size(name) > MOST_DOCUMENT_BYTES:
+            raise Trouble(
+                f"{name} has {self.size(name)} bytes",
+                f"at most {MOST_DOCUMENT_BYTES}",
+                "see whether this archive is what it says it is",
+            )
         return _parsed(name, lambda: self._file.read(name))
 
     def names(self) -> list[str]:
