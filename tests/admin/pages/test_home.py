@@ -19,3 +19,24 @@ async def test_the_changing_part_can_be_fetched_alone(house: House) -> None:
     home, live = await owner.get("/"), await owner.get("/live")
     assert "<html" not in live.text
     assert live.text.strip() in home.text
+
+
+async def test_home_shows_the_accounts_on_their_way(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up()
+    assert "Accounts on their way" not in (await owner.get("/")).words
+    about = {"did": member.did, "peer": "https://old.example.com", "step": "blobs"}
+    for what, state, words in (
+        ("move-in", "running", ""),
+        ("move-out", "waiting", "no code was given"),
+        ("export", "failed", "the disk is full"),
+        ("import", "done", ""),
+    ):
+        told = {**about, "what": what, "done": 50, "of": 200, "state": state, "words": words}
+        await house.box.operate("POST", "internal.hearth.pds.reportMove", **told)
+        seen = await owner.get("/")
+        assert "Accounts on their way" in seen.words
+        assert f"{member.handle} " in seen.words
+        assert words in seen.words
+        assert ('<progress max="100" value="25"' in seen.text) == (state == "running")
+        assert "home.move" not in seen.text
