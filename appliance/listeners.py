@@ -73,7 +73,7 @@ class HeldPorts:
             if port and (host, port) not in self._held:
                 self._held[host, port] = bind(both_families(host), port)
                 self._manager.keep(_name_of((host, port)), self._held[host, port])
-            taken[name] = [listener.dup() for listener in self._held.get((host, port), ())]
+            taken[name] = copies(self._held.get((host, port), ()))
         return taken
 
     def _adopt(self, places: Iterable[tuple[str, int]]) -> None:
@@ -99,6 +99,11 @@ class HeldPorts:
 
 def _name_of(place: tuple[str, int]) -> str:
     return f"{place[0]} {place[1]}"
+
+
+def copies(listeners: Iterable[socket.socket]) -> list[socket.socket]:
+    """Give listeners that somebody else may close: whoever calls goes on waiting."""
+    return [listener.dup() for listener in listeners]
 
 
 def close_all(listeners: Mapping[str, Iterable[socket.socket]]) -> None:

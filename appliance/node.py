@@ -61,6 +61,8 @@ AGAIN: Final = -1
 # Streams are cut after this; requests are answered well before.
 SECONDS_TO_FINISH: Final = 1.0
 SECONDS_TO_LEAVE: Final = 0.5
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+HELD_BACK: Final = (*ENDING, signal.SIGHUP)
 # A bot may name ten thousand accounts in the address of a Jetstream.
 LONGEST_LINE: Final = {"relay": 600_000}
 ORDINARY_LINE: Final = 8190
@@ -218,10 +220,15 @@ async def _serve(
     starting = StartingUp(manager, work_done)
     starting.begin()
     stop = asyncio.Event()
-    again = asyncio.Event()
+    again, ended = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def end() -> None:
+        ended.set()
+        stop.set()
+
+    for number in ENDING:
+        loop.add_signal_handler(number, end)
 
     def restart() -> None:
         again.set()
@@ -230,6 +237,8 @@ async def _serve(
 
     if restarts:
         loop.add_signal_handler(signal.SIGHUP, restart)
+    # Held back since the last run ended: between two runs nobody would hear them.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     try:
         async with open_node(settings, listeners, restart if restarts else None) as node:
             ready(node)
@@ -244,7 +253,10 @@ async def _serve(
             log.info("starting anew" if again.is_set() else "stopping")
     finally:
         starting.end()
-    return again.is_set()
+    is_again = again.is_set() and not ended.is_set()
+    if is_again:
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+    return is_again
 
 
 def serve(

@@ -14,8 +14,8 @@ import orjson
 
 from appliance.base.logs import setup_logging
 from appliance.base.secret_files import replace_secret
-from appliance.listeners import PortTaken, bind_named
-from appliance.node import Node, serve
+from appliance.listeners import PortTaken, bind_named, close_all, copies
+from appliance.node import AGAIN, Node, serve
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
@@ -49,6 +49,9 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
     """
     url = {name: f"http://localhost:{port}" for name, port in ports.items()}
     values: dict[str, object] = {
+        "network.trusted_proxies": 0,
+        "network.handle_domains": tuple(args.handle_domain or [".test"]),
+        "pds.hostname": "localhost",
         "pds.public_url": url["pds"],
         "relay.public_url": url["relay"],
         "appview.public_url": url["appview"],
@@ -73,8 +76,6 @@ def trial_settings(args: argparse.Namespace, data: Path, ports: Mapping[str, int
     ):
         if value:
             values[name] = value
-    if args.handle_domain:
-        values["network.handle_domains"] = tuple(args.handle_domain)
     return _own_settings(data).with_values(values)
 
 
@@ -107,7 +108,16 @@ def run(args: argparse.Namespace) -> int:
         if args.admin_password:
             replace_secret(settings.paths.secret("operator-token"), args.admin_password)
         manager = ServiceManager(os.environ)
-        return serve(settings, listeners, lambda node: _announce(args, settings, node), manager)
+        stack.callback(close_all, listeners)
+        first = {name: copies(bound) for name, bound in listeners.items()}
+        status = serve(
+            settings, first, lambda node: _announce(args, settings, node), manager, restarts=True
+        )
+        while status == AGAIN:
+            settings = trial_settings(args, data, ports)
+            anew = {name: copies(bound) for name, bound in listeners.items()}
+            status = serve(settings, anew, lambda _node: None, manager, restarts=True)
+        return status
 
 
 def _announce(args: argparse.Namespace, settings: Settings, node: Node) -> None:

@@ -89,7 +89,7 @@ BEFORE_THE_NETWORK: Final = frozenset(
 MOST_FORM_BYTES: Final = 64 * 1024
 STATIC: Final = "static"
 # After these a browser asks once more: by then what starts anew listens, if it does not answer yet.
-SECONDS_TO_START: Final = 2
+SECONDS_TO_START: Final = 1
 
 
 def build_app(panel: Panel, settings: Settings) -> web.Application:

@@ -15,12 +15,6 @@ class SettingsDesk:
         # A run may be told otherwise by its command line; the file is what lasts.
         self.stored = load(running.paths.data, {})
         self.name = running.network.name
-        self._at_start = self.stored
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether something was changed that will hold from the next start only."""
-        return self.stored != self._at_start
 
     async def change(self, values: Mapping[str, object]) -> bool:
         """Write some settings to the file; tell whether anything differs from before.

@@ -60,6 +60,7 @@ async def by_keyboard(page: Page, trial: dict[str, Any]) -> None:
     await page.keyboard.type("The Smiths")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/setup/reach")
+    await expect(page.get_by_label("This computer only")).to_be_visible()
     await tab_to(page, "This computer only")
     await page.keyboard.press("Space")
     await tab_to(page, "Next")

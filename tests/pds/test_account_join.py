@@ -127,3 +127,12 @@ async def test_texts_of_the_house_are_the_operators_alone(house: MembersHouse) -
         "internal.hearth.pds.putHouseTexts", house.alice.access, rules="x"
     )
     assert refused.status == 401
+
+
+async def test_invites_cannot_be_guessed_without_end(house: MembersHouse) -> None:
+    path = await link(house)
+    browser = house.browser()
+    seen = [(await browser.ask("GET", f"/join/guess-{number}")).status for number in range(20)]
+    assert seen[0] == 404
+    assert seen[-1] == 429
+    assert (await house.browser().ask("GET", path)).status == 200

@@ -36,20 +36,29 @@ async def save(visit: Visit) -> web.Response:
         return await _page(visit, typed, visit.text("hostname"), error)
     if changed and visit.settings.pds.hostname:
         await visit.panel.acts.note("panel.changeSettings", chosen.settings())
-    return visit.go_anew("/setup/reach/seen") if changed else visit.go("/setup/reach/seen")
+    at_once = changed and not _is_trial(visit)
+    return visit.go_anew("/setup/reach/seen") if at_once else visit.go("/setup/reach/seen")
 
 
 async def seen(visit: Visit) -> web.Response:
     """Say what is seen of the choice, and what to do where that is not what it should be."""
+    desk = visit.panel.desk
+    kind = reach.now(desk.running).kind
+    wanted = reach.now(desk.stored).kind if desk.stored.pds.hostname else kind
     return step(
         visit,
         "reach_seen",
         findings=await visit.panel.reach_check.look(),
-        kind=reach.now(visit.panel.desk.running).kind,
-        pending=visit.panel.desk.is_pending,
+        kind=kind,
+        pending=wanted != kind,
         hostname=visit.settings.pds.hostname,
         port=visit.settings.door.port,
     )
+
+
+def _is_trial(visit: Visit) -> bool:
+    """Whether this is a trial: what is chosen then is for `hearth run`."""
+    return visit.panel.desk.running.network.mode == "dev"
 
 
 def _kind(text: str) -> Kind:
@@ -73,7 +82,7 @@ async def _page(visit: Visit, chosen: Reach, hostname: str, errors: dict[str, st
         pds_url=running.pds.url,
         domains=running.network.handle_domains,
         people=await _has_people(visit),
-        at_once=visit.panel.anew.is_possible,
+        at_once=visit.panel.anew.is_possible and not _is_trial(visit),
         error=errors,
     )
 

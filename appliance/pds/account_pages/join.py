@@ -65,9 +65,11 @@ def client_url(visit: Visit) -> str:
 
 
 async def _invite(visit: Visit) -> InviteCode | None:
-    """The invite of the link, while somebody can come in by it."""
+    """The invite of the link, while somebody can come in by it. Raises TooManyTries."""
     code = visit.request.match_info["code"]
     found = await visit.pds.invites.find(code) if len(code) <= LONGEST_CODE else None
+    if found is None:
+        visit.desk.throttle.count(f"{visit.address} invite")
     return found if found is not None and found.is_open(visit.pds.clock.now_us()) else None
 
 

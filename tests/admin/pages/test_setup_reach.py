@@ -117,5 +117,5 @@ async def test_before_the_network_has_a_name_only_the_wizard_answers(tmp_path: P
             assert asked == ["restart"]
             # What is about to end shows nothing that could be taken for what begins.
             waiting = await owner.get("/setup/reach/seen")
-            assert (waiting.status, waiting.headers["Refresh"]) == (503, "2; url=/setup/reach/seen")
+            assert (waiting.status, waiting.headers["Refresh"]) == (503, "1; url=/setup/reach/seen")
             assert "Everything starts anew" in waiting.words

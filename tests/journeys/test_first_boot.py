@@ -1,0 +1,120 @@
+"""`hearth run` in an empty folder: the wizard alone, then everything, in one process."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, CookieJar
+
+from tests.support.appliance import ROOT, wait_until
+
+PASSWORD = "the cat sleeps all day"
+TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[bytes]
+    said: Path
+    log: Path
+    panel: str
+    door: str
+
+    def has_started_anew(self) -> bool:
+        """Whether everything was up once more after it was asked to start anew."""
+        return "role is up name=admin" in self.log.read_text().partition("starting anew")[2]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Running]:
+    door, panel = free_port(), free_port()
+    env = {
+        "HEARTH_DOOR_PORT": str(door),
+        "HEARTH_ADMIN_PORT": str(panel),
+        "HEARTH_ADMIN_HOST": "127.0.0.1",
+        "HEARTH_DOOR_HOST": "127.0.0.1",
+    }
+    said, log = tmp_path / "said", tmp_path / "log"
+    command = [sys.executable, "-m", "appliance", "run", "--data", str(tmp_path / "data")]
+    with said.open("wb") as out, log.open("wb") as err:
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, stdout=out, stderr=err, env={**os.environ, **env}
+        )
+    try:
+        wait_until(lambda: "to begin" in said.read_text(), "the first link")
+        running = Running(
+            process, said, log, f"http://127.0.0.1:{panel}", f"http://127.0.0.1:{door}"
+        )
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0, log.read_text()
+
+
+async def send(http: ClientSession, url: str, **fields: str) -> tuple[int, str]:
+    """Fill in the form of a page, as a browser does; give status and text of what follows."""
+    async with http.get(url) as page:
+        token = TOKEN.search(await page.text())
+        assert token is not None, (page.status, url)
+    data = {"form_token": token[1], **fields}
+    async with http.post(url, data=data, allow_redirects=False) as answer:
+        return answer.status, answer.headers.get("Location", await answer.text())
+
+
+async def test_only_the_wizard_answers_until_it_is_done_and_then_everything(
+    fresh: Running,
+) -> None:
+    found = re.search(r"begin: (\S+)", fresh.said.read_text())
+    assert found is not None
+    claim = found[1]
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+        with pytest.raises(OSError, match="onnect"):
+            await http.get(fresh.door)
+        fields = {"code": claim.rpartition("=")[2], "password": PASSWORD, "again": PASSWORD}
+        assert await send(http, f"{fresh.panel}/claim", **fields) == (303, "/setup/name")
+        async with http.get(f"{fresh.panel}/people", allow_redirects=False) as early:
+            assert early.headers["Location"] == "/setup/name"
+        done = await send(http, f"{fresh.panel}/setup/name", name="The Smiths")
+        assert done == (303, "/setup/reach")
+        chosen = {"kind": "home", "suffix": "smiths.home", "address": fresh.door}
+        done = await send(http, f"{fresh.panel}/setup/reach", **chosen)
+        assert done == (303, "/setup/reach/seen")
+        wait_until(fresh.has_started_anew, "everything is up")
+        async with http.get(f"{fresh.panel}/setup/reach/seen") as seen:
+            assert "parts of the network answer" in await seen.text()
+        await send(http, f"{fresh.panel}/setup/people", handle="ann", email="", password="")
+        about = f"{fresh.door}/xrpc/com.atproto.server.describeServer"
+        async with http.get(about) as answer:
+            told = await answer.json()
+        assert (told["did"], told["availableUserDomains"]) == (
+            "did:web:smiths.home",
+            [".smiths.home"],
+        )
+        handle = {"Host": "ann.smiths.home"}
+        document = f"{fresh.door}/.well-known/atproto-did"
+        async with http.get(document, headers=handle) as answer:
+            assert (await answer.text()).startswith("did:plc:")
+        async with http.get(fresh.door, headers={"Host": "rebound.example"}) as answer:
+            assert answer.status == 421
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+def test_a_signal_amid_a_new_start_is_heard(pause: float, fresh: Running) -> None:
+    """Whenever it comes, it ends the process in order: the fixture looks at the status."""
+    fresh.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "starting anew" in fresh.log.read_text(), "the new start")
+    time.sleep(pause)
