@@ -21,6 +21,8 @@ from appliance.pds.oauth.permissions_kinds import (
 from appliance.pds.oauth.permissions_syntax import InvalidScope, read_token, split_scope
 
 MAX_SCOPE: Final = 8_192
+# With all that permission sets put in; the largest known ones together make 6,000 characters.
+MAX_GRANTED: Final = 32_768
 ATPROTO: Final = "atproto"
 GENERIC: Final = "transition:generic"
 EMAIL: Final = "transition:email"
@@ -72,7 +74,7 @@ class Permissions:
 
     @classmethod
     def granted(cls, scope: str) -> Self:
-        """Read what was granted: of any length, as permission sets are large. Raises as `parse`."""
+        """Read what was granted: longer, as permission sets are large. Raises as `parse`."""
         tokens = split_scope(scope)
         if ATPROTO not in tokens:
             raise InvalidScope(f'the scope "{ATPROTO}" is missing')
@@ -168,7 +170,10 @@ async def expand(permissions: Permissions, sets: Sets, *, renewing: bool = False
     granular = [each for each in permissions.granular if not isinstance(each, Include)]
     for include in permissions.includes:
         granular += await sets.contents(include, renewing=renewing)
-    return Permissions.of(permissions.fixed, granular)
+    expanded = Permissions.of(permissions.fixed, granular)
+    if len(str(expanded)) > MAX_GRANTED:
+        raise InvalidScope("the permission sets grant too much at once")
+    return expanded
 
 
 def service_call(lxm: str | None, aud: str) -> RpcPermission:

@@ -172,6 +172,13 @@ async def test_a_session_follows_its_set_and_survives_its_authority(
         await sets_of(press_without_memory(press), db).describe(asked)
 
 
+async def test_sets_grant_no_more_than_can_be_kept(press: Press, sets: PermissionSets) -> None:
+    names = [f"com.example.feed.thing{number}" for number in range(2000)]
+    press.publish(FULL, {"main": main(repo(*names))})
+    with pytest.raises(InvalidScope, match="too much"):
+        await expand(Permissions.parse(ASKED), sets)
+
+
 async def test_being_asked_about_a_set_keeps_nothing(
     press: Press, db: Database, sets: PermissionSets
 ) -> None:
