@@ -57,6 +57,13 @@ def callback() -> Iterator[Callback]:
             self.end_headers()
             self.wfile.write(b"<!doctype html><title>The app</title><h1>Welcome</h1>")
 
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            found.arrived.append(self.rfile.read(length).decode())
+            self.send_response(303)
+            self.send_header("Location", f"http://localhost:{found.port}/home")
+            self.end_headers()
+
         def log_message(self, *_args: object) -> None:
             """Say nothing."""
 
@@ -149,3 +156,20 @@ async def test_without_script_a_second_account_gets_in_too(
         await page.get_by_role("button", name="No", exact=True).click()
         await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
         assert parse_qs(callback.arrived.pop())["error"] == ["access_denied"]
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_the_answer_goes_back_as_a_form_where_an_app_wants_one(
+    network: dict[str, Any], callback: Callback, open_browser: OpenBrowser, script: bool
+) -> None:
+    name = "lea" if script else "leo"
+    await asyncio.to_thread(sign_up, network, name)
+    app = new_app(network, callback, "atproto")
+    async with open_browser(script=script) as page:
+        await sign_in(page, network, name)
+        await page.goto(app.origin + await app.ask(response_mode="form_post"))
+        await page.get_by_role("button", name="Let it in").click()
+        if not script:
+            await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
+        assert (await finish(app, callback))["scope"] == "atproto"
