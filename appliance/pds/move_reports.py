@@ -7,6 +7,7 @@ from typing import Final, Literal
 from appliance.atproto.syntax import Did
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database, Row
+from appliance.upkeep.checkup import Finding
 
 State = Literal["running", "waiting", "failed", "done"]
 
@@ -14,6 +15,7 @@ KEPT_US: Final = 30 * 86_400 * 1_000_000
 # Commands speak at least every few seconds; one that is silent for so long was killed.
 SILENT_US: Final = 60 * 1_000_000
 MOST_SHOWN: Final = 100
+_FRESH_US: Final = 86_400 * 1_000_000
 _SILENT: Final = "It was broken off. Give the same command again: it goes on from there."
 
 _COLUMNS: Final = "did, what, peer, step, done, total, state, words"
@@ -51,10 +53,27 @@ class MoveReports:
         silent_before = self._clock.now_us() - SILENT_US
         return [_shown(row, silent_before) for row in self._db.read(_NEWEST, MOST_SHOWN)]
 
+    def findings(self) -> list[Finding]:
+        """The moves of the last day that wait for somebody."""
+        since = self._clock.now_us() - _FRESH_US
+        moves = (report for report, updated_us in self.newest() if updated_us > since)
+        return [_finding(report) for report in moves if report.state in ("waiting", "failed")]
+
 
 _NEWEST: Final = f"""
 SELECT {_COLUMNS}, updated_us FROM move_report ORDER BY updated_us DESC LIMIT ?
 """  # noqa: S608
+
+
+def _finding(report: MoveReport) -> Finding:
+    done = "waits" if report.state == "waiting" else "stopped"
+    return Finding(
+        f"Move of {report.did}",
+        "warn",
+        f"The {report.what} {done} at the step {report.step}. {report.words}",
+        "that it goes on to its end",
+        "Give the same command again: it goes on from there.",
+    )
 
 
 def _shown(row: Row, silent_before: int) -> tuple[MoveReport, int]:

@@ -20,5 +20,11 @@ async def get_status(pds: Pds, caller: Caller) -> Json:
         "told": told.done - len(told.refused),
         "settled": told.settled,
     }
-    counts = {"accounts": members, "seq": pds.event_log.head(), "identities": identities}
-    return report("pds", pds.workers.status(), counts, pds.readdressing.findings())
+    counts = {
+        "accounts": members,
+        "seq": pds.event_log.head(),
+        "imports": len(pds.imports.running()),
+        "identities": identities,
+    }
+    findings = [*pds.readdressing.findings(), *pds.move_reports.findings()]
+    return report("pds", pds.workers.status(), counts, findings)
