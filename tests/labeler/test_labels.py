@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,13 +209,11 @@ async def test_reports_of_strangers_reach_the_inbox_by_a_token_for_the_network(
 ) -> None:
     network = (await house.put(ANN, "spam"))["src"]
     ann = await house.box.sign_up("ann")
-    given = {
-        "reasonType": "com.atproto.moderation.defs#reasonSpam",
-        "subject": {"$type": "com.atproto.admin.defs#repoRef", "did": BOB},
-    }
+    given: dict[str, Any] = {"reasonType": "com.atproto.moderation.defs#reasonSpam"}
     token = house.box.pds.proxy.service_token
     nsid = "com.atproto.moderation.createReport"
-    for audience in (network, f"{network}#atproto_labeler"):
+    for audience, did in ((network, BOB), (f"{network}#atproto_labeler", ann.did)):
+        given["subject"] = {"$type": "com.atproto.admin.defs#repoRef", "did": did}
         answer = await house.report(token(ann.did, audience, nsid), **given)
         assert answer.json["reportedBy"] == ann.did
     elsewhere = token(ann.did, "did:web:elsewhere.example", nsid)
