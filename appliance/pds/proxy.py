@@ -16,6 +16,7 @@ from appliance.atproto.xrpc import service_auth
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
 from appliance.pds.appview_choices import USUAL, AppViewChoice
+from appliance.pds.inner_tokens import InnerTokens
 from appliance.pds.signing_keys import SigningKeys
 
 CREATE_ACCOUNT = "com.atproto.server.createAccount"
@@ -141,6 +142,7 @@ class Proxy:
         self._http = http
         self._resolver = resolver
         self._keys = keys
+        self._inner = InnerTokens(keys, clock.now)
         self._routes = routes
         self._clock = clock
         self._down_until: dict[str, float] = {}
@@ -213,7 +215,8 @@ class Proxy:
         """
         headers = _request_headers(call)
         if caller is not None:
-            token = self.service_token(caller, *(call.vouch_for or (target.did, call.nsid)))
+            mint = self._inner.token if target.is_local else self.service_token
+            token = mint(caller, *(call.vouch_for or (target.did, call.nsid)))
             headers["authorization"] = f"Bearer {token}"
             if rev is not None and target.is_appview and target.is_local:
                 headers["hearth-wait-for-rev"] = rev
