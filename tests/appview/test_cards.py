@@ -1,6 +1,7 @@
 """Link cards: what a page says of itself, and where we do not go to ask."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -243,6 +244,12 @@ async def test_no_card_is_made_of_what_is_inside(house: AppViewHouse, url: str) 
         (b"<meta property=og:image content='https://a:b@cdn.example/i'>", PageTold()),
         (b"<meta property=og:image content='http://[bad'>", PageTold()),
         (b"<meta name=twitter:title content=X><body><title>Y", PageTold("X")),
+        (b"<meta content='a > b &lt; c' name='description'>", PageTold("", "a > b < c")),
+        (b'<META NAME="og:title"\n CONTENT = "It\'s" />', PageTold("It's")),
+        (
+            b"<title lang=en>T</title><meta property='og:image' content='i?a=1&amp;b=2'>",
+            PageTold("T", "", "https://news.example/a/i?a=1&b=2"),
+        ),
         ("<title>Grüße</title>".encode("latin-1"), None),
         (b"<![" * 1000, None),
         (b"<meta " * 10_000, None),
@@ -255,6 +262,33 @@ def test_the_head_of_a_page_is_read_whatever_is_in_it(body: bytes, told: PageTol
     assert len(found.title) <= 300
     assert len(found.description) <= 1000
     assert found.picture == "" or is_web_address(found.picture)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<meta ",
+        '<meta "',
+        "<meta a=",
+        "<meta a='>",
+        '<meta content="x" ',
+        "<title ",
+        "<title>&amp",
+        "<!--",
+        "<![CDATA[",
+        "<",
+        "&#x",
+        " property=",
+        "a",
+        "\"'",
+    ],
+)
+def test_no_page_takes_long_to_read(part: str) -> None:
+    for front in ("", "<meta ", "<title>", '<meta content="'):
+        body = (front + part * (limits.PAGE_BYTES // len(part))).encode()
+        started = time.process_time()
+        read_page(body, None, URL)
+        assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("charset", ["latin-1", "windows-1252", "no-such", "base64", "", None])

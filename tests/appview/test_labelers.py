@@ -22,6 +22,7 @@ from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
+from appliance.firehose.follow import StreamBroken
 from appliance.settings import defaults
 from tests.support.clock import FakeClock
 from tests.support.index_lab import SCHEMA, IndexLab, validator
@@ -270,3 +271,23 @@ async def test_a_followed_labeler_is_not_asked_and_counts_by_default(desk: Desk)
     await ask.ask_all()
     assert desk.other.asked == []
     assert sources.usual() == (Labeler(desk.other.did, redact=True),)
+
+
+async def test_while_a_labelers_key_cannot_be_looked_up_nothing_is_passed_over(desk: Desk) -> None:
+    other, stream = desk.other, desk.stream
+    stream._did = Did("did:web:away.invalid")
+    label = other.label(desk.ann, "rude", src="did:web:away.invalid")
+    other.tell(1, label)
+    with pytest.raises(StreamBroken):
+        await stream.take(other.frames)
+    assert stream.cursor() == 0
+
+
+async def test_what_is_no_labeler_is_not_followed_and_is_no_fault(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.other.is_labeler = False
+    async with Workers() as workers:
+        workers.start("follow", desk.stream.run)
+        await until(lambda: "cannot be followed" in caplog.text)
+        assert [status.failures for status in workers.status()] == [0]

@@ -28,6 +28,7 @@ class LyingLabeler:
         self.status = 200
         self.asked: list[list[str]] = []
         self.documents = 0
+        self.is_labeler = True
 
     def label(self, uri: str, val: str, key: PrivateKey | None = None, **more: Any) -> Any:
         """Sign a label, by the labeler's key or another's."""
@@ -48,8 +49,9 @@ class LyingLabeler:
             "controller": self.did,
             "publicKeyMultibase": self.named_key.multikey,
         }
+        services = [service] if self.is_labeler else []
         return web.json_response(
-            {"id": self.did, "service": [service], "verificationMethod": [method]}
+            {"id": self.did, "service": services, "verificationMethod": [method]}
         )
 
     async def subscribe(self, request: web.Request) -> web.WebSocketResponse:

@@ -1,9 +1,10 @@
 """Read what the head of a page says of it: title, description, picture. No script is run."""
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from itertools import islice
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +17,15 @@ _TITLES: Final = ("og:title", "twitter:title")
 _DESCRIPTIONS: Final = ("og:description", "twitter:description", "description")
 _PICTURES: Final = ("og:image:secure_url", "og:image:url", "og:image", "twitter:image")
 _CHARSET: Final = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([a-z0-9._:-]{1,40})", re.I)
+# Strangers write pages: each pattern below looks at each character a bounded number of times. No
+# tag reaches beyond the next "<", whatever its quotes say.
+_END_OF_HEAD: Final = re.compile(r"</head|<body\b", re.I)
+_TITLE: Final = re.compile(r"<title(?:\s[^<>]*+)?>([^<]*+)", re.I)
+_META: Final = re.compile(r"""<meta\s((?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>""", re.I)
+_ATTRIBUTE: Final = re.compile(
+    r"""(?<![^\s"'])([a-z][a-z:-]{0,30}+)\s{0,9}+=\s{0,9}+(?:"([^"]*+)"|'([^']*+)'|([^\s"']++))""",
+    re.I,
+)
 # Of what cannot be seen, spaces at most.
 _UNSEEN: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
@@ -29,24 +39,17 @@ class PageTold:
     picture: str = ""
 
 
-class _Enough(Exception):
-    """The head is over."""
-
-
 def read_page(body: bytes, charset: str | None, url: str) -> PageTold:
     """Read the beginning of a page that was found at this address."""
-    head = _Head()
-    try:
-        head.feed(_text(body, charset))
-        head.close()
-    except _Enough:
-        pass
-    # The parser of the standard library raises this for some broken markup.
-    except AssertionError:
-        return PageTold()
-    said = head.said
+    head = _END_OF_HEAD.split(_text(body, charset), maxsplit=1)[0]
+    said: dict[str, str] = {}
+    for tag in islice(_META.finditer(head), MOST_TAGS):
+        given = {name.lower(): _value(*rest) for name, *rest in _ATTRIBUTE.findall(tag[1])}
+        name = (given.get("property") or given.get("name") or "").strip().lower()
+        said.setdefault(name, given.get("content", ""))
+    title = _TITLE.search(head)
     return PageTold(
-        _first(said, _TITLES, LONGEST_TITLE) or _line(head.title, LONGEST_TITLE),
+        _first(said, _TITLES, LONGEST_TITLE) or _line(title[1] if title else "", LONGEST_TITLE),
         _first(said, _DESCRIPTIONS, LONGEST_DESCRIPTION),
         _address(url, next((said[name] for name in _PICTURES if said.get(name)), "")),
     )
@@ -63,37 +66,9 @@ def is_web_address(url: str) -> bool:
     return fits and parts.scheme in ("http", "https") and bool(parts.hostname) and not has_user
 
 
-class _Head(HTMLParser):
-    """Collects <title> and <meta> until the body begins."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.said: dict[str, str] = {}
-        self.title = ""
-        self._in_title = False
-        self._tags = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._tags += 1
-        if tag == "body" or self._tags > MOST_TAGS:
-            raise _Enough
-        if tag == "title":
-            self._in_title = not self.title
-        if tag == "meta":
-            given = {name: value or "" for name, value in attrs}
-            name = (given.get("property") or given.get("name") or "").strip().lower()
-            if name and name not in self.said:
-                self.said[name] = given.get("content", "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "head":
-            raise _Enough
-        if tag == "title":
-            self._in_title = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_title and len(self.title) < LONGEST_TITLE:
-            self.title += data
+def _value(*forms: str) -> str:
+    """Give the value of an attribute, in whichever quotes it stood."""
+    return next((form for form in forms if form), "")
 
 
 def _text(body: bytes, charset: str | None) -> str:
@@ -127,13 +102,14 @@ def _first(said: dict[str, str], names: tuple[str, ...], longest: int) -> str:
 
 def _line(text: str, longest: int) -> str:
     """Write a text on one line, cut where it is too long."""
-    line = _UNSEEN.sub(" ", text[: 4 * longest]).strip()
+    line = _UNSEEN.sub(" ", html.unescape(text[: 4 * longest])).strip()
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _address(base: str, reference: str) -> str:
     try:
-        found = urljoin(base, reference.strip()) if reference.strip() else ""
+        written = html.unescape(reference[: 2 * LONGEST_URL]).strip()
+        found = urljoin(base, written) if written else ""
     except ValueError:
         return ""
     return found if is_web_address(found) else ""

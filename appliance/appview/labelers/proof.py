@@ -8,7 +8,7 @@ from typing import Any, Final
 from appliance.atproto import labels
 from appliance.atproto.crypto import PublicKey
 from appliance.atproto.data import InvalidData, from_json
-from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
+from appliance.atproto.identity.errors import IdentityNotFound
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.lexicon.errors import InvalidValue
 from appliance.atproto.lexicon.validate import Validator
@@ -84,8 +84,6 @@ class LabelProof:
             document = await self._resolver.document(Did(src), fresh=fresh)
         except IdentityNotFound:
             return None
-        except IdentityUnreachable as away:
-            raise OSError(f"the key of a labeler cannot be looked up: {away}") from away
         return document.key(labels.LABEL_KEY)
 
     def _may_refresh(self, src: str) -> bool:

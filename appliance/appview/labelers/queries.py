@@ -11,8 +11,9 @@ from typing import Final
 
 from appliance.appview import labels
 from appliance.appview.hydrate.hydration import Audience
+from appliance.appview.labelers.errors import NoLabeler
 from appliance.appview.labelers.proof import LabelProof
-from appliance.appview.labelers.sources import LabelSources, NoLabeler
+from appliance.appview.labelers.sources import LabelSources
 from appliance.appview.labelers.streams import MOST_LABELS
 from appliance.atproto.data import InvalidData, loads
 from appliance.atproto.http_port import HttpPort

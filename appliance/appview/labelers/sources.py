@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from appliance.appview.hydrate.hydration import Labeler
+from appliance.appview.labelers.errors import NoLabeler
 from appliance.atproto.identity.errors import IdentityNotFound
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.labels import LABELER
@@ -15,12 +16,6 @@ from appliance.atproto.xrpc.errors import XrpcError
 # The network may have no account for a long time; then its labeler has nothing to say either.
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
-
-
-class NoLabeler(ConnectionError):
-    """A DID names no labeler that could be asked."""
-
-    xrpc_name = "UpstreamFailure"
 
 
 class LabelSources:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.appview import labels
+from appliance.appview.labelers.errors import NoLabeler
 from appliance.appview.labelers.proof import LabelProof
+from appliance.atproto.identity.errors import IdentityUnreachable
 from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import InvalidFrame, decode_frame
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
-from appliance.firehose.follow import Follower
+from appliance.firehose.follow import Follower, StreamBroken
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ PATH: Final = "/xrpc/com.atproto.label.subscribeLabels"
 MOST_LABELS: Final = 500_000
 # A labeler that has moved is found again after this.
 LOOK_AGAIN_SECONDS: Final = 6 * 3600.0
+AWAY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,12 @@ class LabelStream:
         """Follow it for ever; a worker."""
         while True:
             self._did = await self._source.did()
-            address = await self._source.address()
+            try:
+                address = await self._source.address()
+            except (NoLabeler, IdentityUnreachable) as away:
+                log.warning("labeler cannot be followed did=%s reason=%s", self._did, away)
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
             follower = Follower(
                 self._http, address, self.cursor, self.take, self.refused, path=PATH
             )
@@ -64,7 +72,7 @@ class LabelStream:
     async def take(self, frames: list[bytes]) -> None:
         """Store the labels of some frames, and where the stream stands behind them.
 
-        Raises IdentityUnreachable while the labeler's key cannot be looked up.
+        Raises StreamBroken while the labeler's key cannot be looked up.
         """
         src, told, seq = self._src(), [], 0
         for frame in frames:
@@ -72,7 +80,10 @@ class LabelStream:
             if body is None:
                 self._proof.refused[src] += 1
                 continue
-            told += await self._proof.of_message(src, body.get("labels"))
+            try:
+                told += await self._proof.of_message(src, body.get("labels"))
+            except IdentityUnreachable as away:
+                raise StreamBroken(f"its key cannot be looked up: {away}") from away
             seq = body["seq"]
         if seq:
             await self._db.write(labels.put_told, src, told, seq, most=self._source.most)
