@@ -82,6 +82,9 @@ class PdsSettings:
     public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
     invites_required: bool = setting(True, "Whether an invite code opens an account.", dev=False)
+    member_invites: int = setting(
+        3, "How many invites each member may have open at once; 0 for none.", public=0
+    )
     blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
     blob_quota: int = setting(
         0, "How many bytes of blobs an account may keep; 0 for as many as it likes."

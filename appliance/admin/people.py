@@ -29,6 +29,7 @@ class Person:
     joined: str
     state: State
     invite_code: str = ""
+    invited_by: str = ""
     email_confirmed: bool = False
     storage: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
@@ -263,5 +264,6 @@ def _person(info: Mapping[str, Any], state: State) -> Person:
         joined=info["indexedAt"],
         state=state,
         invite_code=info.get("invitedBy", {}).get("code", ""),
+        invited_by=info.get("invitedBy", {}).get("createdBy", ""),
         email_confirmed="emailConfirmedAt" in info,
     )

@@ -24,6 +24,10 @@ class InvalidInviteCode(ValueError):
         super().__init__("Provided invite code not available")
 
 
+class TooManyInvites(ValueError):
+    """A member has as many invites open as they may, or may have none."""
+
+
 @dataclass(frozen=True)
 class InviteUse:
     """Who came in by a code, and when."""
@@ -83,6 +87,17 @@ class InviteStore:
             self._new_code(), uses, False, owner, owner, now, expires_at=expires_at, note=note
         )
         await self._db.write(insert, [made])
+        return made
+
+    async def may_invite(self, did: Did, most: int) -> bool:
+        """Whether a member has fewer than so many invites open, and was not told to stop."""
+        return await self._db.scan(may_invite, did, most, self._clock.now_us())
+
+    async def invite_as_member(self, did: Did, most: int, expires_at: int) -> InviteCode:
+        """Make a member's own invite, for one person. Raises TooManyInvites."""
+        now = self._clock.now_us()
+        made = InviteCode(self._new_code(), 1, False, did, did, now, expires_at=expires_at)
+        await self._db.write(insert_as_member, made, did, most)
         return made
 
     async def find(self, code: str) -> InviteCode | None:
@@ -189,6 +204,20 @@ def invitation_of(conn: Connection, did: Did) -> InviteCode | None:
         did,
     )
     return None if row is None else _invite(conn, row)
+
+
+def may_invite(conn: Connection, did: Did, most: int, now_us: int) -> bool:
+    """Whether the operator lets a member invite, and fewer than so many are open."""
+    if conn.value("SELECT invites_disabled FROM account WHERE did = ?", did) != 0:
+        return False
+    return sum(one.is_open(now_us) for one in for_account(conn, did)) < most
+
+
+def insert_as_member(conn: Connection, made: InviteCode, did: Did, most: int) -> None:
+    """Keep a member's own invite. Raises TooManyInvites."""
+    if not may_invite(conn, did, most, made.created_at):
+        raise TooManyInvites
+    insert(conn, [made])
 
 
 def delete_all(conn: Connection, did: Did) -> None:

@@ -136,3 +136,34 @@ async def test_invites_cannot_be_guessed_without_end(house: MembersHouse) -> Non
     assert seen[0] == 404
     assert seen[-1] == 429
     assert (await house.browser().ask("GET", path)).status == 200
+
+
+async def test_a_member_invites_as_many_as_the_owner_allows(house: MembersHouse) -> None:
+    alice = await house.at_home()
+    assert "Invite a friend" in (await alice.get("")).words
+    await alice.get("/invites")
+    links = []
+    for _ in range(3):
+        seen = await alice.post("/invites")
+        links.append(seen.copyable("new-link").removeprefix(house.box.pds.site.url))
+    refused = await alice.post("/invites")
+    assert (refused.status, len(refused.errors)) == (422, 1)
+    rosa = house.browser()
+    assert "@alice.test invites you." in (await rosa.ask("GET", links[0])).words
+    await send(rosa, links[0], front="rosa", password="a good password")
+    assert "@rosa.test" in (await alice.get("/invites")).words
+    await alice.post("/invites/close", code=links[1].rpartition("/")[2])
+    assert (await rosa.ask("GET", links[1])).status == 404
+    foreign = (await link(house)).rpartition("/")[2]
+    assert (await alice.post("/invites/close", code=foreign)).status == 404
+    await house.box.operate(
+        "POST", "com.atproto.admin.disableAccountInvites", account=house.alice.did
+    )
+    assert (await alice.post("/invites")).status == 422
+
+
+async def test_where_the_owner_allows_none_members_do_not_invite(tmp_path: Path) -> None:
+    async with open_members_house(tmp_path, pds_member_invites=0) as house:
+        alice = await house.at_home()
+        assert "Invite a friend" not in (await alice.get("")).words
+        assert (await alice.get("/invites")).status == 404

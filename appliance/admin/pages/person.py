@@ -9,19 +9,19 @@ from appliance.admin.visit import Visit
 
 
 async def show(visit: Visit) -> web.Response:
-    return _page(visit, await _person(visit))
+    return await _page(visit, await _person(visit))
 
 
 async def reset_password(visit: Visit) -> web.Response:
     """Make a new password and show it, this once."""
     person = await _person(visit)
-    return _page(visit, person, password=await visit.panel.people.reset_password(person.did))
+    return await _page(visit, person, password=await visit.panel.people.reset_password(person.did))
 
 
 async def remove_second_steps(visit: Visit) -> web.Response:
     person = await _person(visit)
     await visit.panel.people.remove_second_steps(person.did)
-    return _page(visit, person, steps_removed=True)
+    return await _page(visit, person, steps_removed=True)
 
 
 async def take_down(visit: Visit) -> web.Response:
@@ -38,7 +38,7 @@ async def delete(visit: Visit) -> web.Response:
     typed = visit.text("confirm").removeprefix("@").lower()
     if typed != person.handle:
         error = visit.words("person.delete_mismatch", handle=person.handle)
-        return _page(visit, person, error=error, typed=visit.text("confirm"))
+        return await _page(visit, person, error=error, typed=visit.text("confirm"))
     await visit.panel.people.delete(person.did)
     return visit.go("/people?done=deleted")
 
@@ -57,7 +57,7 @@ async def _person(visit: Visit) -> Person:
         visit.not_found()
 
 
-def _page(
+async def _page(
     visit: Visit,
     person: Person,
     *,
@@ -66,10 +66,13 @@ def _page(
     typed: str = "",
     steps_removed: bool = False,
 ) -> web.Response:
+    by = person.invited_by
+    handles = await visit.panel.people.handles([by]) if by.startswith("did:") else {}
     return visit.page(
         "person",
         status=422 if error else 200,
         person=person,
+        inviter=handles.get(by, ""),
         password=password,
         error=error,
         typed=typed,

@@ -26,6 +26,7 @@ from appliance.pds.account_pages import (
     front,
     handle,
     home,
+    invites,
     join,
     leaving,
     own_data,
@@ -61,6 +62,9 @@ ANYBODY: Final[Table] = {
 MEMBERS: Final[Table] = {
     ("GET", ""): home.show,
     ("GET", "/welcome"): join.welcome,
+    ("GET", "/invites"): invites.show,
+    ("POST", "/invites"): invites.create,
+    ("POST", "/invites/close"): invites.close,
     ("POST", "/sign-out"): entrance.sign_out,
     ("POST", "/switch"): entrance.switch,
     ("GET", "/prove"): entrance.show_prove,

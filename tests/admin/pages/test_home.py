@@ -40,3 +40,16 @@ async def test_home_shows_the_accounts_on_their_way(house: House) -> None:
         assert words in seen.words
         assert ('<progress max="100" value="25"' in seen.text) == (state == "running")
         assert "home.move" not in seen.text
+
+
+async def test_reports_that_wait_are_told(house: House) -> None:
+    owner = await house.claim()
+    ann = await house.box.sign_up("ann")
+    assert "waits for you" not in (await owner.get("/")).words
+    await house.box.post(
+        "com.atproto.moderation.createReport",
+        ann.access,
+        reasonType="com.atproto.moderation.defs#reasonRude",
+        subject={"$type": "com.atproto.admin.defs#repoRef", "did": ann.did},
+    )
+    assert "One report waits for you" in (await owner.get("/")).words

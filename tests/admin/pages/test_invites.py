@@ -61,3 +61,12 @@ async def test_a_number_that_cannot_be_is_explained(house: House) -> None:
     seen = await owner.post("/invites", uses="1", days="7", note="x" * 101)
     assert seen.errors == ["This is too long. A hundred letters will do."]
     assert (await house.panel.people.invites()).items == []
+
+
+async def test_who_invited_whom_stands_with_the_member(house: House) -> None:
+    owner = await house.claim()
+    ann = await house.box.sign_up("ann")
+    made = await house.box.operate("POST", "internal.hearth.pds.createInvite", forAccount=ann.did)
+    bob = await house.box.sign_up("bob", inviteCode=made.json["code"])
+    assert "Came with the invite @ann.test" in (await owner.get(f"/people/{bob.did}")).words
+    assert "by @ann.test" in (await owner.get("/invites")).words
