@@ -133,13 +133,12 @@ SHAPES = {
         {
             "iss": ISSUER,
             "client_id": "http://localhost",
-            "scope": "atproto",
             "jti": f"{GRANT}.1",
             "exp": NOW + 900,
             "cnf": {"jkt": THUMBPRINT},
         },
         lambda: WRITER.access(
-            OAuthClaims(GRANT, 1, ALICE, THUMBPRINT, NOW + 900), "http://localhost", "atproto"
+            OAuthClaims(GRANT, 1, ALICE, THUMBPRINT, NOW + 900), "http://localhost"
         ),
         _check_oauth,
     ),

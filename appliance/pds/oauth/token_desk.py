@@ -140,7 +140,7 @@ class TokenDesk:
             grant.id, grant.generation, grant.did, grant.dpop_jkt, int(now) + lasting
         )
         answer: JsonObject = {
-            "access_token": self._tokens.access(claims, grant.client_id, grant.scope),
+            "access_token": self._tokens.access(claims, grant.client_id),
             "token_type": "DPoP",
             "expires_in": lasting,
             "scope": grant.scope,

@@ -56,7 +56,8 @@ class TokenWriter:
         self._clock = clock
         self._checked: OrderedDict[str, OAuthClaims] = OrderedDict()
 
-    def access(self, claims: OAuthClaims, client_id: str, scope: str) -> str:
+    def access(self, claims: OAuthClaims, client_id: str) -> str:
+        """Write an access token; what it is good for the grant knows, so it fits into a header."""
         return jwt.encode_hs256(
             self._secret,
             ACCESS_TYP,
@@ -65,7 +66,6 @@ class TokenWriter:
                 "aud": self._audience,
                 "sub": claims.did,
                 "client_id": client_id,
-                "scope": scope,
                 "jti": f"{claims.grant_id}.{claims.generation}",
                 "iat": int(self._clock.now()),
                 "exp": claims.expires_at,

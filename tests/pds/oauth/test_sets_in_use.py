@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from tests.support.lexicon_press import Press
 from tests.support.members_house import MembersHouse, open_members_house
-from tests.support.oauth_client import App, agree, returned
+from tests.support.oauth_client import WEB_CALLBACK, App, Documents, agree, metadata, returned
 from tests.support.pds_box import APPVIEW_DID
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,6 +72,18 @@ async def test_a_set_can_be_left_out(house: MembersHouse) -> None:
     await app.exchange(returned(await agree(browser, seen, FULL))["code"])
     assert app.tokens["scope"] == f"atproto {CREATE}"
     assert await create(app, house, "app.bsky.feed.like") == 403
+
+
+async def test_a_long_scope_makes_no_long_token(house: MembersHouse) -> None:
+    parts = [f"repo:org.example.collection{number}" for number in range(200)]
+    app = App(
+        house, "https://app.example.com/long.json", WEB_CALLBACK, " ".join(["atproto", *parts])
+    )
+    Documents(house.box.pds).put(app.client_id, metadata(app.client_id, scope=app.scope))
+    await app.come_in(await house.at_home())
+    assert len(app.tokens["access_token"]) < 1000
+    assert await create(app, house, "org.example.collection199") == 200
+    assert await create(app, house, "org.example.collection200") == 403
 
 
 async def test_a_set_that_nobody_knows_leads_back_to_the_app(house: MembersHouse) -> None:
