@@ -46,7 +46,7 @@ def _reports(scene: Scene) -> None:
         visit.id("postDropdownBtn").first.click()
         visit.id("postDropdownReportBtn").click()
         visit.button("Create report for Other").click()
-        visit.shows("By @")
+        visit.shows("Your report will be sent to")
         visit.button("Submit report").click()
         visit.button("Submit report").wait_for(state="detached")
 

@@ -24,8 +24,9 @@ check of what is to be seen on it. Made by
 
     python -m tests.interop.official_client FOLDER --write
 
-where FOLDER holds the export, which is not part of this repository: `tests/interop/README.md` says
-how it is built. `--shots DIR` keeps a picture of every screen.
+where FOLDER holds the export, which is not part of this repository:
+`tests/interop/official_client/README.md` says how it is built. `--shots DIR` keeps a
+picture of every screen.
 
 {screens} screens, {worked} of which worked; {calls} calls of {methods} methods.
 
@@ -54,6 +55,7 @@ _WHY: Final = {
     "com.atproto.repo.getRecord (chat.bsky.actor.declaration)": "the member has written none",
     "com.atproto.repo.getRecord (app.bsky.actor.profile)": "a new member has written none",
     "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
+    "app.bsky.feed.getAuthorFeed": "the account is blocked",
     "app.bsky.feed.getFeedGenerator": "a feed of Bluesky's own, which new members are given by"
     " the client, and which is not on this network",
 }
