@@ -7,7 +7,7 @@ account's key, good for one method and one minute.
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, InvalidSyntax
@@ -79,6 +79,8 @@ class Routes:
     appview_did: Did
     intercept: bool
     inside: str = ""
+    # Services in this appliance, by URL and name: their public address may not lead in from here.
+    neighbours: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def appview_is_local(self) -> bool:
@@ -280,7 +282,7 @@ class Proxy:
         address = document.service(f"#{service}")
         if address is None:
             raise NoService("could not resolve proxy did service url")
-        return Target(address, did)
+        return Target(self._routes.neighbours.get((address, service), address), did)
 
     def _check_up(self, name: str) -> None:
         """Answer at once while a service is known to be away: clients ask on every page."""

@@ -211,6 +211,13 @@ def site_of(settings: Settings) -> Site:
         appview_did=Did(settings.appview.did or pds.did),
         intercept=settings.network.mode != "public",
         inside=paths.address("appview"),
+        neighbours={
+            (url.rstrip("/") or pds.url, service): paths.address(role)
+            for url, service, role in (
+                (settings.labeler.public_url, "atproto_labeler", "labeler"),
+                (settings.appview.public_url, "bsky_fg", "appview"),
+            )
+        },
     )
     return Site(
         did=did,

@@ -140,3 +140,14 @@ async def test_members_listen_to_its_labels_until_they_choose_otherwise(box: Box
     put = "app.bsky.actor.putPreferences"
     assert (await box.post(put, alice.access, preferences=[])).status == 200
     assert (await box.get(nsid, alice.access)).json == {"preferences": []}
+
+
+async def test_its_services_are_reached_inside_whatever_their_public_address(box: Box) -> None:
+    here = {**SERVICE, "endpoint": box.pds.site.url}
+    feeds = {"id": "bsky_fg", "type": "BskyFeedGenerator", "endpoint": "https://feeds.example"}
+    did = (await _open(box, here, feeds)).json["did"]
+    target = await box.pds.proxy.target(f"{did}#atproto_labeler")
+    assert target.address == box.pds.settings.paths.address("labeler")
+    assert target.did == did
+    elsewhere = await box.pds.proxy.target(f"{did}#bsky_fg")
+    assert elsewhere.address == "https://feeds.example"
