@@ -87,13 +87,8 @@ prepare_machine() {
         chmod 640 "$settings/hearth.env.new"
         mv "$settings/hearth.env.new" "$settings/hearth.env"
     fi
-    cat >"$command.new" <<TEXT
-#!/bin/sh
-# Hearth's commands, for the network installed on this machine.
-cd "$data" && exec env HOME="$data" HEARTH_DATA="$data" PYTHONPATH="$root/current" \\
-    PYTHONDONTWRITEBYTECODE=1 setpriv --reuid hearth --regid hearth --clear-groups \\
-    "$root/current/.venv/bin/python" -P -m appliance "\$@"
-TEXT
+    printf '%s\n' '#!/bin/sh' "# Hearth's commands, for the network installed on this machine." \
+        "exec sh $root/switch.sh run \"\$@\"" >"$command.new"
     chmod 755 "$command.new"
     mv -f "$command.new" "$command"
 }

@@ -7,12 +7,14 @@
 #   switch FROM TO   wanted       -> before-start copies the data, switches, and says `trying`
 #   trying FROM TO   to be proven -> settle drops the file when TO answers, else says `back`
 #   back FROM TO     wanted       -> before-start brings FROM back, with the data it had if TO has
-#                                    changed what FROM reads, and drops the file
+#                                    changed what FROM reads, and says `came`
+#   came FROM TO     to be seen   -> settle drops the file when FROM answers, or will not
 # FROM is `-` where there is nothing to come back to. How it ended is said in the file `result`.
 set -eu
 
 root=/opt/hearth
 data=/var/lib/hearth
+settings=/etc/hearth/hearth.env
 kept=/var/lib/hearth-kept # copies of the data, as it was before each change; for root only
 units=/etc/systemd/system
 PATIENCE=60 # seconds for a started release to answer
@@ -35,6 +37,25 @@ point() { # point LINK RELEASE
 
 # What in the data a release may change, as opposed to add to: all but blobs, and what is made anew.
 databases() { find "$data" -maxdepth 1 -type f ! -name '*.lock'; }
+
+# Run a command of a release as the service would.
+as_hearth() { # as_hearth RELEASE COMMAND [ARGS]
+    release=$root/releases/$1
+    shift
+    [ "$(id -u)" = 0 ] || { say "this has to be run by root" && return 1; }
+    if [ -r "$settings" ]; then
+        while IFS= read -r line || [ -n "$line" ]; do
+            case $line in
+            '' | '#'*) ;;
+            *=\"*\") line=${line%\"} && export "${line%%=*}=${line#*=\"}" ;;
+            *=*) export "${line?}" ;;
+            esac
+        done <"$settings"
+    fi
+    HOME=$data HEARTH_DATA=$data PYTHONPATH=$release PYTHONDONTWRITEBYTECODE=1 \
+        exec setpriv --reuid hearth --regid hearth --clear-groups \
+        "$release/.venv/bin/python" -P -m appliance "$@"
+}
 
 # The versions of the schemas, by which one release knows the data of another.
 schemas() {
@@ -97,8 +118,7 @@ before_start() {
         rm -rf "$copy"
         place_units "$from"
         point current "$from"
-        [ "$(readlink "$root/previous")" != "releases/$from" ] || rm "$root/previous"
-        finish "back from $to"
+        put "$root/change" "came $from $to"
         ;;
     esac
 }
@@ -122,10 +142,7 @@ place_units() { # place_units RELEASE
 property() { systemctl show hearth.service --property "$1" --value; }
 
 answers() { # answers RELEASE
-    [ "$(property ActiveState)" = active ] || return 1
-    HEARTH_DATA=$data PYTHONPATH=$root/releases/$1 PYTHONDONTWRITEBYTECODE=1 \
-        setpriv --reuid hearth --regid hearth --clear-groups \
-        "$root/releases/$1/.venv/bin/python" -P -m appliance health >/dev/null
+    [ "$(property ActiveState)" = active ] && (as_hearth "$1" health >/dev/null)
 }
 
 # Tell whether a release answers, and goes on answering: not for a moment between two crashes.
@@ -178,13 +195,16 @@ confirm() {
 settle() {
     read_change
     case $step in
-    '') return ;;
     switch) restart "$to" ;;
     back) restart "$from" ;;
+    trying | came) systemctl start hearth.service || true ;;
     esac
     read_change
     case $step in
     switch)
+        systemctl stop hearth.service
+        read_change
+        [ "$step" = switch ] || return 1 # it has begun just now: again
         say "the change to $to could not begin; see: journalctl -u hearth"
         finish "not begun $to"
         [ "$from" = - ] || restart "$from"
@@ -201,13 +221,25 @@ settle() {
         fi
         put "$root/change" "back $from $to"
         restart "$from"
+        read_change
         ;;
     esac
-    [ ! -e "$root/change" ]
+    # Not even back yet, as after a failure to copy: again.
+    [ "$step" != back ] || return 1
+    [ "$step" = came ] || return 0
+    proven "$from" || say "nor does $from; see: journalctl -u hearth"
+    [ "$(readlink "$root/previous")" != "releases/$from" ] || rm "$root/previous"
+    finish "back from $to"
 }
 
 main() {
+    umask 022
     case ${1:-} in
+    run)
+        shift
+        current=$(readlink "$root/current")
+        as_hearth "${current##*/}" "$@"
+        ;;
     before-start) before_start ;;
     units) place_units "$2" ;;
     same-data) [ "$(schemas)" = "$(cat "$kept/before-$2/.schemas")" ] ;;
@@ -218,7 +250,7 @@ main() {
         ) 9>"$root/lock"
         ;;
     *)
-        say "before-start, settle, units RELEASE or same-data RELEASE, not ${1:-nothing}"
+        say "run, before-start, settle, units RELEASE or same-data RELEASE, not ${1:-nothing}"
         exit 2
         ;;
     esac

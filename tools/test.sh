@@ -1,13 +1,17 @@
 #!/bin/sh
 # Every quality gate, then the tests; ends with the test runner's own summary.
-# `fast` leaves out what needs browsers, Node or long faults. Run by `install.sh test`, which
-# brings what this needs.
+# `fast` leaves out what needs browsers, Node or long faults; `--system` runs what takes machines of
+# its own, and nothing else. Run by `install.sh test`, which brings what this needs.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.venv/bin
 
 step() { printf '\n== %s\n' "$*"; }
 
+if [ "${1:-}" = --system ]; then
+    step "tests on machines of their own"
+    exec "$bin/python" -m pytest tests/system --durations=0
+fi
 step "ruff"
 "$bin/ruff" check .
 "$bin/ruff" format --check .
@@ -25,8 +29,8 @@ tests/interop/reference_network/setup.sh
 step "programs of the network, built with Go"
 without=
 for program in relay tap goat; do
-    tests/interop/go.sh "$program" >/dev/null || without="not go"
+    tests/interop/go.sh "$program" >/dev/null || without="and not go"
 done
 [ -z "$without" ] || echo "what is built with Go is left out of the tests"
 step "tests"
-exec "$bin/python" -m pytest -m "$without"
+exec "$bin/python" -m pytest -m "not machines $without"

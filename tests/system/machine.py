@@ -16,25 +16,38 @@ from tests.system.debians import root_file_system, wheels
 BOOT = Path(__file__).with_name("boot.sh")
 MOST_SECONDS = 600
 PATIENCE_SECONDS = 180.0
+ROOM = 3 << 30
+
+
+def _roomy_place() -> str | None:
+    """Memory where there is enough: others who use the disk do not slow it down."""
+    memory = Path("/dev/shm")  # noqa: S108
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None
 
 
 class Machine:
     """A Debian of its own, without a network; what is in `input` is seen there as /input."""
 
-    def __init__(self, suite: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="hearth-machine-"))
-        self._lower = root_file_system(suite)
-        self.input = self._folder / "input"
+    def __init__(self, suite: str, before: "Machine | None" = None) -> None:
+        """With `before` it begins as that one was left, and leaves that one as it is."""
+        self._folder = Path(tempfile.mkdtemp(prefix="hearth-machine-", dir=_roomy_place()))
+        self.lower: list[Path] = (
+            [before.upper, *before.lower] if before else [root_file_system(suite)]
+        )
+        self.upper: Path = self._folder / "upper"
+        self.input: Path = before.input if before else self._folder / "input"
         for name in ("input", "upper", "work", "root"):
             (self._folder / name).mkdir()
         # Read by those who are not root inside.
         self._folder.chmod(0o755)
+        self.upper.chmod(0o755)
         self._groups = 0
         self._outer: subprocess.Popen[bytes] | None = None
         self._init = 0
 
     def __enter__(self) -> Self:
-        shutil.copytree(wheels(), self.input / "wheels")
+        if not (self.input / "wheels").exists():
+            shutil.copytree(wheels(), self.input / "wheels")
         self.boot()
         return self
 
@@ -51,9 +64,10 @@ class Machine:
         # The kernel wants a new folder for each mount.
         shutil.rmtree(folder / "work", ignore_errors=True)
         (folder / "work").mkdir()
-        where = [self._lower, *(folder / name for name in ("upper", "work", "root")), group]
+        lower = ":".join(map(str, self.lower))
+        where = [*(str(folder / name) for name in ("upper", "work", "root")), str(group)]
         self._outer = subprocess.Popen(  # noqa: S603
-            ["/bin/sh", str(BOOT), *map(str, where), str(self.input)], stderr=subprocess.DEVNULL
+            ["/bin/sh", str(BOOT), lower, *where, str(self.input)], stderr=subprocess.DEVNULL
         )
         wait_until(self._find_init, "process 1", PATIENCE_SECONDS)
         wait_until(self._is_up, "systemd is up", PATIENCE_SECONDS)
@@ -119,6 +133,11 @@ class Machine:
             wait_until(lambda: self.run(command, check=False).returncode == 0, command, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()}") from None
+
+    def switch_off(self) -> None:
+        """Let its services end, then end it."""
+        self.run("systemctl stop hearth.service; sync")
+        self.cut_power()
 
     def cut_power(self) -> None:
         """End it at once, with all that runs in it."""
