@@ -38,9 +38,10 @@ class Parties:
 
 @dataclass(frozen=True)
 class Powers:
-    """What the one who moves has: words asked for as they are needed, perhaps a recovery key."""
+    """What the one who moves has: answers, perhaps a code that came by mail, or a recovery key."""
 
     ask: Ask
+    given_code: Callable[[], str]
     recovery_key: PrivateKey | None = None
 
 
@@ -143,10 +144,7 @@ class Identity:
                 "the recovery key of the account, or the old server with its password",
                 "give --recovery-key FILE, or use: hearth account move-in --from URL HANDLE",
             )
-        if not self._journal.fact("codeRequested"):
-            await source.call("com.atproto.identity.requestPlcOperationSignature")
-            self._journal.note(codeRequested=True)
-        code = await self._powers.ask(f"The code that {source.url} has mailed")
+        code = self._powers.given_code() or await self._mailed(source)
         if not code:
             self._journal.note(codeRequested=None)
             raise Waiting(
@@ -163,6 +161,13 @@ class Identity:
                 "the code from the newest mail, not older than a quarter of an hour",
                 "give the command again: another code is mailed",
             ) from refusal
+
+    async def _mailed(self, source: Server) -> str:
+        """Have a code mailed, unless one is on its way, and ask for it."""
+        if not self._journal.fact("codeRequested"):
+            await source.call("com.atproto.identity.requestPlcOperationSignature")
+            self._journal.note(codeRequested=True)
+        return await self._powers.ask(f"The code that {source.url} has mailed")
 
 
 async def _sign(server: Server, code: str, changes: dict[str, Any]) -> Any:

@@ -81,7 +81,8 @@ def begin(desk: Desk, did: str, handle: str, peer: str = "") -> None:
 
 
 def identity_of(scene: Scene, parties: Parties, desk: Desk) -> Identity:
-    powers = Powers(asker(scene.args), _recovery_key(scene.args.recovery_key))
+    args = scene.args
+    powers = Powers(asker(args), lambda: _given_code(args), _recovery_key(args.recovery_key))
     return Identity(parties, powers, desk.journal)
 
 
@@ -101,14 +102,23 @@ def _recovery_key(path: str | None) -> PrivateKey | None:
 async def own_url(scene: Scene) -> str:
     """Name this server as the world knows it."""
     about = await scene.network.client("pds").query("com.atproto.server.describeServer")
-    return str(about["did"]).removeprefix("did:web:").replace("%3A", ":")
+    host = str(about["did"]).removeprefix("did:web:").replace("%3A", ":")
+    return f"{'http' if host.startswith('localhost') else 'https'}://{host}"
+
+
+def _given_code(args: argparse.Namespace) -> str:
+    """Give the code of the command line, once: a code is good for one use."""
+    given, args.code = args.code or "", ""
+    return str(given)
 
 
 def asker(args: argparse.Namespace) -> Callable[[str], Awaitable[str]]:
+    """Make what asks at the terminal; beside none it raises Waiting."""
+
     async def ask(what: str) -> str:
-        if args.code:
-            given, args.code = args.code, ""
-            return str(given)
+        given = _given_code(args)
+        if given:
+            return given
         if not sys.stdin.isatty():
             raise Waiting(what, "--code CODE", "give the command again with the code")
         return (await asyncio.to_thread(input, f"{what}: ")).strip()
