@@ -62,6 +62,10 @@ need_debian() { # need_debian WHAT-WAS-SEEN PACKAGE...
         fail "apt could not install: $* (see above)" "mend that, then run this again"
 }
 
+need_root() {
+    [ "$(id -u)" = 0 ] || fail "this needs root" "sudo ./install.sh $verb"
+}
+
 need_commands() { # need_commands COMMAND=PACKAGE...
     for pair; do
         shift
@@ -143,6 +147,7 @@ start() { # start COMMAND [ARGS]
         exec "$venv/bin/python" -m appliance try "$@"
         ;;
     test:--system)
+        need_root
         need_commands mmdebstrap=mmdebstrap
         need_packages test
         exec sh "$here/tools/test.sh" "$@"
@@ -150,7 +155,7 @@ start() { # start COMMAND [ARGS]
     test: | test:fast)
         [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
             c++=build-essential c++=python3-dev pg_createcluster=postgresql \
-            redis-server=redis-server restic=restic
+            redis-server=redis-server restic=restic mmdebstrap=mmdebstrap shellcheck=shellcheck
         need_packages test
         exec sh "$here/tools/test.sh" "$@"
         ;;

@@ -12,10 +12,6 @@ command=/usr/local/bin/hearth
 units=/etc/systemd/system
 ROOM_MB=600
 
-need_root() {
-    [ "$(id -u)" = 0 ] || fail "this changes the machine: it needs root" "sudo ./install.sh $verb"
-}
-
 need_machine() {
     # shellcheck disable=SC1091
     kind=$(. /etc/os-release 2>/dev/null && printf '%s' "${ID-} ${ID_LIKE-}")
@@ -105,6 +101,13 @@ change() { # change STEP FROM TO
     result=$(cat "$root/result" 2>/dev/null || printf 'unknown')
 }
 
+# What the service itself gave as the reason, if it did.
+why() {
+    reason=$(journalctl -q -u hearth -o cat -n 100 --no-pager 2>/dev/null |
+        sed -n 's/^hearth: \(cannot .*\|.*cannot be used.*\)/\1/p' | tail -n 1)
+    printf '%s' "${reason:-see: journalctl -u hearth}"
+}
+
 wait_for_change() {
     [ ! -e "$root/change" ] || say "hearth: a change of release is under way; waiting for it"
     while [ -e "$root/change" ] && systemctl is-active --quiet hearth-switch.path; do sleep 0.5; done
@@ -142,7 +145,7 @@ TEXT
     systemctl enable --quiet hearth.service hearth-switch.path
     change switch - "$release"
     [ "$result" = "now $release" ] ||
-        fail "$release was installed but does not answer" "see: journalctl -u hearth"
+        fail "$release was installed but does not answer" "$(why)"
     say "hearth: $release answers"
     machine_claim
 }
@@ -178,7 +181,7 @@ machine_upgrade() {
     make_release
     change switch "$before" "$release"
     [ "$result" = "now $release" ] ||
-        fail "$release did not answer; $(current) runs again ($result)" "see: journalctl -u hearth"
+        fail "$release did not answer; $(current) runs again ($result)" "$(why)"
     say "hearth: $release answers; ./install.sh rollback goes back to $before"
 }
 
@@ -195,7 +198,7 @@ machine_rollback() {
     say "hearth: this will change $before back to $back"
     change back "$back" "$before"
     [ "$(current)" = "$back" ] || fail "$(current) still runs ($result)" "see: journalctl -u hearth"
-    "$command" health >&2 || fail "$back does not answer" "see: journalctl -u hearth"
+    "$command" health >&2 || fail "$back does not answer" "$(why)"
 }
 
 machine_uninstall() {

@@ -17,6 +17,10 @@ step "ruff"
 "$bin/ruff" format --check .
 step "mypy --strict"
 "$bin/mypy"
+if command -v shellcheck >/dev/null; then
+    step "shellcheck"
+    shellcheck -x install.sh systemd/*.sh tools/*.sh tests/system/*.sh
+fi
 step "import contracts"
 "$bin/lint-imports" --no-cache
 if [ "${1:-}" = fast ]; then
@@ -32,5 +36,6 @@ for program in relay tap goat; do
     tests/interop/go.sh "$program" >/dev/null || without="and not go"
 done
 [ -z "$without" ] || echo "what is built with Go is left out of the tests"
+[ "$(id -u)" = 0 ] || without="$without and not root"
 step "tests"
 exec "$bin/python" -m pytest -m "not machines $without"

@@ -5,7 +5,7 @@ import pytest
 from tests.system.conftest import BROKEN, FIRST, MIGRATING, SECOND, Installed, script, setup
 from tests.system.machine import Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.root]
 
 # Says how many of the calls made until it is told to end were not answered by the front door.
 CALLER = """
