@@ -26,6 +26,7 @@ SERIOUS = ("serious", "critical")
 PAGES = (
     "",
     "/profile",
+    "/appview",
     "/handle",
     "/handle?domain=ann.example",
     "/email",
