@@ -224,11 +224,7 @@ def test_the_locks_agree_with_each_other_and_with_the_project() -> None:
 
 def test_no_index_and_no_path_of_a_machine_is_written_down() -> None:
     units = [f"systemd/{path.name}" for path in (ROOT / "systemd").glob("hearth*")]
-    files = [
-        *SCRIPTS,
-        *READ_ONLY,
-        *(f"tools/locks/{path.name}" for path in (ROOT / "tools/locks").iterdir()),
-    ]
+    locks = [f"tools/locks/{path.name}" for path in (ROOT / "tools/locks").iterdir()]
     for name in (*SCRIPTS, *READ_ONLY, *locks, *units):
         text = (ROOT / name).read_text()
         assert "://" not in text, name
