@@ -8,6 +8,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from appliance.appview.feeds.rules import FeedRule
@@ -138,23 +139,14 @@ def _newest(conn: Connection, before: Position, window: int) -> list[Row]:
 def _gathered(
     conn: Connection, actors: Iterable[int], rule: FeedRule, before: Position, window: int
 ) -> list[Row]:
-    """Merge the newest posts of each account; what is older than a full window is not read."""
-    media = "AND has_media = 1" if rule.media_only else ""
-    found: list[Row] = []
-    oldest = 0
-    for actor in actors:
-        found += conn.rows(
-            "SELECT sort_us, id, actor_id FROM post WHERE actor_id = ? AND (sort_us, id) < (?, ?)"  # noqa: S608
-            f" AND sort_us >= ? {media} ORDER BY sort_us DESC, id DESC LIMIT ?",
-            actor,
-            *before,
-            oldest,
-            window,
-        )
-        if len(found) > 2 * window:
-            found = heapq.nlargest(window, found)
-            oldest = found[-1][0]
-    return heapq.nlargest(window, found)
+    """Merge the posts of accounts, newest first; of each no more is read than is needed."""
+    media = " AND has_media = 1" if rule.media_only else ""
+    sql = (
+        "SELECT sort_us, id, actor_id FROM post WHERE actor_id = ? AND (sort_us, id) < (?, ?)"  # noqa: S608
+        f"{media} ORDER BY sort_us DESC, id DESC"
+    )
+    each = [iter(conn.execute(sql, (actor, *before))) for actor in actors]
+    return list(islice(heapq.merge(*each, reverse=True), window))
 
 
 def _tagged(conn: Connection, tags: Iterable[str], before: Position, window: int) -> list[Row]:
