@@ -17,6 +17,8 @@ from appliance.atproto import jwt
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.identity.errors import HandleNotFound
 from appliance.atproto.syntax import Did, Handle, Json
+from appliance.moving.folder import Zip, blob_names, mime_types
+from appliance.moving.giving import whose
 from tests.support.members_house import MembersHouse, open_members_house
 from tests.support.pds_box import PASSWORD
 from tests.support.pds_stores import PNG
@@ -317,6 +319,11 @@ async def test_everything_comes_in_one_file(house: MembersHouse) -> None:
     account = box.pds.accounts.require(alice.did)
     for secret in (account.password_hash, browser.cookies["device_2583"], alice.refresh):
         assert secret not in told
+    # It is what `hearth account import` takes.
+    file = box.pds.settings.paths.data / "alice.zip"
+    file.write_bytes(browser.raw)
+    assert whose(Zip(file))["did"] == alice.did
+    assert list(blob_names(Zip(file))) == list(mime_types(Zip(file))) == [blob["ref"]["$link"]]
 
 
 async def test_an_account_rests_and_wakes(house: MembersHouse) -> None:
