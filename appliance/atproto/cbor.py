@@ -59,11 +59,16 @@ def _too_deep(value: Value, encoded: bytes) -> bool:
     return True
 
 
-def _fast_encode(value: Value) -> bytes:
+def _fast_encode_shallow(value: Value) -> bytes:
     try:
         encoded: bytes = _codec.encode_dag_cbor(value, Cid, False)
     except (ValueError, TypeError, OverflowError) as problem:
         raise InvalidCbor(str(problem)) from None
+    return encoded
+
+
+def _fast_encode(value: Value) -> bytes:
+    encoded = _fast_encode_shallow(value)
     if _too_deep(value, encoded):
         raise InvalidCbor(_TOO_DEEP)
     return encoded
@@ -101,6 +106,8 @@ def _fast_decode_json(data: bytes) -> Any:
 
 
 encode = cbor_python.encode if _codec is None else _fast_encode
+# For what its maker knows to nest a few levels, whatever is in it: nodes, commits, frames.
+encode_shallow = cbor_python.encode if _codec is None else _fast_encode_shallow
 decode = cbor_python.decode if _codec is None else _fast_decode
 decode_prefix = cbor_python.decode_prefix if _codec is None else _fast_decode_prefix
 # Straight to the JSON form (`$link`, `$bytes`), for records checked before they were stored.

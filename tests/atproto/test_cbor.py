@@ -395,3 +395,10 @@ def test_without_the_c_codec_the_python_one_serves(monkeypatch: pytest.MonkeyPat
     assert plain.decode_json is None
     assert plain.decode(plain.encode({"a": LINK})) == {"a": LINK}
     assert plain.decode_prefix(b"\x01\x02", 1) == (2, 2)
+
+
+def test_what_is_known_to_be_shallow_is_written_the_same() -> None:
+    node = {"l": None, "e": [{"k": b"key", "p": 0, "t": LINK, "v": LINK}] * 30}
+    assert cbor.encode_shallow(node) == cbor_python.encode(node)
+    with pytest.raises(InvalidCbor):
+        cbor.encode_shallow({"a": object()})

@@ -34,7 +34,7 @@ class Commit:
         """Tell whether this key signed the object."""
         fields = cbor.decode(self.block)
         del fields["sig"]
-        return key.verify(cbor.encode(fields), self.sig)
+        return key.verify(cbor.encode_shallow(fields), self.sig)
 
 
 def sign_commit(did: Did, rev: Tid, data: Cid, key: PrivateKey) -> Commit:
@@ -46,8 +46,8 @@ def sign_commit(did: Did, rev: Tid, data: Cid, key: PrivateKey) -> Commit:
         "rev": str(rev),
         "prev": None,
     }
-    sig = key.sign(cbor.encode(fields))
-    block = cbor.encode({**fields, "sig": sig})
+    sig = key.sign(cbor.encode_shallow(fields))
+    block = cbor.encode_shallow({**fields, "sig": sig})
     return Commit(did, rev, data, Cid.for_block(block), block, sig)
 
 

@@ -99,7 +99,7 @@ def _encode(keys: list[bytes], values: list[Cid], links: list[Cid | None]) -> by
         shared = common_prefix(previous, key)
         entries.append({"k": key[shared:], "p": shared, "t": link, "v": value})
         previous = key
-    return cbor.encode({"e": entries, "l": links[0]})
+    return cbor.encode_shallow({"e": entries, "l": links[0]})
 
 
 def decode(cid: Cid, block: bytes) -> Node:

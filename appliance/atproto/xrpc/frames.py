@@ -34,7 +34,7 @@ class Frame:
 
 def encode_frame(t: str, body: cbor.Value) -> bytes:
     """Make a message frame; `t` begins with "#"."""
-    return cbor.encode({"op": MESSAGE, "t": t}) + cbor.encode(body)
+    return cbor.encode_shallow({"op": MESSAGE, "t": t}) + cbor.encode(body)
 
 
 def error_frame(name: str, message: str | None = None) -> bytes:
@@ -70,7 +70,7 @@ def with_seq(frame: bytes, seq: int) -> bytes:
         start, end = _seq_span(frame)
     except (ValueError, IndexError) as error:
         raise InvalidFrame(f"the frame has no seq: {error}") from error
-    return b"".join((frame[:start], cbor.encode(seq), frame[end:]))
+    return b"".join((frame[:start], cbor.encode_shallow(seq), frame[end:]))
 
 
 def _seq_span(frame: bytes) -> tuple[int, int]:
