@@ -43,7 +43,8 @@ def _people(scene: Scene) -> None:
         visit.id("editProfileDisplayNameInput").fill("Ann")
         visit.id("editProfileDescriptionInput").fill("Mostly about trams.")
         visit.id("editProfileSaveBtn").click()
-        visit.id("editProfileModal").wait_for(state="detached")
+        visit.id("editProfileSaveBtn").wait_for(state="detached")
+        visit.settle()
         visit.go(f"/profile/{HANDLE}")
         visit.shows("Mostly about trams.")
 
