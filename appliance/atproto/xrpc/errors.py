@@ -21,7 +21,6 @@ STATUS_OF_NAME: Final[Mapping[str, int]] = {
     "AccountDeactivated": 401,
     "AccountTakedown": 401,
     "Forbidden": 403,
-    "ScopeMissingError": 403,
     "PayloadTooLarge": 413,
     "RateLimitExceeded": 429,
     "InternalServerError": 500,

@@ -34,16 +34,6 @@ _CHAT_METHODS: Final = "chat.bsky."
 _MOVING: Final = "com.atproto.server.createAccount"
 
 
-class ScopeMissing(PermissionError):
-    """The app was not granted what the call needs; `scope` is the token that would do."""
-
-    xrpc_name = "ScopeMissingError"
-
-    def __init__(self, scope: str) -> None:
-        super().__init__(f'Missing required scope "{scope}"')
-        self.scope = scope
-
-
 class Sets(Protocol):
     """Knows the permission sets that lexicons publish."""
 
@@ -123,11 +113,6 @@ class Permissions:
     def allows(self, needed: Permission) -> bool:
         """Whether what is needed was granted."""
         return any(each.covers(needed) for each in self.granular) or self._covers(needed)
-
-    def require(self, needed: Permission) -> None:
-        """Raises ScopeMissing."""
-        if not self.allows(needed):
-            raise ScopeMissing(str(needed))
 
     def allows_repo(self, collection: str, action: str) -> bool:
         return self.allows(RepoPermission(frozenset({collection}), frozenset({action})))

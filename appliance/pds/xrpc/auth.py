@@ -12,9 +12,9 @@ from aiohttp.web import Request
 from appliance.atproto import jwt
 from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.xrpc import service_auth
-from appliance.atproto.xrpc.errors import AuthRequired, Forbidden, InvalidToken
+from appliance.atproto.xrpc.errors import AuthRequired, Forbidden, InvalidToken, XrpcError
 from appliance.pds.accounts import Account, AccountNotFound, AccountTakedown
-from appliance.pds.oauth.permissions import Permissions, ScopeMissing, service_call
+from appliance.pds.oauth.permissions import Permissions, service_call
 from appliance.pds.oauth.permissions_kinds import Permission
 from appliance.pds.role import Pds
 from appliance.pds.sessions import ACCESS_TYP, REFRESH_TYP, RefreshClaims, SessionKind
@@ -29,6 +29,14 @@ Need: TypeAlias = Callable[[Pds, Request], Permission | None]
 
 _MEMBER_KINDS: frozenset[SessionKind] = frozenset({"full", "app_pass", "app_pass_privileged"})
 _ALL_KINDS: frozenset[SessionKind] = _MEMBER_KINDS | {"takendown"}
+
+
+class InsufficientScope(XrpcError):
+    """The app was not granted what the call needs; it is told the token that would do."""
+
+    def __init__(self, scope: str) -> None:
+        told = {"WWW-Authenticate": f'DPoP error="insufficient_scope", scope="{scope}"'}
+        super().__init__(403, "ScopeMissingError", f'Missing required scope "{scope}"', told)
 
 
 @dataclass(frozen=True)
@@ -57,19 +65,19 @@ class Caller:
         return self.is_operator or self.did == did
 
     def require(self, *needed: Permission) -> None:
-        """See that an app was granted each of these; others may. Raises ScopeMissing."""
-        if self.permissions is not None:
-            for each in needed:
-                self.permissions.require(each)
+        """See that an app was granted each of these; others may. Raises InsufficientScope."""
+        for each in needed:
+            if self.permissions is not None and not self.permissions.allows(each):
+                raise InsufficientScope(str(each))
 
     def require_call(self, lxm: str, services: list[str]) -> None:
         """See that an app may call a method of a service by one of its names; others may.
 
-        Raises ScopeMissing, which says the first name.
+        Raises InsufficientScope, which says the first name.
         """
         calls = [service_call(lxm, service) for service in services]
         if self.permissions is not None and not any(map(self.permissions.allows, calls)):
-            raise ScopeMissing(str(calls[0]))
+            raise InsufficientScope(str(calls[0]))
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Members:
         return replace(self, need=need)
 
     def _check_need(self, pds: Pds, request: Request, caller: Caller) -> None:
-        """Raises Forbidden or ScopeMissing."""
+        """Raises Forbidden or InsufficientScope."""
         if self.need is None:
             raise Forbidden("This is not open to apps; the member has to do it")
         needed = self.need(pds, request)

@@ -29,7 +29,7 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
     """Forward a call and send the answer on as it comes.
 
     Raises what `Proxy` and `account` raise; InvalidToken for a method the caller may not use, and
-    ScopeMissing for one that an app was not granted.
+    InsufficientScope for one that an app was not granted.
     """
     if request.method not in ("GET", "HEAD", "POST"):
         raise InvalidRequest(f"Incorrect HTTP method ({request.method})")

@@ -274,6 +274,7 @@ async def test_nothing_but_what_is_needed_opens_a_method(desk: Desk, case: Case)
         answer = await desk.call(case, *tokens)
         assert (answer.status, answer.error) == (403, "ScopeMissingError"), tokens
         assert "Missing required scope" in answer.json["message"]
+        assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
 
 def _without(need: str | tuple[str, ...]) -> list[str]:
