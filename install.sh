@@ -58,7 +58,7 @@ need_debian() { # need_debian WHAT-WAS-SEEN PACKAGE...
     # An unreachable source of something else must not stop us; if it is ours, the next step fails.
     apt-get update -qq >/dev/null || true
     DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+        apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null ||
         fail "apt could not install: $* (see above)" "mend that, then run this again"
 }
 

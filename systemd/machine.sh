@@ -116,6 +116,8 @@ wait_for_change() {
 machine_install() {
     need_machine
     wait_for_change
+    # What is new enough is for find_python to say.
+    command -v python3 >/dev/null || need_debian "there is no Python" python3 python3-venv
     "$(find_python)" -c 'import ensurepip, venv' 2>/dev/null ||
         need_debian "Python cannot make virtual environments" python3-venv
     command -v restic >/dev/null || need_debian_if_possible restic "there are no backups without it"

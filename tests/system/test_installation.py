@@ -24,6 +24,40 @@ pathlib.Path("/tmp/calls").write_text(f"{calls} {lost}")
 """
 
 
+# A member puts up a picture, and asks for it as clients do: small, by the AppView.
+PICTURE = """
+import io, json, sys, time, urllib.error, urllib.request
+from PIL import Image
+
+def call(path, body=None, kind="application/json", token=""):
+    headers = {"Content-Type": kind, "Host": "hearth.home"}
+    if token:
+        headers["Authorization"] = "Bearer " + token
+    asked = urllib.request.Request("http://127.0.0.1:2580" + path, body, headers)
+    return urllib.request.urlopen(asked, timeout=60).read()
+
+def post(name, value, **more):
+    return json.loads(call("/xrpc/com.atproto." + name, json.dumps(value).encode(), **more))
+
+me = post("server.createSession", {"identifier": "ann.hearth.home", "password": sys.argv[1]})
+drawn = io.BytesIO()
+Image.new("RGB", (1200, 900), "teal").save(drawn, "PNG")
+path = "/xrpc/com.atproto.repo.uploadBlob"
+blob = json.loads(call(path, drawn.getvalue(), "image/png", me["accessJwt"]))["blob"]
+profile = {"$type": "app.bsky.actor.profile", "avatar": blob}
+record = {"repo": me["did"], "collection": profile["$type"], "rkey": "self", "record": profile}
+post("repo.putRecord", record, token=me["accessJwt"])
+small = f"/img/avatar_thumbnail/plain/{me['did']}/{blob['ref']['$link']}"
+for _ in range(100):
+    try:
+        print(*Image.open(io.BytesIO(call(small))).size)
+        break
+    except urllib.error.HTTPError as error:
+        print(error.code, error.read(), file=sys.stderr)
+        time.sleep(0.5)
+"""
+
+
 def running(machine: Machine) -> str:
     """The version that runs and answers."""
     machine.until("hearth health")
@@ -150,6 +184,13 @@ def test_port_80_is_served_without_root(box: Machine) -> None:
     box.until("hearth health")
     code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1/xrpc/_health').status)"
     assert box.run(f'python3 -c "{code}"').stdout == "200\n"
+
+
+def test_pictures_are_made_small_in_spite_of_the_confinement(box: Machine) -> None:
+    (box.input / "picture.py").write_text(PICTURE)
+    password = box.run("hearth account reset-password ann.hearth.home").stdout.split()[-1]
+    python = "/opt/hearth/current/.venv/bin/python"
+    assert box.run(f"{python} /input/picture.py {password}").stdout == "128 128\n"
 
 
 @pytest.mark.machines
