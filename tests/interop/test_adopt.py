@@ -5,20 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
-import apsw
 import pytest
 
 from appliance.atproto.car import read_car
-from appliance.atproto.crypto import PublicKey
-from appliance.atproto.jwt import thumbprint
 from tests.support.appliance import ROOT, Appliance, Process
 from tests.support.client import PASSWORD, Client, Member, Operator, join, sign_in
 from tests.support.far_app import FarApp
@@ -85,34 +81,35 @@ async def live(http: aiohttp.ClientSession, base: str, name: str) -> Person:
     return person
 
 
-def let_in(folder: Path, person: Person, app: FarApp) -> None:
-    """Write down, as the reference does, that somebody has let an app in."""
-    asked = {
-        "client_id": app.client_id,
-        "redirect_uri": app.redirect_uri,
-        "scope": app.scope,
-        "dpop_jkt": thumbprint(PublicKey.from_jwk(app.key.jwk)),
-    }
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    app.tokens["refresh_token"] = f"ref-{token_hex(32)}"
-    row = {
-        "did": person.did,
-        "tokenId": f"tok-{token_hex(16)}",
-        "createdAt": now,
-        "updatedAt": now,
-        "expiresAt": now,
-        "clientId": app.client_id,
-        "clientAuth": json.dumps({"method": "none"}),
-        "parameters": json.dumps(asked),
-        "currentRefreshToken": app.tokens["refresh_token"],
-        "scope": app.scope,
-    }
-    marks = ", ".join("?" * len(row))
-    with closing(apsw.Connection(str(folder / "account.sqlite"))) as conn:
-        conn.execute(
-            f"INSERT INTO token ({', '.join(row)}) VALUES ({marks})",  # noqa: S608
-            tuple(row.values()),
-        )
+async def let_in(http: aiohttp.ClientSession, person: Person, app: FarApp) -> None:
+    """Have somebody let an app in at the reference PDS, as its own pages do it."""
+    page = app.origin + await app.ask()
+    cookies: dict[str, str] = {}
+
+    async def send(verb: str, url: str, site: str, mode: str, **body: Any) -> str:
+        headers = {
+            "Origin": app.origin,
+            "Referer": page,
+            "Sec-Fetch-Site": site,
+            "Sec-Fetch-Mode": mode,
+            "Sec-Fetch-Dest": "document" if verb == "GET" else "empty",
+            "Cookie": "; ".join(f"{name}={text}" for name, text in cookies.items()),
+            "x-csrf-token": cookies.get("csrf-token", ""),
+        }
+        async with http.request(verb, url, headers=headers, json=body or None) as answer:
+            cookies.update({name: each.value for name, each in answer.cookies.items()})
+            text = await answer.text()
+            assert answer.status == 200, text
+            return text
+
+    api = f"{app.origin}/@atproto/oauth-provider/~api"
+    await send("GET", page, "none", "navigate")
+    known = {"locale": "en", "username": person.handle, "password": PASSWORD, "remember": True}
+    await send("POST", f"{api}/sign-in", "same-origin", "same-origin", **known)
+    agreed = {"did": person.did, "scope": app.scope}
+    told = await send("POST", f"{api}/consent", "same-origin", "same-origin", **agreed)
+    code = parse_qs(urlsplit(json.loads(told)["url"]).query)["code"][0]
+    assert (await app.exchange(code)).status == 200
 
 
 @pytest.fixture
@@ -137,9 +134,9 @@ async def old(http: aiohttp.ClientSession, plc: Appliance, tmp_path: Path) -> Ol
     for person in people:
         person.head = await stranger.get("com.atproto.sync.getLatestCommit", did=person.did)
         person.repo = await stranger.get("com.atproto.sync.getRepo", did=person.did)
-    process.stop()
     app = FarApp.at(base, CALLBACK)
-    let_in(folder, people[0], app)
+    await let_in(http, people[0], app)
+    process.stop()
     lines = [f"{name}={value}" for name, value in secrets.items()]
     lines += ["PDS_HOSTNAME=localhost", "PDS_SERVICE_HANDLE_DOMAINS=.test", "# a comment"]
     lines += ["PDS_BLOBSTORE_DISK_LOCATION=/pds/blobs", "PDS_INVITE_REQUIRED=true"]
