@@ -18,6 +18,7 @@ from appliance.admin.pages import (
     reports,
     rules,
     setup,
+    setup_backup,
     setup_reach,
 )
 from appliance.admin.panel import STATIC_PATH, Panel
@@ -54,6 +55,8 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/setup/reach/seen"): setup_reach.seen,
     ("GET", "/setup/people"): setup.show_people,
     ("POST", "/setup/people"): setup.add_person,
+    ("GET", "/setup/backup"): setup_backup.show,
+    ("POST", "/setup/backup"): setup_backup.save,
     ("GET", "/setup/sheet"): setup.show_sheet,
     ("POST", "/setup/sheet"): setup.make_sheet,
     ("GET", "/setup/done"): setup.show_done,

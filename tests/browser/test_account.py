@@ -276,6 +276,7 @@ async def test_no_page_of_the_panel_shuts_anybody_out(
             "/more",
             "/setup/reach",
             "/setup/reach/seen",
+            "/setup/backup",
             "/setup/sheet",
             "/nothing",
         ):

@@ -15,6 +15,7 @@ MORE: Final = (
     ("log", "log", "/log"),
     ("home", "name", "/setup/name"),
     ("move", "reach", "/setup/reach"),
+    ("download", "backup", "/setup/backup"),
     ("key", "sheet", "/setup/sheet"),
 )
 

@@ -1,4 +1,4 @@
-"""The wizard after the claim: name, reach, people, sheet, done. Each step can be come back to."""
+"""The wizard after the claim: name, reach, people, backup, sheet, done. Any step can be redone."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -13,7 +13,7 @@ from appliance.base.drawings import qr_code
 from appliance.base.throttle import TooManyTries
 from appliance.upkeep.recovery_sheet import KEY_FILE, RecoverySheet, sheet_of
 
-STEPS: Final = ("name", "reach", "people", "sheet", "done")
+STEPS: Final = ("name", "reach", "people", "backup", "sheet", "done")
 LONGEST_NAME: Final = 40
 
 

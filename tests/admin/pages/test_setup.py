@@ -47,7 +47,8 @@ async def test_every_step_leads_back(house: House) -> None:
         ("reach", "name"),
         ("reach/seen", "reach"),
         ("people", "reach/seen"),
-        ("sheet", "people"),
+        ("backup", "people"),
+        ("sheet", "backup"),
         ("done", "sheet"),
     ):
         seen = await owner.get(f"/setup/{step}")

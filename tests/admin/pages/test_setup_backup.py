@@ -1,0 +1,47 @@
+"""The wizard's question of where copies go."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance.settings import load
+from tests.support.panel_house import House
+
+
+async def test_a_folder_is_noted_with_what_is_seen_of_it(house: House, tmp_path: Path) -> None:
+    owner = await house.claim()
+    folder = tmp_path.parent / f"{tmp_path.name}-copies"
+    folder.mkdir()
+    saved = await owner.post("/setup/backup", target=str(folder))
+    assert saved.location == "/setup/backup?done=saved"
+    assert load(house.settings.paths.data, {}).backup.target == str(folder)
+    seen = await owner.get("/setup/backup?done=saved")
+    assert "The first copy is made tonight" in seen.words
+    assert "It is the same disk" in seen.words
+    assert f'value="{folder}"' in seen.text
+    assert (await owner.post("/setup/backup", target="")).location == "/setup/sheet"
+    assert load(house.settings.paths.data, {}).backup.target == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("copies", "This is not a place."),
+        ("ftp://x", "This is not a place."),
+        ("/no/such/folder", "There is no such folder"),
+        ("DATA", "This is inside the data folder."),
+    ],
+)
+async def test_a_place_that_cannot_be_is_explained(target: str, error: str, house: House) -> None:
+    owner = await house.claim()
+    data = str(house.settings.paths.data)
+    seen = await owner.post("/setup/backup", target=target.replace("DATA", data))
+    assert seen.status == 422
+    assert [one.startswith(error) for one in seen.errors] == [True]
+    assert load(house.settings.paths.data, {}).backup.target == ""
+
+
+async def test_places_elsewhere_are_taken_as_they_are(house: House) -> None:
+    owner = await house.claim()
+    await owner.post("/setup/backup", target="sftp:ann@nas.home:/copies")
+    assert load(house.settings.paths.data, {}).backup.target == "sftp:ann@nas.home:/copies"
