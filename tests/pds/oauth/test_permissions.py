@@ -1,6 +1,8 @@
 """Scopes: what is understood, how it is written, and what it allows."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.pds.oauth.permissions import (
     MAX_SCOPE,
@@ -271,3 +273,17 @@ def test_a_request_stays_within_what_the_client_declares() -> None:
 def test_what_was_granted_may_be_longer_than_what_is_asked() -> None:
     scope = " ".join(["atproto", *(f"repo:org.example.thing{n}" for n in range(1000))])
     assert Permissions.granted(scope).allows_repo("org.example.thing999", "create")
+
+
+PARTS = ["repo", "rpc", "blob", "include", "account", "identity", ":", "?", "&", "=", "%", "%2A"]
+PARTS += ["collection", "lxm", "aud", "accept", "attr", "action", "nsid", "*", "*/*", "email"]
+PARTS += ["app.example.post", "did:web:a.example%23svc", "image/png", "create", "manage", " "]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join) | st.text(max_size=60))
+def test_any_text_is_a_scope_or_refused_and_a_scope_is_stable(text: str) -> None:
+    try:
+        permissions = Permissions.parse(f"atproto {text}")
+    except InvalidScope:
+        return
+    assert Permissions.parse(str(permissions)) == permissions
