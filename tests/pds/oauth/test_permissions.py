@@ -1,7 +1,7 @@
 """Scopes: what is understood, how it is written, and what it allows."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.pds.oauth.permissions import (
@@ -280,6 +280,7 @@ PARTS += ["collection", "lxm", "aud", "accept", "attr", "action", "nsid", "*", "
 PARTS += ["app.example.post", "did:web:a.example%23svc", "image/png", "create", "manage", " "]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join) | st.text(max_size=60))
 def test_any_text_is_a_scope_or_refused_and_a_scope_is_stable(text: str) -> None:
     try:
