@@ -5,6 +5,7 @@ labeler's service record into its repo.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -16,12 +17,14 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.clock import Clock
 from appliance.labeler.definitions import Definitions
 
+log = logging.getLogger(__name__)
+
 COLLECTION: Final = "app.bsky.labeler.service"
 PROFILE: Final = "app.bsky.actor.profile"
 # Of a name in a profile.
 MOST_LETTERS: Final = 64
 FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 60.0
+LONGEST_PAUSE: Final = 600.0
 _NETWORK: Final = "internal.hearth.pds"
 
 
@@ -56,7 +59,7 @@ class LabelerIdentity:
     async def take_up(self, *, from_the_start: bool) -> None:
         """Be known under the network's account if it is there, or is to be; a worker.
 
-        Ends when that is so. Goes on trying while PDS or directory do not answer.
+        Ends when that is so. Goes on trying until PDS and directory have done their part.
         """
         pause = FIRST_PAUSE
         while True:
@@ -65,8 +68,9 @@ class LabelerIdentity:
                     await self.require()
                 return
             except XrpcError as failed:
-                if failed.status < 500:
-                    raise
+                log.warning(
+                    "the labeler is not known yet reason=%s: %s", failed.name, failed.message
+                )
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

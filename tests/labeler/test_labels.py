@@ -221,3 +221,14 @@ async def test_reports_of_strangers_reach_the_inbox_by_a_token_for_the_network(
     for refused in (elsewhere, other_method, ""):
         assert (await house.report(refused, **given)).status == 401
     assert len(await house.box.pds.reports.page(None, 10)) == 2
+
+
+async def test_while_the_account_cannot_be_opened_it_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Nobody may have such a handle.
+    async with open_house(tmp_path, network_own_account=True, network_own_name="a" * 64) as house:
+        await until(lambda: caplog.text.count("not known yet") > 1)
+        assert [status.failures for status in house.role.workers.status()] == [0]
+        refused = await house.operate("POST", "putLabel", uri=ANN, val="spam")
+        assert refused.status >= 400

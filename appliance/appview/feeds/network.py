@@ -1,6 +1,7 @@
 """The network's own account, as the AppView asks for it: feeds in its repo, tokens of members."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -10,9 +11,11 @@ from appliance.atproto.syntax import AtUri, Did, JsonObject
 from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
 
+log = logging.getLogger(__name__)
+
 SERVICE: Final = "bsky_fg"
 FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 60.0
+LONGEST_PAUSE: Final = 600.0
 # A token lasts a minute; so long it is good for another call.
 TOKEN_SECONDS: Final = 40.0
 MOST_TOKENS: Final = 1000
@@ -37,7 +40,7 @@ class NetworkFeeds:
     async def begin(self, *, from_the_start: bool) -> None:
         """Offer the feeds there are, and the first of all where they are wanted; a worker.
 
-        Ends when that is done. Goes on trying while PDS or directory do not answer.
+        Ends when that is done. Goes on trying until PDS and directory have done their part.
         """
         pause = FIRST_PAUSE
         while True:
@@ -48,8 +51,7 @@ class NetworkFeeds:
                     await self.publish(rule)
                 return
             except XrpcError as failed:
-                if failed.status < 500:
-                    raise
+                log.warning("feeds are not offered yet reason=%s: %s", failed.name, failed.message)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
