@@ -4,6 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
+from appliance.atproto.xrpc.limits import MINUTE, Limits, Policy, Rule
 from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
 from appliance.labeler.role import Labeler
@@ -16,6 +17,11 @@ from appliance.labeler.xrpc import (
 from appliance.settings import Settings
 
 MOST_BODY_BYTES: Final = 100_000
+# A pattern may stand for every label there is.
+PER_ADDRESS: Final = {
+    "com.atproto.label.queryLabels": (Rule(300, MINUTE),),
+    "com.atproto.moderation.createReport": (Rule(60, 5 * MINUTE),),
+}
 METHODS: Final = (
     com_atproto_label.methods,
     com_atproto_moderation.methods,
@@ -33,6 +39,16 @@ def build_app(role: Labeler, settings: Settings) -> web.Application:
         METHODS,
         validator=role.validator,
         validate_outputs=settings.dev.validate_outputs,
+        limits=Limits(role.clock.now, _policy(settings)),
     )
     close_on_shutdown(app, role.log)
     return app
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        enabled=settings.limits.enabled,
+        per_address=PER_ADDRESS,
+        trusted_proxies=settings.network.trusted_proxies,
+        bypass_addresses=settings.limits.bypass_addresses,
+    )

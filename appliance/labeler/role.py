@@ -28,6 +28,7 @@ class Labeler:
     """The parts of the labeler, for `xrpc` and `app`."""
 
     access: OperatorAccess = field(repr=False)
+    clock: Clock
     workers: Workers
     validator: Validator
     identity: LabelerIdentity
@@ -60,6 +61,7 @@ async def open_labeler(
         try:
             yield Labeler(
                 access=access,
+                clock=clock,
                 workers=workers,
                 validator=validator,
                 identity=identity,

@@ -232,3 +232,10 @@ async def test_while_the_account_cannot_be_opened_it_is_tried_again(
         assert [status.failures for status in house.role.workers.status()] == [0]
         refused = await house.operate("POST", "putLabel", uri=ANN, val="spam")
         assert refused.status >= 400
+
+
+async def test_an_address_asks_for_labels_so_often_and_no_more(tmp_path: Path) -> None:
+    async with open_house(tmp_path, limits_enabled=True) as house:
+        answers = [(await house.query(ANN)).status for _ in range(302)]
+    assert set(answers[:300]) == {200}
+    assert answers[301] == 429
