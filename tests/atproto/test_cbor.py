@@ -1,9 +1,7 @@
 import math
 import random
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from typing import Any, NamedTuple
 
 import cbor2
@@ -378,27 +376,3 @@ def test_three_decoders_agree_on_twenty_thousand_mutations() -> None:
             accepted += 1
             assert third_opinion(data) == judged[1], data.hex()
     assert 500 < accepted < 19_500
-
-
-def test_the_c_codec_is_used_where_it_is_installed() -> None:
-    assert ("cbrrr" if find_spec("cbrrr") else "python") == cbor.IMPLEMENTATION
-
-
-def test_without_the_c_codec_the_python_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cbrrr", None)
-    spec = spec_from_file_location("cbor_without_cbrrr", cbor.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    plain = module_from_spec(spec)
-    spec.loader.exec_module(plain)
-    assert plain.IMPLEMENTATION == "python"
-    assert plain.decode_json is None
-    assert plain.decode(plain.encode({"a": LINK})) == {"a": LINK}
-    assert plain.decode_prefix(b"\x01\x02", 1) == (2, 2)
-
-
-def test_what_is_known_to_be_shallow_is_written_the_same() -> None:
-    node = {"l": None, "e": [{"k": b"key", "p": 0, "t": LINK, "v": LINK}] * 30}
-    assert cbor.encode_shallow(node) == cbor_python.encode(node)
-    with pytest.raises(InvalidCbor):
-        cbor.encode_shallow({"a": object()})
