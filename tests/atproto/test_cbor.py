@@ -1,5 +1,6 @@
 import math
 import random
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
