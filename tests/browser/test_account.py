@@ -273,6 +273,7 @@ async def test_no_page_of_the_panel_shuts_anybody_out(
             "/reports",
             "/rules",
             "/log",
+            "/settings",
             "/more",
             "/setup/reach",
             "/setup/reach/seen",

@@ -189,6 +189,7 @@ async def test_pictures_of_every_page(trial: dict[str, Any], open_browser: OpenB
             "/rules",
             "/reports",
             "/log",
+            "/settings",
             "/setup/name",
             "/setup/reach",
             "/setup/reach/seen",

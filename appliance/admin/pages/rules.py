@@ -13,6 +13,7 @@ MORE: Final = (
     ("hosts", "hosts", "/hosts"),
     ("shield", "rules", "/rules"),
     ("log", "log", "/log"),
+    ("settings", "settings", "/settings"),
     ("home", "name", "/setup/name"),
     ("move", "reach", "/setup/reach"),
     ("download", "backup", "/setup/backup"),

@@ -1,0 +1,82 @@
+"""The settings, each as it is declared."""
+
+import pytest
+
+from appliance.settings import declarations, load
+from tests.support.panel_house import House
+
+
+def filled(group: str) -> dict[str, str]:
+    """The form of a group as a browser would send it unchanged, from the stored settings."""
+    found: dict[str, str] = {}
+    for each in declarations():
+        if each.name.startswith(f"{group}."):
+            value = each.defaults["home"]
+            if value is True:
+                found[each.name] = "yes"
+            elif isinstance(value, tuple):
+                found[each.name] = "\n".join(value)
+            elif value is not False:
+                found[each.name] = str(value)
+    return found
+
+
+async def test_every_setting_stands_here_with_its_help_or_is_asked_by_the_wizard(
+    house: House,
+) -> None:
+    owner = await house.claim()
+    seen = await owner.get("/settings")
+    here = [each for each in declarations() if f'name="{each.name}"' in seen.text]
+    assert len(here) > 30
+    assert "pds.hostname" not in seen.text
+    assert "smtp.url" not in seen.text
+    assert "Whether an invite code opens an account." in seen.words
+
+
+async def test_a_group_is_saved_whole(house: House) -> None:
+    owner = await house.claim()
+    await owner.get("/settings")
+    fields = filled("relay")
+    fields.update(
+        {"relay.replay_hours": "24", "relay.crawl": "https://a.example\nhttps://b.example"}
+    )
+    fields.pop("relay.friends", None)
+    saved = await owner.post("/settings/relay", **fields)
+    assert saved.location == "/settings?done=relay#relay"
+    stored = load(house.settings.paths.data, {})
+    assert stored.relay.replay_hours == 24
+    assert stored.relay.crawl == ("https://a.example", "https://b.example")
+    assert not stored.relay.friends
+    seen = await owner.get("/settings?done=relay")
+    assert "Saved." in seen.words
+    assert "https://a.example\nhttps://b.example" in seen.text
+    assert "Settings changed" in (await owner.get("/log")).words
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("relay.replay_hours", "x", "Type a number."),
+        ("relay.replay_hours", "0", "must be between 1 and"),
+        ("relay.port", "70000", "must be between 0 and 65535"),
+        ("relay.crawl", "not a url", "must be a list, of which each is"),
+        ("relay.hostname", "https://x", "must be a host name"),
+    ],
+)
+async def test_a_value_that_cannot_be_is_explained_where_it_stands(
+    name: str, text: str, error: str, house: House
+) -> None:
+    owner = await house.claim()
+    await owner.get("/settings")
+    seen = await owner.post("/settings/relay", **{**filled("relay"), name: text})
+    assert seen.status == 422
+    assert [one.startswith(error) for one in seen.errors] == [True]
+    assert text in seen.text
+    assert not house.settings.paths.settings_file.exists()
+
+
+async def test_groups_that_are_not_here_cannot_be_saved(house: House) -> None:
+    owner = await house.claim()
+    await owner.get("/settings")
+    for group in ("door", "dev", "nothing"):
+        assert (await owner.post(f"/settings/{group}")).status == 404
