@@ -115,8 +115,11 @@ def build_door(settings: Settings, roles: Mapping[str, web.Application]) -> web.
 
 
 def _names_of_client(settings: Settings) -> tuple[str, ...]:
+    """Give them; a client with a port of its own is not looked for at the door by its URL."""
     client = settings.client
-    return (client.hostname, _host_of(client.public_url)) if client.folder else ()
+    if not client.folder:
+        return ()
+    return (client.hostname, "" if client.port else _host_of(client.public_url))
 
 
 def _of(app: web.Application, moment: str) -> Callable[[web.Application], Awaitable[None]]:

@@ -55,6 +55,23 @@ def test_name_and_path_tell_the_role(host: str, path: str, role: str | None) -> 
     assert Names(PUBLIC).role(host, path) == role
 
 
+def test_a_web_client_has_a_name_of_its_own() -> None:
+    with_client = PUBLIC.with_values(
+        {"client.folder": "app", "client.hostname": "app.smith.example"}
+    )
+    assert Names(with_client).role("app.smith.example", "/profile/ann.smith.example") == "client"
+    assert Names(with_client).role("smith.example", "/") == "pds"
+    # Without a folder nothing is served: the name is one that a member might have.
+    without = with_client.with_values({"client.folder": ""})
+    assert Names(without).role("app.smith.example", "/") == "pds"
+
+
+def test_a_web_client_with_its_own_port_takes_no_address_from_the_pds() -> None:
+    values = {"client.folder": "app", "client.port": 2590}
+    beside = HOME.with_values({**values, "client.public_url": "http://10.0.0.7:2590"})
+    assert Names(beside).role("10.0.0.7:2580", "/xrpc/_health") == "pds"
+
+
 def test_who_asks_for_labels_in_nobodys_name_asks_the_labeler() -> None:
     names, path = Names(PUBLIC), "/xrpc/com.atproto.label.queryLabels"
     assert names.role("smith.example", path, is_open=True) == "labeler"

@@ -1,5 +1,6 @@
 """The page that says what worked, screen by screen."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -53,11 +54,20 @@ whenever a page is loaded: {often}.
 
 _WHY: Final = {
     "com.atproto.repo.getRecord (chat.bsky.actor.declaration)": "the member has written none",
+    "com.atproto.repo.getRecord (app.bsky.notification.declaration)": "the member has not chosen",
     "com.atproto.repo.getRecord (app.bsky.actor.profile)": "a new member has written none",
     "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
     "app.bsky.feed.getAuthorFeed": "the account is blocked",
     "app.bsky.feed.getFeedGenerator": "a feed of Bluesky's own, which new members are given by"
     " the client, and which is not on this network",
+}
+
+
+# Of what differs between runs: ports and accounts.
+_CHANGES: Final = re.compile(r"http://localhost:\d+|did:plc:\w+(/\w+)?")
+_WHY_COMPLAINED: Final = {
+    "/static/style.css": "the page of the export names it, and the export does not hold it",
+    "/-/pack-cards/": "a picture of a starter pack for other sites; nobody here draws it",
 }
 
 
@@ -73,7 +83,7 @@ def page(screens: Sequence[Screen]) -> str:
         methods=len({_nsid(call) for call, _ in calls}),
         failed="## What did not work\n\n" + "\n".join(failed) + "\n\n" if failed else "",
         refused=_lines(
-            f"`{_nsid(call)}` {status}: {_WHY.get(call, 'no reason is known')}"
+            f"`{call}` {status}: {_WHY.get(call, 'no reason is known')}"
             for call, status in sorted(calls)
             if status >= 400
         ),
@@ -82,7 +92,7 @@ def page(screens: Sequence[Screen]) -> str:
             for host, count in sorted(_summed(screen.outside for screen in screens).items())
         ),
         complaints=_lines(
-            f"{text}, {count} times"
+            f"{text}, {count} times: {_why(text)}"
             for text, count in sorted(_summed(screen.complaints for screen in screens).items())
         ),
         often=", ".join(f"`{_short(call)}`" for call in sorted(often)),
@@ -109,8 +119,14 @@ def _summed(counters: Iterable[Counter[str]]) -> Counter[str]:
     """Add up; ports differ between runs."""
     total: Counter[str] = Counter()
     for counter in counters:
-        total.update(counter)
+        for text, count in counter.items():
+            total[_CHANGES.sub("...", text)] += count
     return total
+
+
+def _why(complaint: str) -> str:
+    known = (why for part, why in _WHY_COMPLAINED.items() if part in complaint)
+    return next(known, "no reason is known")
 
 
 def _lines(told: Iterable[str]) -> str:
