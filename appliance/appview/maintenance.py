@@ -69,6 +69,7 @@ def count_rows(conn: Connection) -> dict[str, Any]:
         "pending": conn.value("SELECT count(*) FROM actor WHERE sync = 'pending'"),
         "held": conn.value("SELECT count(*) FROM held_event"),
         "notifications": conn.value("SELECT count(*) FROM notification"),
+        "labels": conn.value("SELECT count(*) FROM label WHERE neg = 0"),
         "opaque": conn.value("SELECT count(*) FROM opaque_record"),
         "records": dict(records),
         **rebuilds.progress(conn),

@@ -87,7 +87,12 @@ class AppView:
     async def counts(self) -> Mapping[str, Any]:
         """Count what an operator would like to know."""
         rows = await self.index.scan(count_rows)
-        return {**rows, "cursor": self.ingest.cursor(), "indexer": dict(self.indexer.counts)}
+        return {
+            **rows,
+            "cursor": self.ingest.cursor(),
+            "indexer": dict(self.indexer.counts),
+            "labels_refused": self.labelers.proof.refused.total(),
+        }
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ class LabelProof:
         """Give the sound labels of a message of subscribeLabels. Raises IdentityUnreachable."""
         told = said if isinstance(said, list) else []
         fit = [label for label in told if self._fits(label)]
-        self.refused[src] += len(told) - len(fit)
+        self.refuse(src, len(told) - len(fit))
         return await self._proven(src, fit)
 
     async def of_answer(self, src: str, said: Any) -> list[JsonObject]:
@@ -47,8 +47,14 @@ class LabelProof:
             try:
                 found.append(from_json(label))
             except InvalidData:
-                self.refused[src] += 1
+                self.refuse(src)
         return await self.of_message(src, found)
+
+    def refuse(self, src: str, count: int = 1) -> None:
+        """Count labels that are not believed; of very many labelers, together."""
+        if count:
+            known = src in self.refused or len(self.refused) < MOST_NAMES
+            self.refused[src if known else ""] += count
 
     def _fits(self, label: Any) -> bool:
         try:
@@ -76,7 +82,7 @@ class LabelProof:
             if is_sound:
                 sound.append(label)
             else:
-                self.refused[src] += 1
+                self.refuse(src)
         return sound
 
     async def _key(self, src: str, *, fresh: bool) -> PublicKey | None:

@@ -78,7 +78,7 @@ class LabelStream:
         for frame in frames:
             body = _message(frame)
             if body is None:
-                self._proof.refused[src] += 1
+                self._proof.refuse(src)
                 continue
             try:
                 told += await self._proof.of_message(src, body.get("labels"))
