@@ -9,9 +9,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from appliance.atproto import jwt
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.labels import as_json
 from tests.journeys.test_command_line import said
 from tests.support.appliance import Appliance
 from tests.support.client import Client, Member, Operator, Refused, join, soon, uris
+from tests.support.lying_labeler import open_labeler
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +231,24 @@ async def test_the_service_of_a_feed_elsewhere_is_told_who_reads(
             )
     away = await ann.raw("GET", "/xrpc/app.bsky.feed.getFeed", params={"feed": feed.uri})
     assert away.error == (502, "UpstreamFailure")
+
+
+async def test_a_labeler_elsewhere_that_a_member_names_is_asked_and_believed(
+    ann: Member,
+) -> None:
+    post = await ann.write_post("a matter of taste")
+    async with open_labeler() as other:
+        forged = other.label(post.uri, "forged", PrivateKey.generate())
+        told = [as_json(one) for one in (other.label(post.uri, "tasteless"), forged)]
+        other.answer = {"labels": told}
+        headers = {"atproto-accept-labelers": other.did}
+
+        async def values() -> list[str]:
+            path, params = "/xrpc/app.bsky.feed.getPosts", {"uris": [post.uri]}
+            answer = await ann.raw("GET", path, headers=headers, params=params)
+            return [label["val"] for one in answer.json["posts"] for label in one["labels"]]
+
+        assert await soon(values, lambda seen: bool(seen)) == ["tasteless"]
+        asked = len(other.asked)
+        assert await values() == ["tasteless"]
+        assert len(other.asked) == asked
