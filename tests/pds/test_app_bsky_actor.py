@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from appliance.pds.appview_choices import AppViewChoice
 from tests.support.pds_box import APPVIEW_DID, Answer, Box, Member
 
 ADULT = {"$type": "app.bsky.actor.defs#adultContentPref", "enabled": True}
@@ -41,6 +42,17 @@ async def test_another_service_is_asked_for_the_preferences_it_keeps(
         assert (await ask(headers={"atproto-proxy": ours})).json == {"preferences": [ADULT]}
     elsewhere = await ask(headers={"atproto-proxy": "did:example:abc#x"})
     assert (elsewhere.status, elsewhere.error) == (400, "InvalidRequest")
+
+
+async def test_preferences_are_kept_here_also_for_a_member_of_blueskys_appview(
+    box: Box, alice: Member
+) -> None:
+    await put(box, alice.access, ADULT)
+    await box.pds.appview_choices.choose(alice.did, AppViewChoice("any"))
+    for name in ("did:web:api.bsky.app#bsky_appview", "did:web:api.bsky.app#bsky_notif"):
+        call = "/xrpc/app.bsky.actor.getPreferences"
+        answer = await box.ask("GET", call, token=alice.access, headers={"atproto-proxy": name})
+        assert answer.json == {"preferences": [ADULT]}
 
 
 async def test_the_declared_age_follows_from_the_birth_date(box: Box, alice: Member) -> None:

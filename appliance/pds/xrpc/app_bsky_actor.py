@@ -1,12 +1,14 @@
 """app.bsky.actor.*: preferences, the one app.bsky duty of a PDS.
 
-A caller may ask another service for the preferences it keeps, by `atproto-proxy`.
+A caller may ask another service for the preferences it keeps, by `atproto-proxy`. The official
+client names Bluesky's AppView with every call and means whoever keeps them: that is here.
 """
 
 from aiohttp import web
 
 from appliance.atproto.syntax import Json, JsonObject, Nsid
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.proxy import BLUESKY
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, account_any, looked_at_inside
 from appliance.pds.xrpc.fallback import forward
@@ -14,6 +16,7 @@ from appliance.pds.xrpc.fallback import forward
 methods: MethodTable[Pds] = MethodTable()
 
 _GET = Nsid.unchecked("app.bsky.actor.getPreferences")
+_BY_HABIT = frozenset({f"{BLUESKY}#bsky_appview", f"{BLUESKY}#bsky_notif"})
 _PUT = Nsid.unchecked("app.bsky.actor.putPreferences")
 
 
@@ -23,7 +26,7 @@ async def get_preferences(
 ) -> Json | web.StreamResponse:
     service = request.headers.get("atproto-proxy")
     choice = pds.appview_choices.of(caller.did)
-    if service and not pds.proxy.names_us(service, choice):
+    if service and service not in _BY_HABIT and not pds.proxy.names_us(service, choice):
         return await forward(pds, request, _GET)
     caller.require_call(_GET, pds.proxy.names(service or None, choice))
     personal = caller.kind == "full"
