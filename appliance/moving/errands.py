@@ -41,14 +41,16 @@ async def export(scene: Scene) -> None:
     target = path_of(scene.args.where)
     is_file = target.suffix.lower() == ".zip"
     folder = Folder(target.with_name(f"{target.name}.parts") if is_file else target)
+    if is_file and target.exists() and not folder.path.exists():
+        raise Trouble(f"{target} is there already", "a new file", "name another one")
     desk = desk_of(scene, folder.path / "export.journal.json", "export", courses.EXPORT)
+    if desk.journal.is_finished and not is_file:
+        desk.journal.begin_anew()  # blobs that are here already are not fetched again
     begin(desk, did, scene.args.account)
     ours = scene.ours(await own_url(scene), lambda: did)
-    if not (is_file and target.exists()):
-        await courses.export(desk, Taking(ours, folder, desk.journal, desk.progress, scene.vault))
-        if is_file:
-            await asyncio.to_thread(pack, folder, target)
+    await courses.export(desk, Taking(ours, folder, desk.journal, desk.progress, scene.vault))
     if is_file:
+        await asyncio.to_thread(pack, folder, target)
         shutil.rmtree(folder.path, ignore_errors=True)
     scene.say(f"{target} holds the account {did}; keep it where nobody else reads it")
 
@@ -62,6 +64,8 @@ async def bring_in(scene: Scene) -> None:
         paper = where / "import.journal.json"
     desk = desk_of(scene, paper, "import", courses.IMPORT)
     did = str(account["did"])
+    if desk.journal.is_done("arrival") and await account_here(scene.operator, did) is None:
+        desk.journal.begin_anew()
     begin(desk, did, str(account.get("handle", "")))
     ours = scene.ours(await own_url(scene), lambda: did)
 
@@ -76,9 +80,7 @@ async def bring_in(scene: Scene) -> None:
             "internal.hearth.pds.receiveAccount",
             did=did,
             handle=handle,
-            email=scene.wish.email
-            or account.get("email")
-            or f"{handle.partition('.')[0]}@{handle}",
+            email=scene.wish.email or account.get("email") or stand_in(handle),
             password=chosen_password(desk.journal, scene.wish),
         )
         await desk.progress.end(f"opened as {opened['handle']}")
@@ -98,6 +100,10 @@ async def move_in(scene: Scene) -> None:
     args = scene.args
     folder = Folder(path_of(args.folder or f"hearth-move-{args.account}"))
     desk = desk_of(scene, folder.path / "move-in.journal.json", "move-in", courses.MOVE)
+    if desk.journal.is_finished:
+        here = await account_here(scene.operator, desk.journal.fact("did"))
+        if here is None or not here["active"]:
+            desk.journal.begin_anew()
     begin(desk, "", args.account, args.peer)
     door = PasswordDoor(
         scene.network.http, args.peer, desk.journal, lambda: login_of(scene), asker(args)
@@ -124,6 +130,8 @@ async def move_out(scene: Scene) -> None:
     did = await scene.operator.did_of(args.account)
     folder = Folder(path_of(args.folder or f"hearth-move-{args.account}"))
     desk = desk_of(scene, folder.path / "move-out.journal.json", "move-out", courses.MOVE)
+    if desk.journal.is_finished and (await account_here(scene.operator, did))["active"]:
+        desk.journal.begin_anew()
     begin(desk, did, args.account, args.peer)
     ours = scene.ours(await own_url(scene), lambda: did)
 

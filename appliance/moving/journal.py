@@ -44,10 +44,6 @@ class Journal:
         return self._path
 
     @property
-    def is_begun(self) -> bool:
-        return bool(self._state["facts"])
-
-    @property
     def is_finished(self) -> bool:
         return all(step in self._state["done"] for step in self._steps)
 
@@ -71,6 +67,11 @@ class Journal:
         """Say that steps have to be done once more."""
         for step in steps:
             self._state["done"].pop(step, None)
+        self._write()
+
+    def begin_anew(self) -> None:
+        """Forget a move that was finished: the next one of the same kind begins."""
+        self._state |= {"facts": {}, "done": {}, "secrets": {}}
         self._write()
 
     def fact(self, name: str, default: Any = None) -> Any:

@@ -178,7 +178,8 @@ async def test_an_account_is_taken_out_and_brought_in_where_its_key_is_known(
                 await hearth(network, "export", ann.handle, str(file))
     assert (await hearth(network, "export", ann.handle, str(file)))[0] == 0
     assert not file.with_name("ann.zip.parts").exists()
-    # An account that is active is not overwritten.
+    # A file that is there is not overwritten, nor is an account that is active.
+    assert (await hearth(network, "export", ann.handle, str(file)))[0] == 1
     assert (await hearth(network, "import", str(file)))[0] == 1
     await ann.post("app.bsky.graph.unmuteThread", root=post.uri)
     for draft in drafts:
@@ -195,6 +196,21 @@ async def test_an_account_is_taken_out_and_brought_in_where_its_key_is_known(
     assert (status["validDid"], status["activated"]) == (True, True)
     assert (status["expectedBlobs"], status["importedBlobs"]) == (PICTURES, PICTURES)
     assert (await private("muted-threads"), await private("drafts")) == (threads, drafts)
+
+
+async def test_a_folder_that_was_filled_before_is_brought_up_to_date(
+    network: Appliance, http: aiohttp.ClientSession, tmp_path: Path, ann: Member
+) -> None:
+    folder = tmp_path / "ann"
+    assert (await hearth(network, "export", ann.handle, str(folder)))[0] == 0
+    old = {path: path.stat().st_mtime_ns for path in (folder / "blobs").iterdir()}
+    await ann.write_post("since then")
+    assert (await hearth(network, "export", ann.handle, str(folder)))[0] == 0
+    car = read_car((folder / "repo.car").read_bytes())
+    commit = parse_commit(car.blocks[car.roots[0]])
+    found = dict(Mst.load(commit.data, car.blocks).items())
+    assert (commit.data, found) == await records(http, network, ann.did)
+    assert {path: path.stat().st_mtime_ns for path in (folder / "blobs").iterdir()} == old
 
 
 async def test_the_panel_can_tell_how_far_a_move_is(

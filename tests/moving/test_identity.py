@@ -17,7 +17,7 @@ from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.service_auth import mint
 from appliance.moving.command import NOT_FINISHED
 from tests.support.appliance import Appliance
-from tests.support.client import PASSWORD, Client, Member, join
+from tests.support.client import PASSWORD, Client, Member, Operator, join
 from tests.support.moving import hearth, mailed_code
 
 CREATE = "com.atproto.server.createAccount"
@@ -115,6 +115,14 @@ async def test_a_folder_brought_in_waits_where_nobody_here_can_sign(
     assert "--recovery-key FILE" in told
     status = await Client(http, second.pds).get("com.atproto.sync.getRepoStatus", did=ann.did)
     assert (status["active"], status["status"]) == (False, "deactivated")
+    # Deleted before it ever was active, it is brought in from the beginning.
+    operator = Operator(http, second.pds, second.operator_token)
+    await operator.post("com.atproto.admin.deleteAccount", did=ann.did)
+    assert (await hearth(second, "import", folder, "--handle", handle))[0] == NOT_FINISHED
+    head = await operator.get("com.atproto.sync.getLatestCommit", did=ann.did)
+    assert head == await Client(http, network.pds).get(
+        "com.atproto.sync.getLatestCommit", did=ann.did
+    )
 
 
 @dataclass

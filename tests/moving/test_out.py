@@ -114,3 +114,26 @@ async def test_a_member_comes_back_by_moving_in_and_is_asked_at_the_terminal(
     assert (status, "password" in " ".join(said)) == (0, False)
     assert await texts(http, network, ann.did) == ["one", "two"]
     await sign_in(http, network.pds, ann.did)
+
+
+async def test_who_moves_in_a_second_time_begins_anew_in_the_same_folder(
+    network: Appliance, second: Appliance, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    ann = await join(http, network.pds, "ann")
+    (tmp_path / "password").write_text(PASSWORD)
+
+    async def move_in(at: Appliance, source: Appliance) -> None:
+        order = ["move-in", ann.did, "--from", source.pds, "--new-password", PASSWORD]
+        order += ["--folder", str(tmp_path / at.data.name)]
+        order += ["--password-file", str(tmp_path / "password")]
+        if (await hearth(at, *order))[0] == NOT_FINISHED:
+            code = await mailed_code(http, source, ann.did)
+            assert (await hearth(at, *order, "--code", code))[0] == 0
+        member = await sign_in(http, at.pds, ann.did)
+        await member.write_post(f"number {len(await texts(http, at, ann.did))}")
+
+    await move_in(second, network)
+    await move_in(network, second)
+    await move_in(second, network)
+    assert await texts(http, second, ann.did) == ["number 0", "number 1", "number 2"]
+    assert await standing(http, network, ann.did) == "deactivated"
