@@ -145,23 +145,31 @@ answers() { # answers RELEASE
     [ "$(property ActiveState)" = active ] && (as_hearth "$1" health >/dev/null)
 }
 
-# Tell whether a release answers, and goes on answering: not for a moment between two crashes.
+# Milliseconds of computing that the service has had, all its processes together.
+computed() {
+    time=$(property CPUUsageNSec)
+    case $time in *[!0-9]*) time=0 ;; esac
+    printf '%s' "$((time / 1000000))"
+}
+
+# Tell whether a release answers, and goes on answering: not for a moment between two crashes. It has
+# a minute, and as long as its start gets on, as in a migration.
 proven() { # proven RELEASE
     left=$PATIENCE
     before=$(property NRestarts)
     while [ "$left" -gt 0 ]; do
-        case $(property ActiveState) in
-        failed) return 1 ;;
-        # How long a start may take is for the unit to say.
-        activating | reloading) [ "$(property SubState)" = auto-restart ] || left=$((left + 1)) ;;
-        esac
-        [ $(($(property NRestarts) - before)) -lt 3 ] || return 1
+        had=$(computed)
         pid=$(property MainPID)
         if answers "$1"; then
             sleep 3
             [ "$(property MainPID)" = "$pid" ] && answers "$1" && return
         fi
+        [ "$(property ActiveState)" != failed ] || return 1
+        [ $(($(property NRestarts) - before)) -lt 3 ] || return 1
         sleep 1
+        case $(property ActiveState)/$(property SubState) in
+        activating/start*) [ $(($(computed) - had)) -lt 10 ] || left=$((left + 1)) ;;
+        esac
         left=$((left - 1))
     done
     return 1
@@ -171,7 +179,11 @@ restart() { # restart RELEASE
     place_units "$1"
     systemctl daemon-reload
     systemctl reset-failed hearth.service 2>/dev/null || true
-    systemctl restart hearth.service || true
+    systemctl restart --no-block hearth.service
+    # The old process has ended, and what precedes the new one has begun.
+    while [ -n "$(property Job | sed 's/^0$//')" ] && [ "$(property ActiveState)" != activating ]; do
+        sleep 0.2
+    done
 }
 
 confirm() {

@@ -36,7 +36,8 @@ class OpenBrowser(Protocol):
 @pytest.fixture
 def trial() -> Iterator[dict[str, Any]]:
     """Run `hearth try` in a folder that goes away; give what `--json` prints."""
-    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--bare", "--json"]
+    options = ["--temp", "--port", "0", "--bare", "--json"]
+    command = [sys.executable, "-m", "appliance", "try", *options]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:

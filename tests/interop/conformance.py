@@ -19,8 +19,8 @@ _HEAD: Final = """\
 answer. It fails at a difference that is not listed here, and at a line here that is no difference
 any more. Made from `tests/interop/kept.py` by `python -m tests.interop.conformance`.
 
-The AppView has a page of its own: `conformance-appview.md`; so has the walk through the official web
-client: `conformance-client.md`.
+The AppView has a page of its own, `conformance-appview.md`, and so has the walk through the
+official web client, `conformance-client.md`.
 """
 
 

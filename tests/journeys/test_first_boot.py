@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, CookieJar
 
+from appliance.atproto.xrpc.frames import decode_frame
 from tests.support.appliance import ROOT, wait_until
+from tests.support.client import soon
 
 PASSWORD = "the cat sleeps all day"
 TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
@@ -110,6 +112,20 @@ async def test_only_the_wizard_answers_until_it_is_done_and_then_everything(
             assert (await answer.text()).startswith("did:plc:")
         async with http.get(fresh.door, headers={"Host": "rebound.example"}) as answer:
             assert answer.status == 421
+        await _labels_and_feeds_are_under_the_same_name(http, f"{fresh.door}/xrpc")
+
+
+async def _labels_and_feeds_are_under_the_same_name(http: ClientSession, door: str) -> None:
+    async def offered() -> list[str]:
+        async with http.get(f"{door}/app.bsky.feed.describeFeedGenerator") as answer:
+            told = await answer.json()
+            return [feed["uri"].rpartition("/")[2] for feed in told.get("feeds", ())]
+
+    await soon(offered, lambda seen: seen == ["everyone", "photos", "friends"])
+    async with http.get(f"{door}/com.atproto.label.queryLabels?uriPatterns=*") as answer:
+        assert await answer.json() == {"labels": []}
+    async with http.ws_connect(f"{door}/com.atproto.label.subscribeLabels?cursor=7") as stream:
+        assert decode_frame(await stream.receive_bytes()).body["error"] == "FutureCursor"
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.1])

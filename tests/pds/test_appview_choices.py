@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -54,7 +55,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 
 
 @asynccontextmanager
-async def open_town(folder: Path, **changes: object) -> AsyncIterator[Town]:
+async def open_town(folder: Path, **changes: Any) -> AsyncIterator[Town]:
     other = AppViewStub(body=b'{"there":true}')
     app = web.Application()
     app.router.add_route("*", "/xrpc/{nsid}", other.handle)
@@ -131,11 +132,10 @@ async def test_protected_methods_go_to_no_chosen_appview_either(town: Town) -> N
     await town.choose(town.name)
     token = town.house.alice.access
     for nsid in PROTECTED:
-        for verb, body in (("GET", {}), ("POST", {"json": {}})):
-            for headers in ({}, {"atproto-proxy": town.name}):
-                await town.house.box.ask(
-                    verb, f"/xrpc/{nsid}", token=token, headers=headers, **body
-                )
+        for headers in ({}, {"atproto-proxy": town.name}):
+            path = f"/xrpc/{nsid}"
+            await town.house.box.ask("GET", path, token=token, headers=headers)
+            await town.house.box.ask("POST", path, token=token, headers=headers, json={})
     assert town.other.requests == []
 
 

@@ -144,7 +144,7 @@ async def test_letters_are_few(box: Box) -> None:
 
 async def test_reports_cannot_bury_reports(box: Box) -> None:
     member, other = await box.sign_up(), await box.sign_up("bob")
-    report = {
+    report: dict[str, Any] = {
         "reasonType": "com.atproto.moderation.defs#reasonSpam",
         "subject": {"$type": "com.atproto.admin.defs#repoRef", "did": other.did},
     }

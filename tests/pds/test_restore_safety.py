@@ -55,7 +55,7 @@ async def test_a_relay_that_is_ahead_makes_the_numbers_jump_and_every_repo_is_to
 ) -> None:
     head, rev = await opened_before(tmp_path)
     relay = FakeRelay(head + 5_000)
-    async with serving(relay) as url, open_box(tmp_path, **{"pds.relays": (url,)}) as box:
+    async with serving(relay) as url, open_box(tmp_path, pds_relays=(url,)) as box:
         told = told_after(box, head)
         seqs = [event.seq for event in told if isinstance(event, AccountEvent | SyncEvent)]
         assert min(seqs) == head + 5_000 + MARGIN + 1
@@ -72,7 +72,7 @@ async def test_a_relay_that_is_not_ahead_changes_nothing(tmp_path: Path) -> None
     for seq in (head, head - 1, None, "many", -1, 1 << 60):
         async with (
             serving(FakeRelay(seq)) as url,
-            open_box(tmp_path, **{"pds.relays": (url,)}) as box,
+            open_box(tmp_path, pds_relays=(url,)) as box,
         ):
             assert box.pds.event_log.head() == head
 
@@ -81,7 +81,7 @@ async def test_a_relay_that_was_away_at_the_start_is_asked_again(tmp_path: Path)
     head, _ = await opened_before(tmp_path)
     relay = FakeRelay(head + 10)
     relay.down = True
-    async with serving(relay) as url, open_box(tmp_path, **{"pds.relays": (url,)}) as box:
+    async with serving(relay) as url, open_box(tmp_path, pds_relays=(url,)) as box:
         assert box.pds.event_log.head() == head
         relay.down = False
         async with asyncio.timeout(60):
