@@ -1,19 +1,16 @@
 """An account's app preferences: a list of typed objects, kept as the client gave it."""
 
 from collections.abc import Callable
-from datetime import date
-from typing import Any
 
 from appliance.atproto import data
 from appliance.atproto.syntax import Datetime, Did, InvalidSyntax
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-
-Preference = dict[str, Any]
+from appliance.pds.pins import LABELERS as _LABELERS
+from appliance.pds.pins import PERSONAL as _PERSONAL
+from appliance.pds.pins import Pins, Preference, years_between
 
 _NAMESPACE = "app.bsky."
-_PERSONAL = "app.bsky.actor.defs#personalDetailsPref"
-_LABELERS = "app.bsky.actor.defs#labelersPref"
 _AGE = "app.bsky.actor.defs#declaredAgePref"
 
 
@@ -27,20 +24,31 @@ class PreferenceStore:
     """The preferences of all accounts.
 
     Personal details belong to the member: app passwords neither see nor change them. Who has
-    stored none yet has the usual ones: the labels of this network are listened to.
+    stored none yet has the usual ones: the labels of this network are listened to. What a guardian
+    has fixed stands in every answer, whatever was put.
     """
 
-    def __init__(self, db: Database, clock: Clock, network: Callable[[], Did | None]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        network: Callable[[], Did | None],
+        pins: Callable[[Did], Pins | None],
+    ) -> None:
         """`network` tells the DID of the network's own labeler, once there is one."""
         self._db = db
         self._clock = clock
         self._network = network
+        self._pins = pins
 
     def get(self, did: Did, *, personal: bool) -> list[Preference]:
         """The stored list; with `personal` also the birth date and what follows from it."""
         kept = self._kept(did)
         if kept is None:
             kept = usual(self._network())
+        pins = self._pins(did)
+        if pins is not None:
+            kept = pins.put_into(kept)
         if not personal:
             return [one for one in kept if one["$type"] != _PERSONAL]
         today = Datetime.from_us(self._clock.now_us())
@@ -55,6 +63,9 @@ class PreferenceStore:
         for one in items:
             _check(one, personal)
         kept = [one for one in items if one["$type"] != _AGE]
+        pins = self._pins(did)
+        if pins is not None:  # so that nothing else comes up the day they are handed over
+            kept = [one for one in pins.put_into(kept) if personal or one["$type"] != _PERSONAL]
         await self._db.write(replace, did, kept, personal)
 
     def _kept(self, did: Did) -> list[Preference] | None:
@@ -78,6 +89,17 @@ def replace(conn: Connection, did: Did, items: list[Preference], personal: bool)
     )
 
 
+def fix(
+    conn: Connection,
+    did: Did,
+    usual: list[Preference],
+    change: Callable[[list[Preference]], list[Preference]],
+) -> None:
+    """Store what `change` makes of what is stored, or of what is usual."""
+    stored = conn.value("SELECT items FROM preference WHERE did = ?", did)
+    replace(conn, did, change(data.loads(stored) if stored else usual), True)
+
+
 def delete_all(conn: Connection, did: Did) -> None:
     conn.execute("DELETE FROM preference WHERE did = ?", (did,))
 
@@ -93,13 +115,12 @@ def _check(one: Preference, personal: bool) -> None:
 
 
 def _declared_age(personal: Preference, today: Datetime) -> Preference:
-    age = _age(personal.get("birthDate"), date.fromisoformat(today[:10]))
+    age = _age(personal.get("birthDate"), today)
     return {"$type": _AGE} | {f"isOverAge{limit}": age >= limit for limit in (13, 16, 18)}
 
 
-def _age(birth_date: object, today: date) -> int:
+def _age(birth_date: object, today: Datetime) -> int:
     try:
-        born = date.fromisoformat(Datetime(str(birth_date))[:10])
+        return years_between(Datetime(str(birth_date)), today)
     except (InvalidSyntax, ValueError):
         return 0
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

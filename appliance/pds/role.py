@@ -40,6 +40,7 @@ from appliance.pds.exports import RepoExporter
 from appliance.pds.factors.factors import Factors
 from appliance.pds.factors.passkeys import Passkeys, RelyingParty
 from appliance.pds.front_page import FrontPage
+from appliance.pds.guardians import Guardians
 from appliance.pds.handles import HandlePolicy
 from appliance.pds.house_texts import HouseTexts
 from appliance.pds.identities import Identities
@@ -120,6 +121,7 @@ class Pds:
     exports: RepoExporter
     factors: Factors
     front_page: FrontPage
+    guardians: Guardians
     handles: HandlePolicy
     house_texts: HouseTexts
     identities: Identities
@@ -290,6 +292,7 @@ def _build(
         f"{settings.network.own_name}{site.handle_domains[0]}",
         f"{settings.network.own_name}@{site.hostname}",
     )
+    guardians = Guardians(db, clock, lambda: network.did)
     return Pds(
         settings=settings,
         site=site,
@@ -313,6 +316,7 @@ def _build(
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),
         front_page=FrontPage(db, accounts, records, clock),
+        guardians=guardians,
         handles=handles,
         house_texts=HouseTexts(db, clock),
         identities=identities,
@@ -334,7 +338,7 @@ def _build(
         passkeys=passkeys,
         permission_sets=permission_sets,
         network_account=network,
-        preferences=PreferenceStore(db, clock, lambda: network.did),
+        preferences=PreferenceStore(db, clock, lambda: network.did, guardians.pins),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         readdressing=Readdressing(db, identities, lifecycle, _home(settings, http), address),
         records=records,

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from appliance.atproto.syntax import Json, JsonObject, Nsid
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds.appview_choices import AppViewChoice
 from appliance.pds.proxy import BLUESKY
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, account_any, looked_at_inside
@@ -26,11 +27,18 @@ async def get_preferences(
 ) -> Json | web.StreamResponse:
     service = request.headers.get("atproto-proxy")
     choice = pds.appview_choices.of(caller.did)
-    if service and service not in _BY_HABIT and not pds.proxy.names_us(service, choice):
+    if _is_elsewhere(pds, caller, service, choice):
         return await forward(pds, request, _GET)
     caller.require_call(_GET, pds.proxy.names(service or None, choice))
     personal = caller.kind == "full"
     return {"preferences": pds.preferences.get(caller.did, personal=personal)}
+
+
+def _is_elsewhere(pds: Pds, caller: Caller, service: str | None, choice: AppViewChoice) -> bool:
+    """Tell whether others are asked; never for who is looked after: what is fixed is fixed here."""
+    if not service or service in _BY_HABIT or pds.guardians.ward(caller.did) is not None:
+        return False
+    return not pds.proxy.names_us(service, choice)
 
 
 @methods.procedure("app.bsky.actor.putPreferences", auth=account.for_apps(looked_at_inside))
