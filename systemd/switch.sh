@@ -180,8 +180,9 @@ restart() { # restart RELEASE
     systemctl daemon-reload
     systemctl reset-failed hearth.service 2>/dev/null || true
     systemctl restart --no-block hearth.service
-    # The old process has ended, and what precedes the new one has begun.
-    while [ -n "$(property Job | sed 's/^0$//')" ] && [ "$(property ActiveState)" != activating ]; do
+    # Until the old process has ended, and what precedes the new one has ended too, well or not.
+    while [ -n "$(property Job | sed 's/^0$//')" ]; do
+        case $(property SubState) in start | auto-restart*) break ;; esac
         sleep 0.2
     done
 }
