@@ -143,7 +143,7 @@ class Credentials:
     async def set_email(self, did: Did, email: str) -> None:
         """Change the address by the operator's word. Raises UnusableEmail, NameTaken."""
         check_email(email)
-        await self._db.write(accounts.set_email, did, email)
+        await self._db.write(set_email, did, email)
 
     async def _renew_hash(self, account: Account, password: str) -> None:
         """Hash a password as it is done today, if it came from elsewhere hashed otherwise."""
@@ -178,7 +178,9 @@ def check_email(email: str) -> None:
 
 
 def set_password(conn: Connection, did: Did, hashed: str) -> None:
+    """Change a password; sessions and the codes to reset it end."""
     accounts.set_password(conn, did, hashed)
+    email_tokens.delete(conn, did, "reset_password")
     sessions.revoke_all(conn, did)
     devices.end_all(conn, did)
     grants.end_all(conn, did)
@@ -198,4 +200,10 @@ def confirm_email(conn: Connection, did: Did, token: str, now_us: int) -> None:
 def update_email(conn: Connection, did: Did, email: str, token: str | None, now_us: int) -> None:
     if token is not None:
         email_tokens.use(conn, did, "update_email", token, now_us)
+    set_email(conn, did, email)
+
+
+def set_email(conn: Connection, did: Did, email: str) -> None:
+    """Change the address; codes that went to the old one prove nothing any more."""
     accounts.set_email(conn, did, email)
+    email_tokens.delete_all(conn, did)

@@ -77,8 +77,12 @@ def use_unnamed(conn: Connection, purpose: Purpose, token: str, now_us: int) -> 
     did, requested_at = row
     if requested_at + VALID_US < now_us:
         raise ExpiredEmailToken
-    conn.execute("DELETE FROM email_token WHERE did = ? AND purpose = ?", (did, purpose))
+    delete(conn, Did.unchecked(did), purpose)
     return Did.unchecked(did)
+
+
+def delete(conn: Connection, did: Did, purpose: Purpose) -> None:
+    conn.execute("DELETE FROM email_token WHERE did = ? AND purpose = ?", (did, purpose))
 
 
 def delete_all(conn: Connection, did: Did) -> None:

@@ -126,3 +126,32 @@ async def test_the_old_address_is_told_of_a_new_one(box: Box, alice: Member) -> 
     await box.post(UPDATE, alice.access, email="a@example.org")
     [letter] = await box.pds.mailer.page(None, 1)
     assert (letter.recipient, "a@example.org" in letter.body) == (alice.email, True)
+
+
+async def test_a_code_sent_to_the_old_address_proves_nothing_of_the_new_one(
+    box: Box, alice: Member
+) -> None:
+    await box.post("com.atproto.server.requestEmailConfirmation", alice.access)
+    code = await box.mailed_code()
+    assert (await box.post(UPDATE, alice.access, email="a@example.org")).status == 200
+    claimed = await box.post(CONFIRM, alice.access, email="a@example.org", token=code)
+    assert (claimed.status, claimed.error) == (400, "InvalidToken")
+    view = (await box.get("com.atproto.server.getSession", alice.access)).json
+    assert view["emailConfirmed"] is False
+
+
+async def test_a_code_to_reset_a_password_ends_with_the_password_and_the_address(
+    box: Box, alice: Member
+) -> None:
+    for nsid, change in (
+        ("com.atproto.admin.updateAccountPassword", {"did": alice.did, "password": "changed"}),
+        ("com.atproto.admin.updateAccountEmail", {"account": alice.did, "email": "a@x.org"}),
+    ):
+        [found] = (
+            await box.operate("GET", "com.atproto.admin.getAccountInfos", dids=alice.did)
+        ).json["infos"]
+        await box.post("com.atproto.server.requestPasswordReset", email=found["email"])
+        code = await box.mailed_code()
+        assert (await box.operate("POST", nsid, **change)).status == 200
+        late = await box.post(RESET, token=code, password="of a thief")
+        assert (late.status, late.error) == (400, "InvalidToken")
