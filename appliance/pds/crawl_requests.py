@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 # A relay that follows needs no telling; one that lost us hears of us again within this time.
 PAUSE_SECONDS = 20 * 60.0
 LOOK_SECONDS = 5.0
+ASKED_LATELY = "AskedLately"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class CrawlRequests:
     ) -> None:
         self._db = db
         self._http = http
-        self._relays = tuple(relays)
+        self._relays = tuple(url.rstrip("/") for url in relays)
         self._hostname = hostname
         self._clock = clock
         self._event_log = EventLog(db)
@@ -46,19 +47,21 @@ class CrawlRequests:
         while self._relays:
             head = self._event_log.head()
             if head > self._told:
-                self._told = head
-                await self.tell(self._relays)
+                asked = await self.tell(self._relays)
+                # Who could not be asked, or not so soon again, is asked after the pause.
+                if all(one.failure is None for one in asked):
+                    self._told = head
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def tell(self, relays: Sequence[str] = ()) -> list[Asked]:
         """Ask relays, or all that are set, each unless it was asked a moment ago."""
-        return [await self._ask(url) for url in relays or self._relays]
+        return [await self._ask(url.rstrip("/")) for url in relays or self._relays]
 
     async def _ask(self, url: str) -> Asked:
         if not await self._db.write(take_turn, url, self._clock.now_us()):
-            return Asked(url, "AskedLately")
+            return Asked(url, ASKED_LATELY)
         relay = XrpcClient(self._http, url)
         try:
             await relay.procedure("com.atproto.sync.requestCrawl", {"hostname": self._hostname})

@@ -1,13 +1,19 @@
-"""The accounts of the PDS beside us, as the relay knows them."""
+"""The PDS beside us: its accounts, as the relay knows them, and what it is asked to do."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
+from appliance.atproto.xrpc.client import XrpcClient
+from appliance.atproto.xrpc.errors import UpstreamFailure
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.relay.hosts import HostStore
 from appliance.relay.policy import Named
+
+_REQUEST_CRAWL: Final = "internal.hearth.pds.requestCrawl"
+_ASKED_LATELY: Final = "AskedLately"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +25,16 @@ class HomeAccount:
 
 
 class Home:
-    """What our own PDS has told us."""
+    """What our own PDS has told us, and its ear."""
 
-    def __init__(self, db: Database, hosts: HostStore, named: Named) -> None:
+    def __init__(
+        self, db: Database, hosts: HostStore, named: Named, pds: XrpcClient, operator: str
+    ) -> None:
+        """`operator`: the header by which the PDS knows us."""
         self._db = db
         self._hosts = hosts
+        self._pds = pds
+        self._headers = {"Authorization": operator}
         self.hostname = named.hostname
         self.url = named.url
 
@@ -36,6 +47,20 @@ class Home:
         """List active accounts that have a repo; the one that wrote last comes first."""
         host = self._hosts.find(self.hostname)
         return [] if host is None else await self._db.scan(_accounts, host.id, limit)
+
+    async def ask_to_crawl(self, relay: str) -> str | None:
+        """Have the PDS ask a relay to follow it; it alone knows when that one was asked last.
+
+        Gives the name of the relay's refusal, empty if it agreed, None if it is too soon to ask.
+        Raises XrpcError.
+        """
+        given = {"relays": [relay]}
+        told = await self._pds.procedure(_REQUEST_CRAWL, given, self._headers)
+        try:
+            failure = told["relays"][0].get("failure", "")
+        except (TypeError, KeyError, IndexError, AttributeError) as odd:
+            raise UpstreamFailure("the PDS does not say what came of it") from odd
+        return None if failure == _ASKED_LATELY else str(failure)
 
 
 def _accounts(conn: Connection, host_id: int, limit: int) -> list[HomeAccount]:

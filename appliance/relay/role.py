@@ -10,6 +10,7 @@ from typing import Any
 
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.lexicon.validate import Validator
+from appliance.atproto.xrpc.client import XrpcClient
 from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -140,7 +141,10 @@ async def open_relay(
         crawler = Crawler(ways, workers, hosts, ingest, rates)
         reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)
-        upstreams = UpstreamWatch(http, settings.pds.relays, Home(db, hosts, home), clock)
+        access = OperatorAccess(settings.paths.secret("operator-token"))
+        pds = XrpcClient(http, homes[home.hostname])
+        beside = Home(db, hosts, home, pds, access.header)
+        upstreams = UpstreamWatch(http, settings.pds.relays, beside, clock)
         chosen_policy = Policy(settings.dev.allow_loopback, settings.relay.open)
         admission = Admission(hosts, BanStore(db, clock), crawler, chosen_policy, clock)
         if settings.relay.friends:
@@ -173,7 +177,7 @@ async def open_relay(
                 workers=workers,
                 clock=clock,
                 validator=validator,
-                access=OperatorAccess(settings.paths.secret("operator-token")),
+                access=access,
             )
         finally:
             log.close()

@@ -77,6 +77,7 @@ def _troubles(seen: Seen) -> Iterator[Finding]:
             f" {seen.our_seq}: this server was set back, as by restoring a backup",
             "a relay that is behind this server, never ahead",
             "restart Hearth while the relay can be reached: it then continues above that number",
+            "relay-ahead",
         )
     yield from _accounts(subject, seen)
     if seen.echoed and seen.echo is None:
@@ -86,6 +87,7 @@ def _troubles(seen: Seen) -> Iterator[Finding]:
             f"the newest write had not come back through its stream after {ECHO_SECONDS} seconds",
             "every write to come back within a minute",
             "it is tried again after the next write; if this stays, ask the relay's operator",
+            "relay-echo",
         )
 
 
@@ -101,6 +103,7 @@ def _silent(subject: str, failure: str) -> Finding:
         "a relay that tells the network of what is written here",
         "nothing is lost: it catches up when it is back; if it is gone for good, take it out of"
         " pds.relays",
+        "relay-silent",
     )
 
 
@@ -112,6 +115,7 @@ def _door(hostname: str, door: str) -> Finding:
             f"its certificate is not valid: {door}",
             "a certificate that browsers accept",
             "renew the certificate on the web server in front of Hearth",
+            "relay-door",
         )
     return Finding(
         f"Address {hostname}",
@@ -120,6 +124,7 @@ def _door(hostname: str, door: str) -> Finding:
         "this server, reached by its public name",
         "see that the name leads to this machine, that the router lets port 443 through,"
         " and that the web server in front of Hearth runs",
+        "relay-door",
     )
 
 
@@ -127,9 +132,14 @@ def _not_crawled(subject: str, seen: Seen) -> Finding:
     if seen.asked:
         remedy = f"it refused to ({seen.asked}): ask its operator"
     else:
-        remedy = "it was asked to just now; if this stays for an hour, ask its operator"
+        remedy = "it was asked to lately; if this stays for an hour, ask its operator"
     return Finding(
-        subject, "bad", "it does not follow this server", "a relay that follows it", remedy
+        subject,
+        "bad",
+        "it does not follow this server",
+        "a relay that follows it",
+        remedy,
+        "relay-unknown",
     )
 
 
@@ -150,6 +160,7 @@ def _standing(subject: str, hostname: str, host: HostSeen) -> Iterator[Finding]:
         words.get(host.status, f"it calls this server {host.status[:50]!r}"),
         "a relay that follows it",
         remedies.get(host.status, f"ask the relay's operator about {hostname}"),
+        f"relay-{host.status}" if host.status in words else "relay-other",
     )
 
 
@@ -159,27 +170,31 @@ def _accounts(subject: str, seen: Seen) -> Iterator[Finding]:
     count = "" if known is None else f"; it counts {known} accounts here"
     troubles = (
         (
+            "account-throttled",
             counted.throttled,
             "are held back (throttled)",
             f"ask the relay's operator to let {seen.hostname} have more accounts",
         ),
         (
+            "account-unknown",
             counted.unknown,
             "are unknown to it",
             "each is announced with its next write; if it stays unknown, ask the operator",
         ),
         (
+            "account-hidden",
             counted.hidden,
             "are hidden by it, though active here",
             "deactivating and activating such an account tells it again where it stands",
         ),
         (
+            "account-behind",
             counted.behind,
             "have writes that it did not take in",
             "their next write repairs this, as a rule; if not, ask the operator",
         ),
     )
-    for number, words, remedy in troubles:
+    for cause, number, words, remedy in troubles:
         if number:
             yield Finding(
                 subject,
@@ -187,6 +202,7 @@ def _accounts(subject: str, seen: Seen) -> Iterator[Finding]:
                 f"{number} of {counted.asked} accounts {words}{count}",
                 "all of them as they are here",
                 remedy,
+                cause,
             )
 
 

@@ -82,7 +82,7 @@ class UpstreamWatch:
             host = await _host(client, hostname)
             asked = door = ""
             if host is None or host.status == "offline":
-                asked = await _ask_to_crawl(client, hostname)
+                asked = await self._ask_to_crawl(url)
                 door = await self._try_own_door()
             return Seen(
                 relay=relay,
@@ -145,6 +145,16 @@ class UpstreamWatch:
         late = self._age(account) > ECHO_SECONDS
         return "behind" if late and isinstance(rev, str) and rev < account.rev else "well"
 
+    async def _ask_to_crawl(self, url: str) -> str:
+        """Give why it will not, empty if it will; what it said last where it is not asked anew."""
+        try:
+            said = await self._home.ask_to_crawl(url)
+        except XrpcError as error:
+            return _words(error)
+        if said is None:
+            return self.seen[url].asked if url in self.seen else ""
+        return said
+
     async def _try_own_door(self) -> str:
         """Come to our own PDS as a stranger would; give what is wrong, empty if nothing is."""
         client = XrpcClient(self._http, self._home.url)
@@ -171,15 +181,6 @@ async def _host(client: XrpcClient, hostname: str) -> HostSeen | None:
         seq if type(seq) is int else 0,
         accounts if type(accounts) is int else None,
     )
-
-
-async def _ask_to_crawl(client: XrpcClient, hostname: str) -> str:
-    """Give why it will not, empty if it will."""
-    try:
-        await client.procedure("com.atproto.sync.requestCrawl", {"hostname": hostname})
-    except XrpcError as error:
-        return _words(error)
-    return ""
 
 
 def _words(error: Exception) -> str:

@@ -77,10 +77,14 @@ async def test_a_relay_that_does_not_know_us_is_asked_to_crawl(lab: Lab) -> None
         upstream.host = None
         finding = await only(run)
         assert (finding["level"], finding["seen"]) == ("bad", "it does not follow this server")
-        assert "asked to just now" in finding["remedy"]
+        assert "asked to lately" in finding["remedy"]
         assert upstream.crawls == [lab.home.hostname]
         upstream.refuses = "HostBanned"
         assert "it refused to (HostBanned)" in (await only(run))["remedy"]
+        # Where the PDS asks nobody again so soon, what was said last stays known.
+        lab.home.asked_lately = True
+        assert "it refused to (HostBanned)" in (await only(run))["remedy"]
+        assert len(upstream.crawls) == 2
 
 
 async def test_accounts_held_back_hidden_unknown_or_behind_are_counted(lab: Lab) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from appliance.atproto import cbor
@@ -121,6 +121,7 @@ class FakeHost:
         self.accounts: dict[str, FakeAccount] = {}
         self.document: dict[str, object] = {}
         self.seen_cursors: list[str | None] = []
+        self.asked_lately = False
 
     async def tell(self, *events: RepoEvent) -> None:
         """Append events to the stream."""
@@ -187,6 +188,22 @@ class FakeHost:
     async def describe(self, _request: web.Request) -> web.Response:
         return web.json_response({"did": "did:web:localhost", "availableUserDomains": []})
 
+    async def request_crawl(self, request: web.Request) -> web.Response:
+        """Ask relays to follow this host, for the operator of the relay beside it."""
+        assert request.headers["Authorization"].startswith("Basic ")
+        [relay] = (await request.json())["relays"]
+        told: dict[str, object] = {"relay": relay}
+        if self.asked_lately:
+            return web.json_response({"relays": [{**told, "failure": "AskedLately"}]})
+        url = f"{relay}/xrpc/com.atproto.sync.requestCrawl"
+        async with (
+            ClientSession() as session,
+            session.post(url, json={"hostname": self.hostname}) as answer,
+        ):
+            if answer.status != 200:
+                told["failure"] = (await answer.json())["error"]
+        return web.json_response({"relays": [told]})
+
     async def list_repos(self, _request: web.Request) -> web.Response:
         told = [(did, self.repo(did), each) for did, each in self.accounts.items()]
         return web.json_response(
@@ -227,6 +244,7 @@ async def fake_host(path: Path, socket: Path | None = None) -> AsyncIterator[Fak
         app.router.add_get("/xrpc/com.atproto.sync.getBlocks", host.blocks)
         app.router.add_get("/xrpc/com.atproto.repo.describeRepo", host.describe_repo)
         app.router.add_get("/.well-known/did.json", host.did_web)
+        app.router.add_post("/xrpc/internal.hearth.pds.requestCrawl", host.request_crawl)
         close_on_shutdown(app, host.log)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
