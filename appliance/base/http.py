@@ -23,6 +23,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from appliance.base.addresses import OutboundFailed, OutboundPolicy, OutboundRefused
+from appliance.base.role_wires import RoleWires, WholeAnswer
 
 __all__ = ["HttpClient", "OutboundFailed", "OutboundPolicy", "OutboundRefused", "Response"]
 
@@ -68,6 +69,7 @@ class HttpClient:
         self._policy = policy
         self._outside = outside
         self._sockets: dict[str, aiohttp.ClientSession] = {}
+        self._wires: dict[str, RoleWires] = {}
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -194,6 +196,21 @@ class HttpClient:
                 if before.origin() != target.origin():
                     headers = _without_secrets(headers)
                 response.close()
+
+    async def ask_role(
+        self, address: str, target: str, headers: Mapping[str, str], idle: float = IDLE_SECONDS
+    ) -> WholeAnswer:
+        """Ask one of our own roles ("unix:...") for a path with its query, ready to be sent.
+
+        For pages, where each tenth of a millisecond counts. Raises OutboundRefused, OutboundFailed.
+        """
+        wires = self._wires.get(address)
+        if wires is None:
+            if not address.startswith(_UNIX):
+                raise OutboundRefused("not a role of ours")
+            wires = self._wires[address] = RoleWires(address.removeprefix(_UNIX))
+            self._stack.callback(wires.close)
+        return await wires.get(target, headers, idle)
 
     @asynccontextmanager
     async def ws_connect(

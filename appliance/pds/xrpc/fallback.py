@@ -50,7 +50,22 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
     target = await pds.proxy.target(header, choice)
     if caller is None and not target.is_appview:
         raise AuthRequired
+    if target.is_appview and target.is_local and request.method == "GET":
+        return await _ask_inside(pds, request, nsid, caller, target)
     return await _send(pds, request, nsid, caller, target)
+
+
+async def _ask_inside(
+    pds: Pds, request: web.Request, nsid: Nsid, caller: Caller | None, target: Target
+) -> web.Response:
+    """Pass a question to the AppView of this appliance, which most requests are."""
+    call = Call("GET", nsid, [], request.headers, None)
+    did = caller.did if caller else None
+    rev = pds.repos.head(did).rev if did else None
+    query = request.rel_url.raw_query_string
+    status, headers, body = await pds.proxy.ask_inside(target, call, query, did, rev)
+    sent = {**headers, **PRIVATE} if caller else headers
+    return web.Response(status=status, headers=sent, body=body)
 
 
 async def _send(
