@@ -21,7 +21,7 @@ from appliance.settings_groups import (
     HOST,
     AdminSettings,
     AppViewSettings,
-    BackupSettings,
+    CheckupSettings,
     ClientSettings,
     DevSettings,
     DirectorySettings,
@@ -37,6 +37,7 @@ from appliance.settings_groups import (
     SmtpSettings,
     Value,
 )
+from appliance.settings_groups_upkeep import BackupSettings, UpdateSettings
 
 PREFIX: Final = "HEARTH_"
 
@@ -63,6 +64,8 @@ class Settings:
     smtp: SmtpSettings = SmtpSettings()
     look: LookSettings = LookSettings()
     backup: BackupSettings = BackupSettings()
+    update: UpdateSettings = UpdateSettings()
+    checkup: CheckupSettings = CheckupSettings()
     limits: LimitsSettings = LimitsSettings()
     dev: DevSettings = DevSettings()
     paths: Paths = Paths()

@@ -265,18 +265,23 @@ class LookSettings:
 
 
 @dataclass(frozen=True)
-class BackupSettings:
-    """Backups: taken each night, encrypted, and proven each week."""
+class CheckupSettings:
+    """How the doctor looks from outside."""
 
-    target: str = setting(
-        "",
-        "Where backups go: a folder, best on another disk, or sftp:, s3: or rest: with an address"
-        " as restic names them; empty for none.",
-        form=r"/.+|(sftp|s3|rest):\S+",
+    resolvers: tuple[str, ...] = setting(
+        (),
+        "DNS servers that are asked what strangers are told, each an address or address:port; empty"
+        " for those of this computer.",
+        form=r"[0-9.]+(:\d{1,5})?|[0-9a-f:]+|\[[0-9a-f:]+\]:\d{1,5}",
     )
-    hour: int = setting(3, "The hour of the day (0 to 23, time of this computer) to take them at.")
-    s3_access_key: str = setting(
-        "", "The access key of S3 storage; its secret is in the file secrets/backup-s3-secret."
+    hop: str = setting(
+        "",
+        "Somebody outside who looks whether this server can be reached: the URL of another Hearth,"
+        " or of any service that fetches {url}; empty for none.",
+        form=_URL,
+    )
+    looks_for_others: bool = setting(
+        False, "Whether other Hearths may have this one look whether they can be reached."
     )
 
 
