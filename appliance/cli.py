@@ -97,6 +97,12 @@ def _moderate(args: argparse.Namespace) -> int:
     return operator.run(moderation_operator.ACTIONS[args.action], args, print)
 
 
+def _guardian(args: argparse.Namespace) -> int:
+    from appliance import guardian_operator, operator
+
+    return operator.run(guardian_operator.ACTIONS[args.action], args, print)
+
+
 def _feed(args: argparse.Namespace) -> int:
     from appliance import feed_operator, operator
 
@@ -145,6 +151,12 @@ def _checkup(args: argparse.Namespace) -> int:
     return inspection.run(args, print)
 
 
+def _update(args: argparse.Namespace) -> int:
+    from appliance.updates import commands
+
+    return commands.run(args, print)
+
+
 def _health(args: argparse.Namespace) -> int:
     from appliance import service
 
@@ -163,11 +175,13 @@ _COMMANDS: Final = {
     "publish": _publish,
     "restore": _backup,
     "run": _run,
+    "update": _update,
     "try": _try,
     "account": _account,
     "relay": _relay,
     "label": _label,
     "feed": _feed,
+    "guardian": _guardian,
     "moderate": _moderate,
     "checkup": _checkup,
     "claim": _claim,

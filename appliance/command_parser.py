@@ -1,11 +1,11 @@
 """What can be typed after `hearth`: commands, their arguments and their help."""
 
 import argparse
-import os
 from collections.abc import Callable
 from typing import Final
 
 from appliance import network_parser
+from appliance.network_parser import add_data as _add_data
 
 EPILOG: Final = """\
 examples:
@@ -38,6 +38,9 @@ stored; seven daily, four weekly and six monthly backups are kept."""
 RESTORE: Final = """\
 Bring a network back from its backup into an empty data folder: the same accounts, keys, logins,
 records and pictures. Everything is verified first; what cannot be verified is not brought back."""
+UPDATE: Final = """\
+Look for new releases in the channel that the setting update.channel names, and install them. A new
+release has to answer; if it does not, the one before comes back, with the data as it was."""
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
 network. Ends with status 0 when all is well, 1 when something is wrong."""
@@ -46,7 +49,6 @@ Ask every part of the network that should run whether it answers. Ends with stat
 CLAIM: Final = """\
 Print the link, and its picture for a phone, with which the owner of a new network begins. Ends with
 status 1 where there is an owner already."""
-DATA_VARIABLE: Final = "HEARTH_DATA"
 MOVES: Final = ("export", "import", "move-in", "move-out")
 SHEET: Final = """\
 Print the recovery sheet: the key that stands in the identities of this network's members, as words
@@ -78,13 +80,19 @@ def parser() -> argparse.ArgumentParser:
         "moderate", help="look after reports", description=network_parser.MODERATE
     )
     network_parser.add_moderate(moderate)
+    guardian = commands.add_parser(
+        "guardian", help="look after children", description=network_parser.GUARDIAN
+    )
+    network_parser.add_guardian(guardian)
     adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
     adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
     _add_data(adopt)
     _add_publish(commands.add_parser("publish", help="give it a public name", description=PUBLISH))
     _add_backup(commands.add_parser("backup", help="keep it safe", description=BACKUP))
     _add_restore(commands.add_parser("restore", help="bring a backup back", description=RESTORE))
+    _add_update(commands.add_parser("update", help="install new releases", description=UPDATE))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
+    checkup.add_argument("--json", action="store_true", help="tell it for programs")
     _add_data(checkup)
     for name, help_text, text in (
         ("health", "ask whether all of it answers", HEALTH),
@@ -95,14 +103,6 @@ def parser() -> argparse.ArgumentParser:
     sheet.add_argument("--restore", action="store_true", help="read the words from standard input")
     _add_data(sheet)
     return top
-
-
-def _add_data(command: argparse.ArgumentParser) -> None:
-    # An installation names its own here.
-    where = os.environ.get(DATA_VARIABLE) or "hearth-data"
-    command.add_argument(
-        "--data", default=where, metavar="DIR", help="the data folder (%(default)s)"
-    )
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
@@ -243,6 +243,23 @@ def _add_backup(command: argparse.ArgumentParser) -> None:
     }.items():
         action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
         _add_data(action)
+
+
+def _add_update(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, help_text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        _add_data(action)
+        return action
+
+    add("check", "say whether there is a newer release, and what changed in it")
+    now = add("now", "install the newest release now")
+    now.add_argument("--no-wait", action="store_true", help="end once it is handed over")
+    now.add_argument("--without-backup", action="store_true", help="take no backup before it")
+    hold = add("hold", "install no release by itself")
+    hold.add_argument("--days", type=int, metavar="N", help="so long; left out: until resume")
+    add("resume", "install releases by themselves again")
 
 
 def _add_restore(command: argparse.ArgumentParser) -> None:

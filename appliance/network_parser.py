@@ -1,9 +1,11 @@
-"""What `hearth label`, `hearth feed` and `hearth moderate` take."""
+"""What `hearth label`, `hearth feed`, `hearth moderate` and `hearth guardian` take."""
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
+DATA_VARIABLE: Final = "HEARTH_DATA"
 LABEL: Final = """\
 Say what apps should hide or warn of, in the name of the network: its labeler signs it and tells
 everybody who follows it. What is on this server can also be taken down: see `hearth account`."""
@@ -16,6 +18,27 @@ people elsewhere can read it too."""
 MODERATE: Final = """\
 Look after what members report, as the panel does: read reports, take records and pictures down,
 close reports; write the rules; read the log of every act. Accounts: see `hearth account`."""
+
+
+GUARDIAN: Final = """\
+Look after accounts of children, or of who asks for it: birth date, adult content, labelers and
+muted words are fixed in their settings, and every app obeys, until the account is handed over."""
+
+
+def add_guardian(command: argparse.ArgumentParser) -> None:
+    """Add the actions of `hearth guardian`."""
+    add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    add("list", "list who is looked after, and by whom")
+    add("show", "tell what is fixed for a member").add_argument("account", help="a handle or a DID")
+    put = add("set", "have a member looked after; what is not said stays as it is")
+    put.add_argument("account", help="a handle or a DID")
+    put.add_argument("--by", metavar="MEMBER", help="who looks after them; empty: the owner")
+    put.add_argument("--birth-date", metavar="DAY", help="as 2015-03-28; empty: as they say")
+    put.add_argument("--adult-content", choices=("off", "allow"), help="off, or as they choose")
+    for option, text in (("--labeler", "the DID of a labeler"), ("--mute", "a word or phrase")):
+        put.add_argument(option, action="append", metavar="TEXT", help=f"{text}; may be repeated")
+    over = add("hand-over", "let a member look after the account alone")
+    over.add_argument("account", help="a handle or a DID")
 
 
 def add_moderate(command: argparse.ArgumentParser) -> None:
@@ -37,6 +60,15 @@ def add_moderate(command: argparse.ArgumentParser) -> None:
     )
     add("rules", "print the rules of the house, or write them").add_argument(
         "file", nargs="?", help="take them from this file; - for standard input"
+    )
+
+
+def add_data(command: argparse.ArgumentParser) -> None:
+    """Let the data folder be named."""
+    # An installation names its own here.
+    where = os.environ.get(DATA_VARIABLE) or "hearth-data"
+    command.add_argument(
+        "--data", default=where, metavar="DIR", help="the data folder (%(default)s)"
     )
 
 
@@ -98,9 +130,7 @@ def _adder(actions: Any) -> Callable[[str, str], argparse.ArgumentParser]:
         action: argparse.ArgumentParser = actions.add_parser(
             name, help=text, description=text.capitalize() + "."
         )
-        action.add_argument(
-            "--data", default="hearth-data", metavar="DIR", help="the data folder (%(default)s)"
-        )
+        add_data(action)
         return action
 
     return add

@@ -8,6 +8,7 @@ Reading order:
 - `throttle`, `claim`, `session`: who may come in, and how
 - `clients`: the local roles, as the operator sees them
 - `people`: members, invites and mail, over the PDS
+- `wards`: who is looked after, over the PDS
 - `hosts`: whom the relay follows, over the relay
 - `overview`: how everything is doing
 - `settings_desk`: the settings the wizard may change

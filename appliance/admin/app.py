@@ -9,6 +9,7 @@ from aiohttp import web
 from appliance.admin.guard import HostRule, NearRule
 from appliance.admin.pages import (
     entrance,
+    guardian,
     home,
     hosts,
     invites,
@@ -71,6 +72,9 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/people/{did}/takedown"): person.take_down,
     ("POST", "/people/{did}/restore"): person.restore,
     ("POST", "/people/{did}/delete"): person.delete,
+    ("GET", "/people/{did}/guardian"): guardian.show,
+    ("POST", "/people/{did}/guardian"): guardian.save,
+    ("POST", "/people/{did}/guardian/hand-over"): guardian.hand_over,
     ("GET", "/invites"): invites.show,
     ("POST", "/invites"): invites.create,
     ("POST", "/invites/disable"): invites.disable,

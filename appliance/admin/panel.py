@@ -17,6 +17,7 @@ from appliance.admin.reach_check import ReachCheck, addresses_of, describe_serve
 from appliance.admin.reports import Reports
 from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
+from appliance.admin.wards import Wards
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient
 from appliance.base.look import look_files
@@ -39,6 +40,7 @@ class Panel:
     claim: Claim
     sessions: Sessions
     people: People
+    wards: Wards
     hosts: OtherHosts
     reports: Reports
     acts: Acts
@@ -73,6 +75,7 @@ async def open_admin(
         claim=Claim(owner, paths.secret("claim-code"), throttle, clock.now),
         sessions=Sessions(owner, throttle, clock.now),
         people=People(roles.pds),
+        wards=Wards(roles.pds),
         hosts=OtherHosts(roles.relay),
         reports=Reports(roles.pds),
         acts=Acts(roles.pds),

@@ -27,16 +27,19 @@ from appliance.pds.xrpc import (
     com_atproto_sync,
     com_atproto_temp,
     internal_hearth_pds,
+    internal_hearth_pds_doctor,
     internal_hearth_pds_house,
     internal_hearth_pds_invites,
     internal_hearth_pds_moderation,
     internal_hearth_pds_moves,
     internal_hearth_pds_network,
+    internal_hearth_pds_wards,
     internal_hearth_upkeep,
 )
 from appliance.pds.xrpc.acts import note_act
 from appliance.pds.xrpc.apps import add_nonce
 from appliance.pds.xrpc.fallback import forward
+from appliance.pds.xrpc.mirror import add_mirror
 from appliance.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,11 +59,13 @@ _TABLES = (
     com_atproto_sync.methods,
     com_atproto_temp.methods,
     internal_hearth_pds.methods,
+    internal_hearth_pds_doctor.methods,
     internal_hearth_pds_house.methods,
     internal_hearth_pds_invites.methods,
     internal_hearth_pds_moderation.methods,
     internal_hearth_pds_network.methods,
     internal_hearth_pds_moves.methods,
+    internal_hearth_pds_wards.methods,
     internal_hearth_upkeep.methods,
 )
 _HANDLE_DOCUMENT = "/.well-known/atproto-did"
@@ -89,6 +94,7 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
     app.on_response_prepare.append(add_nonce)
     door = add_pages(app, role)
     add_authorization(app, role, door)
+    add_mirror(app, role.doctor.reach.mirror, settings.network.trusted_proxies)
     pages.front_page = door.serve(front.show, "nothing")
     app.router.add_get("/", pages.front)
     app.router.add_get("/robots.txt", pages.robots)

@@ -114,4 +114,5 @@ def delete_all(conn: Connection, did: Did) -> None:
 
 def _ward(row: Row) -> Ward:
     did, guardian, pins, since = row
-    return Ward(did, guardian, Pins.read(orjson.loads(pins)), since)
+    by = None if guardian is None else Did.unchecked(guardian)
+    return Ward(Did.unchecked(did), by, Pins.read(orjson.loads(pins)), since)

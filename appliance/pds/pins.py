@@ -68,7 +68,7 @@ class Pins:
         return cls(
             stored["birthDate"],
             stored["noAdultContent"],
-            tuple(stored["labelers"]),
+            tuple(Did.unchecked(did) for did in stored["labelers"]),
             tuple(stored["mutedWords"]),
         )
 

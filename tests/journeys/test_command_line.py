@@ -164,3 +164,17 @@ async def test_a_report_is_read_acted_on_and_closed_by_commands(
     for method in ("updateSubjectStatus", "closeReport", "muteReporter", "putHouseTexts"):
         assert f".{method}" in log
     assert "  command  " in log
+
+
+async def test_a_member_is_looked_after_from_the_command_line(network: Appliance) -> None:
+    handle = f"ward{network.popen.pid}.test"
+    said(network, "account", "create", handle)
+    assert said(network, "guardian", "show", handle) == f"{handle} is not looked after\n"
+    told = said(network, "guardian", "set", handle, "--birth-date", "2015-03-28", "--mute", "poker")
+    assert "2015-03-28" in told
+    told = said(network, "guardian", "set", handle, "--adult-content", "allow")
+    assert "as they choose" in told
+    assert "poker" in told
+    assert said(network, "guardian", "list").startswith(f"{handle:40} by the owner")
+    assert "looks after the account alone" in said(network, "guardian", "hand-over", handle)
+    assert said(network, "guardian", "list") == ""

@@ -68,10 +68,14 @@ async def _page(
 ) -> web.Response:
     by = person.invited_by
     handles = await visit.panel.people.handles([by]) if by.startswith("did:") else {}
+    wards = await visit.panel.wards.all()
     return visit.page(
         "person",
         status=422 if error else 200,
         person=person,
+        ward=next((one for one in wards if one.did == person.did), None),
+        wards=[one for one in wards if one.guardian_did == person.did],
+        handed_over=visit.query("done") == "handed-over",
         inviter=handles.get(by, ""),
         password=password,
         error=error,

@@ -35,6 +35,7 @@ from appliance.pds.account_pages import (
     second_steps,
     secrets,
     sign_up,
+    wards,
 )
 from appliance.pds.account_pages.front import PEOPLE
 from appliance.pds.account_pages.visit import FORM_COOKIE, HOME, Desk, Visit
@@ -84,6 +85,11 @@ MEMBERS: Final[Table] = {
     ("POST", "/apps/end"): apps.end_app,
     ("POST", "/apps/grant"): apps.end_grant,
     ("POST", "/apps/device"): apps.end_device,
+    ("GET", "/wards"): wards.show,
+    ("POST", "/wards/take-over"): wards.take_over,
+    ("GET", "/wards/{did}"): wards.show_one,
+    ("POST", "/wards/{did}"): wards.save,
+    ("POST", "/wards/{did}/hand-over"): wards.hand_over,
 }
 # Only for who proved a few minutes ago who they are.
 FRESH: Final[Table] = {

@@ -15,7 +15,6 @@ from appliance.pds.handles import (
     UnsupportedDomain,
 )
 from appliance.pds.identities import UnusableIdentity
-from appliance.pds.xrpc.com_atproto_identity import change_handle
 
 _REFUSALS: Final = (InvalidHandle, HandleNotAvailable, UnsupportedDomain, UnprovenHandle, NameTaken)
 _SHOWN_RECORDS: Final = 5
@@ -54,7 +53,7 @@ async def check_domain(visit: Visit) -> web.Response:
 async def _take(visit: Visit, handle: Handle, *, front: str = "", domain: str = "") -> web.Response:
     try:
         await visit.pds.handles.check(handle, visit.did)
-        await change_handle(visit.pds, visit.did, handle)
+        await visit.pds.signup.rename(visit.did, handle)
     except UnprovenHandle:
         return _page(visit, domain=domain, seen=await _seen(handle))
     except _REFUSALS as refusal:

@@ -19,6 +19,8 @@ async def show(visit: Visit) -> web.Response:
         steps=pds.factors.steps(did),
         devices=len(pds.devices.devices_of(did)) + len(pds.sessions.open(did)),
         others=[one for one in others if one is not None],
+        wards=len(pds.guardians.wards_of(did)),
+        is_ward=pds.guardians.ward(did) is not None,
         invites=pds.settings.pds.member_invites > 0,
         done=visit.query("done") if visit.query("done") in _DONE else "",
     )

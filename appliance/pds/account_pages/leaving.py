@@ -27,6 +27,7 @@ async def activate(visit: Visit) -> web.Response:
         await visit.pds.identities.check_points_here(visit.did)
     except (UnusableIdentity, LookupError, OSError):
         return _page(visit, activate_error=visit.words("leave.elsewhere"))
+    await visit.pds.repos.make_own(visit.did)
     await visit.pds.lifecycle.activate(visit.did)
     return visit.go(f"{HOME}/leave")
 
