@@ -166,6 +166,15 @@ def get(conn: Connection, did: Did) -> Account | None:
     return _account(conn.row(_BY_DID, did))
 
 
+def check_open(conn: Connection, did: Did) -> None:
+    """Raises AccountTakedown or AccountDeactivated; knows nothing of repos without an account."""
+    row = conn.row("SELECT takedown_ref, deactivated_at FROM account WHERE did = ?", did)
+    if row is not None and row[0] is not None:
+        raise AccountTakedown
+    if row is not None and row[1] is not None:
+        raise AccountDeactivated
+
+
 def insert(conn: Connection, new: NewAccount, now_us: int) -> int:
     """Add an account and return its id. Raises NameTaken."""
     for kind, column, name in (

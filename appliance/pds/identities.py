@@ -9,6 +9,7 @@ from appliance.atproto.identity import plc
 from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, Handle, JsonObject
+from appliance.base.turns import Turns
 from appliance.pds.accounts import Account
 from appliance.pds.signing_keys import SigningKeys
 
@@ -27,7 +28,10 @@ class UnusableIdentity(ValueError):
 
 
 class Identities:
-    """Act on the DIDs of our accounts with this server's rotation key."""
+    """Act on the DIDs of our accounts with this server's rotation key.
+
+    An operation names the one before it, so those of one DID are made one after the other.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Identities:
         self._keys = keys
         self._rotation_key = rotation_key
         self._pds_url = pds_url
+        self._turns: Turns[Did] = Turns()
 
     async def create(self, handle: Handle, recovery_key: str | None) -> tuple[Did, PrivateKey]:
         """Make a did:plc and the signing key it names.
@@ -87,25 +92,30 @@ class Identities:
         return self._keys.reserved(did) or PrivateKey.generate()
 
     async def set_handle(self, did: Did, handle: Handle) -> None:
-        """Write a handle into the DID document. Raises UnusableIdentity for a foreign did:web."""
-        if plc.is_plc_did(did):
-            last = await self._directory.last_op(did)
-            if last.get("alsoKnownAs", [])[:1] != [f"at://{handle}"]:
-                await self._submit(did, plc.update_operation(last, handle=handle))
-        else:
-            document = await self._resolver.document(did, fresh=True)
-            if document.handle != handle:
+        """Write a handle into the DID document.
+
+        A did:web, and a did:plc of whose rotation keys none is ours, is changed by its owner alone:
+        raises UnusableIdentity unless it names the handle already.
+        """
+        async with self._turns.of(did):
+            last = await self._directory.last_op(did) if plc.is_plc_did(did) else None
+            if last is not None and self.rotation_key in plc.normalize(last)["rotationKeys"]:
+                if last.get("alsoKnownAs", [])[:1] != [f"at://{handle}"]:
+                    await self._submit(did, plc.update_operation(last, handle=handle))
+            elif (await self._resolver.document(did, fresh=True)).handle != handle:
                 raise UnusableIdentity(f"DID is not properly configured for handle {handle}")
-        self._resolver.purge(did)
+            self._resolver.purge(did)
 
     async def readdress(self, did: Did, handle: Handle) -> None:
         """Write the address of this server, and a handle, into a did:plc.
 
         Raises what the directory client raises.
         """
-        last = await self._directory.last_op(did)
-        await self._submit(did, plc.update_operation(last, handle=handle, pds_url=self._pds_url))
-        self._resolver.purge(did)
+        async with self._turns.of(did):
+            last = await self._directory.last_op(did)
+            update = plc.update_operation(last, handle=handle, pds_url=self._pds_url)
+            await self._submit(did, update)
+            self._resolver.purge(did)
 
     async def hand_over(self, did: Did, operation: JsonObject) -> None:
         """Give the directory an operation that another directory has, as it is."""
@@ -116,10 +126,11 @@ class Identities:
 
         Raises UnusableIdentity for a did:web, which only its owner can change.
         """
-        if (await self.state(did))["verificationMethods"].get("atproto") != key.did_key:
-            last = await self._directory.last_op(did)
-            await self._submit(did, plc.update_operation(last, signing_key=key.did_key))
-        self._resolver.purge(did)
+        async with self._turns.of(did):
+            if (await self.state(did))["verificationMethods"].get("atproto") != key.did_key:
+                last = await self._directory.last_op(did)
+                await self._submit(did, plc.update_operation(last, signing_key=key.did_key))
+            self._resolver.purge(did)
 
     async def declare(
         self, did: Did, services: Mapping[str, Service], keys: Mapping[str, str]
@@ -128,16 +139,17 @@ class Identities:
 
         Tells whether anything had to be changed.
         """
-        last = await self._directory.last_op(did)
-        operation = plc.update_operation(last)
-        named = {name: {"type": kind, "endpoint": url} for name, (kind, url) in services.items()}
-        operation["services"] = {**operation["services"], **named}
-        operation["verificationMethods"] = {**operation["verificationMethods"], **keys}
-        if all(operation[name] == last[name] for name in ("services", "verificationMethods")):
-            return False
-        await self._submit(did, operation)
-        self._resolver.purge(did)
-        return True
+        async with self._turns.of(did):
+            last = await self._directory.last_op(did)
+            operation = plc.update_operation(last)
+            named = {name: {"type": of, "endpoint": url} for name, (of, url) in services.items()}
+            operation["services"] = {**operation["services"], **named}
+            operation["verificationMethods"] = {**operation["verificationMethods"], **keys}
+            if all(operation[name] == last[name] for name in ("services", "verificationMethods")):
+                return False
+            await self._submit(did, operation)
+            self._resolver.purge(did)
+            return True
 
     def credentials(self, account: Account) -> JsonObject:
         """What the DID of an account has to say for this server to serve it."""
@@ -159,8 +171,9 @@ class Identities:
     async def submit(self, account: Account, operation: Any) -> None:
         """Submit a signed operation that leaves the account here. Raises UnusableIdentity."""
         self._check_operation(account, operation)
-        await self._directory.submit(account.did, operation)
-        self._resolver.purge(account.did)
+        async with self._turns.of(account.did):
+            await self._directory.submit(account.did, operation)
+            self._resolver.purge(account.did)
 
     async def document(self, did: Did) -> JsonObject | None:
         """The DID document for a session, or None while it cannot be had or names another server.
@@ -183,17 +196,15 @@ class Identities:
         return True
 
     async def check_points_here(self, did: Did) -> None:
-        """Raises UnusableIdentity unless the DID names this server and the key it signs with."""
+        """Raises UnusableIdentity unless the DID names this server and the key it signs with.
+
+        A rotation key of ours is not asked for: an identity may be its owner's alone.
+        """
         document = await self._resolver.document(did, fresh=True)
         if document.pds != self._pds_url:
             raise UnusableIdentity("DID document atproto_pds service endpoint is not this server")
         if document.signing_key != self._keys.get(did).public:
             raise UnusableIdentity("DID document verification method is not the signing key here")
-        if not plc.is_plc_did(did):
-            return
-        state = await self._directory.data(did)
-        if self._rotation_key.public.did_key not in state.get("rotationKeys", []):
-            raise UnusableIdentity("Server rotation key is not included in PLC DID data")
 
     async def _submit(self, did: Did, operation: JsonObject) -> None:
         await self._directory.submit(did, plc.sign_operation(operation, self._rotation_key))

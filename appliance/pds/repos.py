@@ -17,7 +17,7 @@ from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.firehose import event_log
 from appliance.firehose.events import CommitEvent, SyncEvent
-from appliance.pds import blobs, records
+from appliance.pds import accounts, blobs, records
 from appliance.pds.blobs import BlobStore
 from appliance.pds.signing_keys import SigningKeys
 from appliance.pds.writes import PreparedWrite
@@ -131,7 +131,8 @@ class RepoStore:
         """Apply all writes as one commit and announce it; None if nothing changes.
 
         Raises RepoNotFound, InvalidSwap, RecordExists, RecordMissing, CommitTooLarge, BlobNotFound,
-        InvalidMimeType, BlobTooLarge or RootMismatch; then nothing has changed.
+        InvalidMimeType, BlobTooLarge, RootMismatch, AccountTakedown or AccountDeactivated; then
+        nothing has changed.
         """
         return await self._db.write(self._write, did, writes, swap_commit, self._keys.get(did))
 
@@ -173,6 +174,7 @@ class RepoStore:
         key: PrivateKey,
     ) -> Commit | None:
         head = load_head(conn, did)
+        accounts.check_open(conn, did)  # it may have been closed while the write was prepared
         repo = self._trees.find(head) or self._trees.build(conn, head)
         changes = [
             change for write in writes for change in _changes(conn, head.id, repo.tree, write)

@@ -1,4 +1,4 @@
-"""Open an account: its DID, its keys, its empty repo, and the events that tell the world."""
+"""Open and rename accounts: the DID, the keys, the empty repo, the events that tell the world."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.tid import Tid
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.pds import accounts, invites, repos, signing_keys
+from appliance.pds import accounts, invites, lifecycle, repos, signing_keys
 from appliance.pds.accounts import Account, AccountStore, NameTaken, NewAccount
+from appliance.pds.handles import HandleNotAvailable
 from appliance.pds.identities import Identities
 from appliance.pds.lifecycle import append_account, append_identity
 from appliance.pds.repos import RepoStore
@@ -38,7 +39,7 @@ class Opening:
 
 
 class SignUp:
-    """Open accounts, one at a time: whoever loses a race for a name leaves no DID behind."""
+    """Give names out, one at a time: who loses a race for one leaves nothing in the directory."""
 
     def __init__(
         self,
@@ -71,6 +72,18 @@ class SignUp:
             opening = Opening(new, key, self._repos.next_rev(), wish.invite_code)
             await self._db.write(open_account, opening, self._clock.now_us())
         return self._accounts.require(did)
+
+    async def rename(self, did: Did, handle: Handle) -> None:
+        """Change a handle, which has passed the rules, in the DID document and here.
+
+        Raises HandleNotAvailable, UnusableIdentity, and what the directory's refusal raises.
+        """
+        async with self._turn:
+            holder = self._accounts.find(handle)
+            if holder is not None and holder.did != did:
+                raise HandleNotAvailable(f"Handle already taken: {handle}")
+            await self._identities.set_handle(did, handle)
+            await self._db.write(lifecycle.rename, did, handle, self._clock.now_us())
 
     async def _identity(self, wish: Application) -> tuple[Did, PrivateKey]:
         if wish.did is None:

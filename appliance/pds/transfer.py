@@ -24,7 +24,8 @@ from appliance.atproto.repo.mst_stream import checked_items
 from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.pds import blobs, records, repos
+from appliance.base.turns import Turns
+from appliance.pds import accounts, blobs, records, repos
 from appliance.pds.blobs import BlobStore, RefArgs
 from appliance.pds.records import RecordArgs
 from appliance.pds.spool import Spool
@@ -91,23 +92,27 @@ class RepoImporter:
         self._resolver = resolver
         self._clock = clock
         self._running: list[ImportProgress] = []
+        self._turns: Turns[Did] = Turns()
 
     def running(self) -> list[ImportProgress]:
         """The imports that are under way."""
         return list(self._running)
 
-    async def take(
-        self, did: Did, archive: AsyncIterable[bytes], *, active: bool, size: int = 0
-    ) -> None:
+    async def take(self, did: Did, archive: AsyncIterable[bytes], *, size: int = 0) -> None:
         """Make a hosted repo what a CAR archive says; its head becomes the archive's commit.
 
         The commit must be this account's, signed with the key its DID document names, and the
         archive must hold the whole tree. Blobs of the records are expected from then on. The repo
-        of an active account can only go forward, and the new state is announced. `size` is what
-        the archive is said to have, for the progress alone.
+        of an active account can only go forward, and the new state is announced. One archive of an
+        account is read at a time: who comes again after a broken connection waits for the first.
+        `size` is what the archive is said to have, for the progress alone.
 
         Raises InvalidCar or InvalidImport, and what resolving the DID raises; then nothing changes.
         """
+        async with self._turns.of(did):
+            await self._take(did, archive, size)
+
+    async def _take(self, did: Did, archive: AsyncIterable[bytes], size: int) -> None:
         with self._watched(did, size) as progress, Spool(self._folder) as blocks:
             root = await _receive(archive, blocks, progress)
             commit = _read_commit(did, root, blocks)
@@ -121,7 +126,7 @@ class RepoImporter:
                 new = _Import(commit, blocks, repo[0], rows, progress)
                 count = await asyncio.to_thread(_check, new)
                 progress.enter("writing", count)
-                await self._db.write(self._replace, new, active)
+                await self._db.write(self._replace, new)
 
     @property
     def _folder(self) -> Path:
@@ -136,8 +141,10 @@ class RepoImporter:
         finally:
             self._running.remove(progress)
 
-    def _replace(self, conn: Connection, new: _Import, active: bool) -> None:
+    def _replace(self, conn: Connection, new: _Import) -> None:
         commit = new.commit
+        account = accounts.get(conn, commit.did)
+        active = account is not None and account.is_active
         head = repos.load_head(conn, commit.did)
         if head.id != new.repo:
             raise repos.RepoNotFound(commit.did)  # and one of the same name was opened since

@@ -1,12 +1,15 @@
 """Handles and DIDs over HTTP."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.identity import plc
+from appliance.atproto.identity.plc_client import PlcClient
 from appliance.firehose.events import IdentityEvent
-from tests.support.pds_box import Box, Member
+from tests.support.pds_box import Answer, Box, Member
 
 UPDATE = "com.atproto.identity.updateHandle"
 SIGN = "com.atproto.identity.signPlcOperation"
@@ -78,6 +81,64 @@ async def test_the_operator_gives_reserved_handles(box: Box, alice: Member) -> N
     assert (await box.operate("POST", nsid, did=alice.did, handle="admin.test")).status == 200
     found = await box.get("com.atproto.identity.resolveHandle", handle="admin.test")
     assert found.json["did"] == alice.did
+
+
+async def said(box: Box, member: Member) -> Any:
+    """What the directory says of an account now."""
+    return await box.pds.identities.state(member.did)
+
+
+async def test_of_many_who_want_one_handle_at_once_one_gets_it(box: Box, alice: Member) -> None:
+    bob = await box.sign_up("bob")
+    given = {"handle": "carol.test", "email": "c@example.com", "password": "secret"}
+    answers = await asyncio.gather(
+        box.post(UPDATE, alice.access, handle="carol.test"),
+        box.post(UPDATE, bob.access, handle="carol.test"),
+        box.post("com.atproto.server.createAccount", **given),
+    )
+    assert sorted(answer.status for answer in answers) == [200, 400, 400]
+    # Nobody is called in the directory what they are not called here.
+    for member in (alice, bob):
+        found = box.pds.accounts.require(member.did)
+        assert (await said(box, member))["alsoKnownAs"] == [f"at://{found.handle}"]
+
+
+async def test_changes_of_one_identity_at_once_are_made_one_after_the_other(
+    box: Box, alice: Member
+) -> None:
+    names = [f"name{number}.test" for number in range(5)]
+    keys = [PrivateKey.generate().public.did_key for _ in range(3)]
+    answers = await asyncio.gather(
+        *(box.post(UPDATE, alice.access, handle=name) for name in names),
+        *(box.pds.identities.declare(alice.did, {}, {f"k{n}": key}) for n, key in enumerate(keys)),
+    )
+    assert [answer.status for answer in answers if isinstance(answer, Answer)] == [200] * 5
+    state = await said(box, alice)
+    assert state["alsoKnownAs"] == [f"at://{box.pds.accounts.require(alice.did).handle}"]
+    assert set(keys) <= set(state["verificationMethods"].values())
+
+
+async def test_an_identity_may_be_its_owners_alone(box: Box, alice: Member) -> None:
+    own = PrivateKey.generate()
+    directory = PlcClient(box.pds.identities._directory._http, box.directory_url)
+
+    async def by_owner(**changes: Any) -> None:
+        change = plc.update_operation(await directory.last_op(alice.did), **changes)
+        await directory.submit(alice.did, plc.sign_operation(change, own))
+
+    given = {"rotationKeys": [own.public.did_key]}
+    await directory.submit(alice.did, await box.pds.identities.sign(alice.did, given))
+    seq = box.pds.event_log.head()
+    refused = await box.post(UPDATE, alice.access, handle="alicia.test")
+    assert (refused.status, refused.error) == (400, "InvalidRequest")
+    assert box.pds.event_log.head() == seq
+    await by_owner(handle="alicia.test")
+    assert (await box.post(UPDATE, alice.access, handle="alicia.test")).status == 200
+    await box.deactivate(alice)
+    assert (await box.post("com.atproto.server.activateAccount", alice.access)).status == 200
+    await by_owner(pds_url="https://elsewhere.example")
+    moved = await box.post("com.atproto.server.activateAccount", alice.access)
+    assert (moved.status, moved.error) == (400, "InvalidRequest")
 
 
 async def operation(box: Box, member: Member, **changes: Any) -> Any:

@@ -157,6 +157,18 @@ async def test_a_closed_account_takes_no_writes(house: House, alice: Member) -> 
     assert (sent.status, sent.error) == (401, "AccountTakedown")
 
 
+async def test_an_account_that_closes_while_a_write_is_prepared_takes_it_no_more(
+    house: House, alice: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def learn(_collections: object) -> None:
+        await house.pds.lifecycle.deactivate(alice.did, None)
+
+    monkeypatch.setattr(house.pds.lexicons, "learn", learn)
+    refused = await house.create(alice, NOTE, {}, rkey="a")
+    assert (refused.status, refused.error) == (401, "AccountDeactivated")
+    assert await house.pds.records.count(alice.did) == 0
+
+
 async def test_put_creates_updates_and_leaves_alone(house: House, alice: Member) -> None:
     body = {"repo": alice.did, "collection": PROFILE, "rkey": "self"}
     first = await house.post("repo.putRecord", alice, {**body, "record": {"displayName": "A"}})

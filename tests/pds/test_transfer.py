@@ -1,5 +1,6 @@
 """Taking a repository in: everything is checked, and only the difference is written."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,42 @@ async def test_imported_likes_are_known_by_their_subject(house: House) -> None:
 
 
 async def test_the_repo_of_an_active_account_only_goes_forward(house: House) -> None:
+    await house.open_account()
     with pytest.raises(InvalidImport, match="newer"):
-        await house.take(repository(house.old_key, notes(3)), active=True)
+        await house.take(repository(house.old_key, notes(3)))
     late = Tid.from_us(house.stores.clock.us + 10)
-    await house.take(repository(house.old_key, notes(3), rev=late), active=True)
+    await house.take(repository(house.old_key, notes(3), rev=late))
     event = house.stores.events()[-1]
     assert isinstance(event, SyncEvent)
     assert event.rev == late
+
+
+async def test_whoever_becomes_active_during_an_import_is_told_of(house: House) -> None:
+    archive = repository(house.old_key, notes(3))
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield archive[:100]
+        await house.open_account()
+        yield archive[100:]
+
+    with pytest.raises(InvalidImport, match="newer"):
+        await house.imports.take(ALICE, slowly())
+    assert await house.paths() == []
+
+
+async def test_archives_of_one_account_are_read_one_after_the_other(house: House) -> None:
+    archive = repository(house.old_key, notes(3))
+    under_way: list[int] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        for piece in (archive[:100], archive[100:]):
+            under_way.append(len(house.imports.running()))
+            await asyncio.sleep(0.01)
+            yield piece
+
+    await asyncio.gather(*(house.imports.take(ALICE, watched()) for _ in range(3)))
+    assert under_way == [1] * 6
+    assert len(await house.paths()) == 3
 
 
 def without(archive: bytes, is_unwanted: Callable[[Car, Cid], bool]) -> bytes:

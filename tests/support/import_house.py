@@ -16,8 +16,10 @@ from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.repo.commit import sign_commit
 from appliance.atproto.repo.mst import Mst
-from appliance.atproto.syntax import Did
+from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.tid import Tid
+from appliance.pds import accounts
+from appliance.pds.accounts import NewAccount
 from appliance.pds.transfer import InvalidImport, RepoImporter
 from tests.support.pds_stores import ALICE, NOTE, Stores, open_stores, pieces
 
@@ -77,8 +79,13 @@ class House:
     directory: Directory
     old_key: PrivateKey
 
-    async def take(self, archive: bytes, *, active: bool = False) -> None:
-        await self.imports.take(ALICE, pieces(archive), active=active)
+    async def take(self, archive: bytes) -> None:
+        await self.imports.take(ALICE, pieces(archive))
+
+    async def open_account(self) -> None:
+        """Have an active account stand behind the repo."""
+        new = NewAccount(ALICE, Handle("alice.test"), "alice@example.com", "")
+        await self.stores.db.write(accounts.insert, new, 1)
 
     async def paths(self) -> list[str]:
         found = []

@@ -8,7 +8,6 @@ from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.accounts import Account
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
-from appliance.pds.xrpc.com_atproto_identity import change_handle
 from appliance.pds.xrpc.com_atproto_server_invite import invite_view
 
 methods: MethodTable[Pds] = MethodTable()
@@ -48,7 +47,7 @@ async def update_account_handle(pds: Pds, caller: Caller, *, did: Did, handle: H
     """Rename an account; reserved names are the operator's to give."""
     require_subject(pds, did)
     await pds.handles.check(handle, did, by_operator=True)
-    await change_handle(pds, did, handle)
+    await pds.signup.rename(did, handle)
 
 
 @methods.procedure("com.atproto.admin.updateAccountPassword", auth=operator)

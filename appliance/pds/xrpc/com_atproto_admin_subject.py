@@ -78,6 +78,7 @@ async def _set_deactivated(pds: Pds, did: Did, deactivated: bool) -> None:
     if deactivated:
         await pds.lifecycle.deactivate(did, None)
     else:
+        await pds.repos.make_own(did)
         await pds.lifecycle.activate(did)
 
 

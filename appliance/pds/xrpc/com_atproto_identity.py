@@ -5,7 +5,6 @@ from appliance.atproto.identity.resolver import INVALID_HANDLE
 from appliance.atproto.syntax import Did, Handle, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
-from appliance.pds.handles import HandleNotAvailable
 from appliance.pds.oauth.permissions_kinds import IdentityPermission
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, account, account_full, signed_in
@@ -46,7 +45,7 @@ async def refresh_identity(pds: Pds, caller: Caller, *, identifier: Did | Handle
 @methods.procedure("com.atproto.identity.updateHandle", auth=_RENAMER)
 async def update_handle(pds: Pds, caller: Caller, *, handle: Handle) -> None:
     await pds.handles.check(handle, caller.did)
-    await change_handle(pds, caller.did, handle)
+    await pds.signup.rename(caller.did, handle)
 
 
 @methods.query(
@@ -89,15 +88,6 @@ async def submit_plc_operation(pds: Pds, caller: Caller, *, operation: Json) -> 
     found = pds.accounts.require(caller.did)
     await pds.identities.submit(found, operation)
     await pds.lifecycle.announce_identity(found.did, found.handle)
-
-
-async def change_handle(pds: Pds, did: Did, handle: Handle) -> None:
-    """Change a handle that has passed the rules, in the DID document and here."""
-    holder = pds.accounts.find(handle)
-    if holder is not None and holder.did != did:
-        raise HandleNotAvailable(f"Handle already taken: {handle}")
-    await pds.identities.set_handle(did, handle)
-    await pds.lifecycle.rename(did, handle)
 
 
 async def _identity_info(pds: Pds, identifier: Did | Handle, *, fresh: bool) -> JsonObject:

@@ -214,9 +214,8 @@ async def upload_blob(
 async def import_repo(
     pds: Pds, caller: Caller, *, body: StreamReader, request: web.Request
 ) -> None:
-    active = pds.accounts.require(caller.did).is_active
     size = request.content_length or 0
-    await pds.imports.take(caller.did, _chunks(body), active=active, size=size)
+    await pds.imports.take(caller.did, _chunks(body), size=size)
 
 
 @methods.query("com.atproto.repo.listMissingBlobs", auth=account.for_apps(signed_in))
