@@ -2,36 +2,49 @@
 
 import argparse
 import asyncio
+import json
 import os
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Final
 
 from appliance import operator
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import load
 from appliance.settings_groups import Paths
+from appliance.upkeep.causes import told_apart
 from appliance.upkeep.checkup import Finding, check_files, check_role
 from appliance.upkeep.machine_checks import Machine
 
 Say = Callable[[str], None]
 
 MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
+EXAMINE: Final = "internal.hearth.pds.examine"
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
     """Look, tell, and return the exit status: 1 when something is wrong."""
     findings = asyncio.run(look(Paths.of(args.data)))
+    bad = [finding for finding in findings if finding.level == "bad"]
+    if args.json:
+        say(json.dumps({"findings": [asdict(each) for each in findings], "wrong": len(bad)}))
+        return 1 if bad else 0
+    for line in in_words(findings):
+        say(line)
+    say(f"{len(findings)} things looked at, {len(bad)} wrong")
+    return 1 if bad else 0
+
+
+def in_words(findings: Iterable[Finding]) -> Iterable[str]:
+    """Tell findings line by line, with what to do where something is not well."""
     for finding in findings:
-        say(f"{MARKS[finding.level]} {finding.subject}: {finding.seen}")
+        yield f"{MARKS[finding.level]} {finding.subject}: {finding.seen}"
         if finding.level != "good":
             for label, text in (("expected", finding.expected), ("to do", finding.remedy)):
                 wrapped = textwrap.fill(f"{label}: {text}", 78, subsequent_indent=" " * 15)
-                say(textwrap.indent(wrapped, " " * 5))
-    bad = [finding for finding in findings if finding.level == "bad"]
-    say(f"{len(findings)} things looked at, {len(bad)} wrong")
-    return 1 if bad else 0
+                yield textwrap.indent(wrapped, " " * 5)
 
 
 async def look(paths: Paths) -> list[Finding]:
@@ -46,13 +59,13 @@ async def look(paths: Paths) -> list[Finding]:
         findings.extend(check_role(name, status))
     if reports.get("pds"):
         findings += await _examined(paths)
-    return findings
+    return told_apart(findings)
 
 
 async def _examined(paths: Paths) -> list[Finding]:
     async with operator.at_the_network(str(paths.data)) as network:
         try:
-            answer = await network.operator("pds").call("internal.hearth.pds.examine")
+            answer = await network.operator("pds").call(EXAMINE)
         except XrpcError as problem:
             return [
                 Finding(
@@ -61,6 +74,7 @@ async def _examined(paths: Paths) -> list[Finding]:
                     f"it did not finish looking at itself: {problem}",
                     "an answer",
                     "look at the log, then try again",
+                    "look-slow",
                 )
             ]
     return [Finding(**told) for told in answer["findings"]]

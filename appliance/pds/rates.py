@@ -28,6 +28,7 @@ _PER_ADDRESS: Final = {
     "com.atproto.server.requestPasswordReset": (Rule(15, HOUR), Rule(50, DAY)),
     "com.atproto.server.confirmEmail": (Rule(50, 5 * MINUTE),),
     "com.atproto.repo.uploadBlob": (Rule(1_000, DAY),),
+    "internal.hearth.pds.lookAt": (Rule(10, 5 * MINUTE), Rule(100, DAY)),
     "/oauth/par": (Rule(300, 5 * MINUTE),),
     "com.atproto.sync.getRepo": (Rule(6_000, 5 * MINUTE),),
 }

@@ -23,6 +23,7 @@ from appliance.base.http import HttpClient
 from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
+from appliance.firehose.own_frames import OwnFrames
 from appliance.firehose.seats import Seats
 from appliance.pds import rates
 from appliance.pds.accounts import AccountStore
@@ -35,6 +36,10 @@ from appliance.pds.credentials import Credentials
 from appliance.pds.devices import DeviceSessions
 from appliance.pds.doctor.doctor import Doctor, Post
 from appliance.pds.doctor.identity_checks import IdentityChecks
+from appliance.pds.doctor.identity_rounds import IdentityRounds
+from appliance.pds.doctor.mirror import Mirror
+from appliance.pds.doctor.public_place import PublicPlace
+from appliance.pds.doctor.reach import Reach
 from appliance.pds.email_tokens import EmailTokens
 from appliance.pds.exports import RepoExporter
 from appliance.pds.factors.factors import Factors
@@ -163,13 +168,21 @@ class Pds:
 
 @asynccontextmanager
 async def open_pds(
-    settings: Settings, http: HttpClient, workers: Workers, clock: Clock, validator: Validator
+    settings: Settings,
+    http: HttpClient,
+    workers: Workers,
+    clock: Clock,
+    validator: Validator,
+    own: OwnFrames | None = None,
 ) -> AsyncIterator[Pds]:
-    """Open the database, build the parts, start the background work."""
+    """Open the database, build the parts, start the background work.
+
+    `own` hears of the commits that are made here.
+    """
     paths = settings.paths
     schema = files("appliance.pds") / "schema"
     async with await Database.open(paths.database("pds"), schema) as db:
-        pds = _build(settings, http, db, clock, validator, workers)
+        pds = _build(settings, http, db, clock, validator, workers, own or OwnFrames())
         name = urlsplit(pds.site.url).netloc
         safety = RestoreSafety(db, pds.repos, _relays(settings, http), name, clock)
         await safety.look()
@@ -238,6 +251,7 @@ def _build(
     clock: Clock,
     validator: Validator,
     workers: Workers,
+    own: OwnFrames,
 ) -> Pds:
     paths, site = settings.paths, site_of(settings)
     home_domains = () if settings.network.mode == "public" else site.handle_domains
@@ -309,9 +323,14 @@ def _build(
         crawl_requests=CrawlRequests(db, http, settings.pds.relays, settings.pds.hostname, clock),
         credentials=Credentials(db, accounts, app_passwords, clock),
         devices=DeviceSessions(db, clock),
-        doctor=Doctor(db, accounts, keys, checks, Post(server, sender)),
+        doctor=Doctor(
+            Reach(PublicPlace.of(settings), Mirror(clock.now), http, clock.now),
+            IdentityRounds(db, accounts, keys, checks),
+            Post(server, sender, settings.pds.contact_email),
+            clock.now,
+        ),
         email_tokens=email_tokens,
-        event_log=EventLog(db),
+        event_log=EventLog(db, own=own),
         seats=Seats.of(settings),
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),

@@ -26,13 +26,17 @@ OLDEST_TIME = 1_790_000_000.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: what was seen, what was expected, what to do about it."""
+    """One thing looked at: what was seen, what was expected, what to do about it.
+
+    `cause` is a name from `causes`, for programs; empty where all is well.
+    """
 
     subject: str
     level: Level
     seen: str
     expected: str = ""
     remedy: str = ""
+    cause: str = ""
 
 
 def check_data_folder(data: Path) -> Iterator[Finding]:
@@ -44,6 +48,7 @@ def check_data_folder(data: Path) -> Iterator[Finding]:
             f"{data} does not exist",
             "the folder in which Hearth keeps everything",
             "start Hearth once, or name the right folder with --data",
+            "data-missing",
         )
         return
     secrets = data / "secrets"
@@ -55,6 +60,7 @@ def check_data_folder(data: Path) -> Iterator[Finding]:
             f"other users of this computer can read {', '.join(open_files)}",
             "files that only Hearth can read",
             f"run: chmod 600 {secrets}/*",
+            "keys-open",
         )
     free = shutil.disk_usage(data).free
     if free < LITTLE_SPACE:
@@ -64,6 +70,7 @@ def check_data_folder(data: Path) -> Iterator[Finding]:
             f"{free // 1024**2} MB are free",
             "at least 1 GB free",
             "delete what is not needed, or move the data folder to a larger disk",
+            "disk-low",
         )
     else:
         yield Finding("Storage", "good", f"{free // GIB} GB are free")
@@ -87,6 +94,7 @@ def check_databases(data: Path) -> Iterator[Finding]:
                 f"damaged: {damage[0]}",
                 "a file without damage",
                 "stop Hearth, keep a copy of the data folder, and restore the last backup",
+                "database-damaged",
             )
         else:
             files = (path, path.with_name(f"{path.name}-wal"))
@@ -104,6 +112,7 @@ def check_clock(now: float) -> Iterator[Finding]:
             f"this computer thinks it is {seen} UTC",
             "today",
             "connect to the internet once, or set the clock (timedatectl set-time)",
+            "clock-unset",
         )
     else:
         yield Finding("Clock", "good", "set")
@@ -121,6 +130,7 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
             "no backup was ever taken",
             "one each night, at another place than this computer",
             "set backup.target in the settings, or run: hearth backup now",
+            "backup-never",
         )
         return
     age = (now - known.taken_at) / DAY
@@ -131,6 +141,7 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
             f"the last one failed: {known.failure}",
             "one each night",
             "mend that; it is tried again each hour",
+            "backup-failed",
         )
     elif age > BACKUP_TOO_OLD:
         yield Finding(
@@ -139,6 +150,7 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
             f"the last one is {int(age)} days old",
             "one each night",
             "run `hearth backup now` and see what it says",
+            "backup-old",
         )
     else:
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(known.taken_at))
@@ -152,10 +164,11 @@ def _check_proof(known: Journal, now: float) -> Iterator[Finding]:
     expected = "one restored and verified each week"
     if known.proof_failure:
         seen = f"the last proof failed: {known.proof_failure}"
-        yield Finding("Proof of backups", "bad", seen, expected, remedy)
+        yield Finding("Proof of backups", "bad", seen, expected, remedy, "proof-failed")
     elif known.taken_at and now - known.proven_at > PROOF_TOO_OLD * DAY:
         seen = "never" if not known.proven_at else f"{int((now - known.proven_at) / DAY)} days ago"
-        yield Finding("Proof of backups", "warn", f"last proven: {seen}", expected, remedy)
+        told = f"last proven: {seen}"
+        yield Finding("Proof of backups", "warn", told, expected, remedy, "proof-old")
     elif known.proven_at:
         yield Finding("Proof of backups", "good", f"restored and verified: {known.proven}")
 
@@ -169,6 +182,7 @@ def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
             "does not answer",
             "an answer on its socket",
             "start Hearth (hearth run); if it runs, look at the log for this part",
+            "part-silent",
         )
         return
     failing = [worker for worker in status["workers"] if worker["state"] == "waiting"]
@@ -179,6 +193,7 @@ def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
             f"{worker['name']} failed {worker['failures']} times: {worker.get('lastError', '')}",
             "background work that runs",
             "it is tried again by itself; if this stays, look at the log",
+            "part-failing",
         )
     if not failing:
         yield Finding(f"Part {name}", "good", "answers, and its background work runs")

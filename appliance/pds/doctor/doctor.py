@@ -1,92 +1,84 @@
 """Everything the PDS can look into of itself, within the time that a person waits."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from appliance.atproto.identity.errors import IdentityUnreachable, InvalidOperation
-from appliance.atproto.syntax import Did
-from appliance.base.database import Database
-from appliance.pds import own_addresses
-from appliance.pds.accounts import AccountStore
-from appliance.pds.doctor import identity_checks, mail_checks
-from appliance.pds.doctor.identity_checks import IdentityChecks
+from appliance.pds.doctor import mail_checks
+from appliance.pds.doctor.identity_rounds import IdentityRounds
+from appliance.pds.doctor.reach import Reach
 from appliance.pds.mail_server import MailServer
-from appliance.pds.signing_keys import NoSigningKey, SigningKeys
+from appliance.upkeep.causes import told_apart
 from appliance.upkeep.checkup import Finding
-
-MOST_ACCOUNTS: Final = 500
-AT_ONCE: Final = 8
-SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Post:
-    """How mail leaves: the server, if there is one, and from whom it comes."""
+    """How mail leaves: the server, if there is one; from whom it comes; who reads it here."""
 
     server: MailServer | None
     sender: str
+    contact: str = ""
+
+
+@dataclass
+class Examination:
+    """The last look, or the one under way.
+
+    `step` says what is looked at now; `ended` is 0 before the first has ended.
+    """
+
+    is_running: bool = False
+    step: str = ""
+    ended: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
 
 
 class Doctor:
-    """Looks at identities and mail when it is asked."""
+    """Looks at the way in, at identities and at mail, when it is asked."""
 
     def __init__(
-        self,
-        db: Database,
-        accounts: AccountStore,
-        keys: SigningKeys,
-        identity: IdentityChecks,
-        post: Post,
+        self, reach: Reach, identities: IdentityRounds, post: Post, now: Callable[[], float]
     ) -> None:
-        self._db = db
-        self._accounts = accounts
-        self._keys = keys
-        self.identity = identity
+        self.reach = reach
+        self.identities = identities
         self._post = post
+        self._now = now
+        self._one_look = asyncio.Lock()
+        self.last = Examination()
 
     async def examine(self) -> list[Finding]:
-        """Look at everything; what is well is told in one line each."""
-        mail = [] if self._post.server is None else await self._mail(self._post.server)
-        found: list[Finding] = []
-        rows = await self._db.scan(own_addresses.accounts_after, 0, MOST_ACCOUNTS)
-        line = asyncio.Semaphore(AT_ONCE)
-        try:
-            async with asyncio.timeout(SECONDS):
-                looks = [self._one(did, line) for _, did, _ in rows]
-                for told in await asyncio.gather(*looks):
-                    found += told
-        except TimeoutError:
-            found.append(_slow())
-        if not found:
-            found.append(Finding("Identities", "good", f"{len(rows)} lead here"))
-        return [*found, *mail]
-
-    async def _one(self, did: Did, line: asyncio.Semaphore) -> Sequence[Finding]:
-        account = self._accounts.find(did)
-        if account is None or not account.is_active:
-            return ()
-        async with line:
+        """Look at everything; who asks while somebody looks is told what that one finds."""
+        if self._one_look.locked():
+            async with self._one_look:
+                return self.last.findings
+        async with self._one_look:
+            self.last.is_running = True
             try:
-                return await self.identity.look(account, self._keys.get(did).public.did_key)
-            except IdentityUnreachable as problem:
-                return [identity_checks.unreachable(account, problem)]
-            except InvalidOperation as problem:
-                return [identity_checks.forged(account, problem)]
-            except NoSigningKey:
-                return [identity_checks.keyless(account)]
+                self.last.findings = told_apart(await self._look())
+                self.last.ended = self._now()
+            finally:
+                self.last.is_running = False
+                self.last.step = ""
+        return self.last.findings
 
-    async def _mail(self, server: MailServer) -> list[Finding]:
-        sender = self._post.sender
-        return await asyncio.to_thread(lambda: list(mail_checks.look(server, sender)))
+    async def look_once(self) -> None:
+        """The same, for a worker."""
+        await self.examine()
 
+    async def _look(self) -> list[Finding]:
+        found = await self.reach.look(
+            await self.identities.handle_below(self.reach.place.domains), self._note
+        )
+        self._note("identities")
+        found += await self.identities.look()
+        if self._post.server is not None:
+            self._note("mail")
+            found += await asyncio.to_thread(self._mail, self._post.server)
+        return found
 
-def _slow() -> Finding:
-    return Finding(
-        "Identities",
-        "warn",
-        f"they could not all be looked at within {SECONDS:.0f} seconds",
-        "quick answers of directory and DNS",
-        "see whether the internet is slow, then look again",
-    )
+    def _mail(self, server: MailServer) -> list[Finding]:
+        return list(mail_checks.look(server, self._post.sender, self._post.contact))
+
+    def _note(self, step: str) -> None:
+        self.last.step = step

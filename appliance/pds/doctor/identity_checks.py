@@ -62,6 +62,7 @@ class IdentityChecks:
                     f"{missing}",
                     "an identity that everybody can look up",
                     "see that the did:plc directory in the settings is the one it was made in",
+                    "identity-missing",
                 )
             ]
         found = list(self._of_document(subject, document, signing_key))
@@ -80,6 +81,7 @@ class IdentityChecks:
                 f"it names {document.pds or 'no server'}, so nobody looks for it here",
                 self._here.url,
                 "if the member has moved away, deactivate the account here; else move it in again",
+                "identity-elsewhere",
             )
         key = document.signing_key
         if key is None or key.did_key != signing_key:
@@ -90,6 +92,7 @@ class IdentityChecks:
                 signing_key,
                 "let the member ask for a PLC operation under /account, moving, or restore the"
                 " newest backup of the keys",
+                "identity-key",
             )
 
     async def _of_handle(
@@ -99,7 +102,7 @@ class IdentityChecks:
             seen = f"its document names {document.handle or 'no handle'}"
             expected = str(account.handle)
             remedy = "set the handle again, under /account or with the operator's updateHandle"
-            return [Finding(subject, "bad", seen, expected, remedy)]
+            return [Finding(subject, "bad", seen, expected, remedy, "handle-document")]
         if self._here.domains and account.handle.endswith(self._here.domains):
             return []
         self._resolver.purge(account.did)
@@ -117,6 +120,7 @@ class IdentityChecks:
                 str(account.did),
                 f"for a name of its own: a DNS record _atproto.{account.handle} with"
                 f" did={account.did}; for one of this network: a wildcard that leads here",
+                "handle-resolve",
             )
         ]
 
@@ -132,6 +136,7 @@ class IdentityChecks:
                     "the rotation key of this server is not in it, so nothing can be changed here",
                     "the key of this server among its rotation keys",
                     "let the member add it with their own recovery key, or leave it so knowingly",
+                    "rotation-key",
                 )
             )
         now = self._clock.now_us()
@@ -150,7 +155,8 @@ class IdentityChecks:
                 f" can undo it, for {RECOVERY_HOURS - hours} hours"
             )
             seen = f"it was changed {hours} hours ago by the key {signer[:24]}…, which is not ours"
-            found.append(Finding(subject, "warn", seen, "changes that the member knows of", how))
+            expected = "changes that the member knows of"
+            found.append(Finding(subject, "warn", seen, expected, how, "plc-changed"))
         return found
 
 
@@ -162,6 +168,7 @@ def unreachable(account: Account, problem: IdentityUnreachable) -> Finding:
         f"it cannot be looked at: {problem}",
         "an answer of the directory",
         "see that the internet and the did:plc directory can be reached, then look again",
+        "directory-silent",
     )
 
 
@@ -173,6 +180,7 @@ def forged(account: Account, problem: InvalidOperation) -> Finding:
         f"the directory gives a log that cannot be true: {problem}",
         "operations that are signed, one after the other",
         "check which did:plc directory is set, and tell its operator",
+        "plc-forged",
     )
 
 
@@ -184,4 +192,5 @@ def keyless(account: Account) -> Finding:
         "the key that signs its records is not here",
         "a key for every account",
         "restore the last backup that was proven",
+        "key-missing",
     )

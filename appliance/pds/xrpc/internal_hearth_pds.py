@@ -1,7 +1,5 @@
 """internal.hearth.pds.*: what the operator's panel asks beyond the standard methods."""
 
-from dataclasses import asdict
-
 from appliance.atproto.syntax import Datetime, Did, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.appview_choices import AppViewChoice
@@ -22,12 +20,6 @@ async def list_mail(pds: Pds, caller: Caller, *, limit: int, cursor: str | None)
     if len(page) == limit:
         view["cursor"] = str(page[-1].id)
     return view
-
-
-@methods.procedure("internal.hearth.pds.examine", auth=operator)
-async def examine(pds: Pds, caller: Caller) -> Json:
-    """Look at identities and mail now; it may take a minute."""
-    return {"findings": [asdict(finding) for finding in await pds.doctor.examine()]}
 
 
 @methods.query("internal.hearth.pds.getAppView", auth=operator)

@@ -39,7 +39,7 @@ async def only(box: Box) -> Finding:
 
 async def look(box: Box, account: Account) -> list[Finding]:
     key = PrivateKey.generate().public.did_key
-    found = await box.pds.doctor.identity.look(account, key)
+    found = await box.pds.doctor.identities.checks.look(account, key)
     return [finding for finding in found if "another key" not in finding.seen]
 
 
