@@ -23,7 +23,7 @@ from appliance.appview.app import build_app as build_appview
 from appliance.appview.role import open_appview
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
-from appliance.backup.schedule import Schedule
+from appliance.backup.schedule import Schedule as Backups
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.clock import Clock
 from appliance.base.database import DatabaseInUse
@@ -32,6 +32,7 @@ from appliance.base.migrations import DatabaseTooNew
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
+from appliance.firehose.own_frames import OwnFrames
 from appliance.front_door import build_door
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
@@ -40,6 +41,8 @@ from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
 from appliance.relay.role import open_relay
 from appliance.settings import Settings
+from appliance.updates.installation import Installation
+from appliance.updates.schedule import Schedule as Updates
 from appliance.upkeep.systemd import (
     Pulse,
     ServiceManager,
@@ -83,6 +86,7 @@ class Ground:
     clock: Clock
     validator: Validator
     restart: Callable[[], None] | None
+    own: OwnFrames
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ async def open_node(
     policy = OutboundPolicy(allow_loopback=settings.dev.allow_loopback)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(HttpClient.open(policy))
-        ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart)
+        ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart, OwnFrames())
         roles: dict[str, Any] = {}
         for name in roles_of(settings):
             roles[name] = await _start(stack, name, ground, listeners.get(name, ()))
@@ -125,7 +129,8 @@ async def open_node(
             runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
             await _listen(runner, listeners["door"])
         workers = await stack.enter_async_context(Workers())
-        workers.start("backups", Schedule(settings).run)
+        workers.start("backups", Backups(settings).run)
+        workers.start("updates", Updates(settings, Installation()).run)
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -188,12 +193,21 @@ def _with_validator(
     return lambda on, workers: open_role(on.settings, on.http, workers, on.clock, on.validator)
 
 
+def _with_frames(
+    open_role: Callable[..., AbstractAsyncContextManager[Any]],
+) -> Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]:
+    """For those who write commits or read them."""
+    return lambda on, workers: open_role(
+        on.settings, on.http, workers, on.clock, on.validator, on.own
+    )
+
+
 _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]]] = {
     "directory": _with_validator(open_directory),
-    "pds": _with_validator(open_pds),
-    "relay": _with_validator(open_relay),
+    "pds": _with_frames(open_pds),
+    "relay": _with_frames(open_relay),
     "labeler": _with_validator(open_labeler),
-    "appview": _with_validator(open_appview),
+    "appview": _with_frames(open_appview),
     "client": lambda on, workers: open_web_client(on.settings, on.http, workers),
     "admin": lambda on, workers: open_admin(on.settings, on.http, on.clock, on.restart),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from appliance.appview.event_indexer import EventIndexer, parse_events
+from appliance.appview.event_indexer import EventIndexer
 from appliance.atproto.cbor import encode
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
@@ -65,7 +65,7 @@ def measure(lab: IndexLab, kind: str, count: int) -> None:
     started, cpu = time.perf_counter(), time.process_time()
     for start in range(0, count, 256):
         lab.conn.execute("BEGIN IMMEDIATE")
-        for event in parse_events(made[start : start + 256])[0]:
+        for event in events.parse(made[start : start + 256])[0]:
             events.apply(lab.conn, event, lab.now_us)
             lab.conn.committed.clear()
         lab.conn.execute("COMMIT")

@@ -27,6 +27,7 @@ from appliance.firehose.events import (
     SyncEvent,
     parse,
 )
+from appliance.firehose.own_frames import OwnFrames
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,10 @@ class EventIndexer:
         indexer: Indexer,
         on_indexed: Callable[[str, str], None],
         on_due: Callable[[], None],
+        own: OwnFrames | None = None,
     ) -> None:
         self.indexer = indexer
+        self._own = own or OwnFrames()
         self._on_indexed = on_indexed
         self._on_due = on_due
 
@@ -90,6 +93,22 @@ class EventIndexer:
                 self.apply(conn, event, now_us)
         post_text.flush(conn)
 
+    def parse(self, frames: list[bytes]) -> tuple[list[RepoEvent], list[str]]:
+        """Parse frames, and count the unusable; give the events and the names of #info messages."""
+        events: list[RepoEvent] = []
+        infos: list[str] = []
+        for frame in frames:
+            try:
+                event = self._own.find(frame) or parse(frame)
+            except InvalidEvent:
+                self.indexer.counts["unusable_frames"] += 1
+                continue
+            if isinstance(event, InfoEvent):
+                infos.append(event.name)
+            else:
+                events.append(event)
+        return events, infos
+
     def _commit(self, conn: Connection, event: CommitEvent, state: SyncState, now_us: int) -> None:
         if state.rev is not None and event.rev <= state.rev:
             self.indexer.counts["old"] += 1
@@ -105,8 +124,11 @@ class EventIndexer:
         self, conn: Connection, event: CommitEvent, state: SyncState, now_us: int
     ) -> None:
         try:
-            blocks = read_car(event.blocks).blocks
-            commit = parse_commit(blocks[event.commit])
+            if event.made is not None:
+                blocks, data = event.made.blocks, event.made.data
+            else:
+                blocks = read_car(event.blocks).blocks
+                data = parse_commit(blocks[event.commit]).data
             changed = {op.cid: blocks[op.cid] for op in event.ops if op.cid is not None}
         except (InvalidCar, InvalidCommitObject, KeyError) as error:
             self._desynchronized(conn, event.did, state, f"unusable commit: {error}", now_us)
@@ -118,7 +140,7 @@ class EventIndexer:
                 self.indexer.remove(conn, ref, arrived_us)
             else:
                 self.indexer.put(conn, ref, op.cid, changed[op.cid], arrived_us, is_live=True)
-        self._set_synced(conn, event.did, state.actor_id, event.rev, commit.data)
+        self._set_synced(conn, event.did, state.actor_id, event.rev, data)
 
     def _sync(self, conn: Connection, event: SyncEvent, state: SyncState, now_us: int) -> None:
         """Compare where a repo stands with where we are."""
@@ -161,24 +183,6 @@ class EventIndexer:
             " ORDER BY rev DESC LIMIT -1 OFFSET ?)",
             (actor_id, MOST_HELD_EVENTS),
         )
-
-
-def parse_events(frames: list[bytes]) -> tuple[list[RepoEvent], list[str], int]:
-    """Parse frames; return the events, names of #info messages, and how many were unusable."""
-    events: list[RepoEvent] = []
-    infos: list[str] = []
-    unusable = 0
-    for frame in frames:
-        try:
-            event = parse(frame)
-        except InvalidEvent:
-            unusable += 1
-            continue
-        if isinstance(event, InfoEvent):
-            infos.append(event.name)
-        else:
-            events.append(event)
-    return events, infos, unusable
 
 
 def _arrival(time: str, now_us: int) -> int:

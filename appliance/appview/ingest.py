@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from appliance.appview.event_indexer import EventIndexer, parse_events
+from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.notifications import tell_subscribers
 from appliance.appview.records import RecordRef
 from appliance.appview.viewer_state import Subscription, ViewerState
@@ -66,8 +66,7 @@ class Ingest:
         now_us = self._now_us()
         new_posts = self._events.indexer.new_posts
         new_posts.clear()  # a batch that failed may have left some
-        events, infos, unusable = parse_events(frames)
-        self._events.indexer.counts["unusable_frames"] += unusable
+        events, infos = self._events.parse(frames)
         if "OutdatedCursor" in infos:
             conn.after_commit(self._on_gap)
         for event in events:

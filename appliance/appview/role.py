@@ -42,6 +42,7 @@ from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
+from appliance.firehose.own_frames import OwnFrames
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
 
@@ -97,7 +98,12 @@ class AppView:
 
 @asynccontextmanager
 async def open_appview(
-    settings: Settings, http: HttpClient, workers: Workers, clock: Clock, validator: Validator
+    settings: Settings,
+    http: HttpClient,
+    workers: Workers,
+    clock: Clock,
+    validator: Validator,
+    own: OwnFrames | None = None,
 ) -> AsyncIterator[AppView]:
     """Open the index and what viewers keep here; begin to follow the relay."""
     paths = settings.paths
@@ -138,7 +144,7 @@ async def open_appview(
         # The writer thread compiles lexicons for itself: it must not meet the loop doing so.
         indexer = Indexer(Validator(validator.catalog), (settings.pds.url,))
         due = _Due()
-        events = EventIndexer(indexer, revs.indexed, due)
+        events = EventIndexer(indexer, revs.indexed, due, own)
         backfill = Backfill(index, actors, events, hosts, clock.now_us)
         due.wakes = (refresher.wake, backfill.wake)
         reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)

@@ -21,6 +21,7 @@ class Connection(apsw.Connection):
         super().__init__(str(path), flags=flags, statementcachesize=STATEMENTS_CACHED)
         self.committed: list[Callable[[], object]] = []
         self.undone: list[Callable[[], object]] = []
+        self.listeners: dict[str, Callable[[Connection, Any], None]] = {}
         self.set_busy_timeout(BUSY_TIMEOUT_MS)
         self.pragma("cache_size", -CACHE_KIB)
         self.pragma("temp_store", "MEMORY")
@@ -38,6 +39,12 @@ class Connection(apsw.Connection):
         """Fetch the first column of the first row, or None."""
         row = self.execute(sql, args).fetchone()
         return None if row is None else row[0]
+
+    def tell(self, about: str, news: Any) -> None:
+        """Let who listens about this know what is being written, inside the transaction."""
+        listener = self.listeners.get(about)
+        if listener is not None:
+            listener(self, news)
 
     def after_commit(self, fn: Callable[[], object]) -> None:
         """Call fn on the event loop once this job is on the disk; jobs keep their order."""

@@ -10,15 +10,16 @@ The table `event` stands in the schema of each role that keeps a log (`*_events.
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator
-from functools import cached_property
-
-import apsw
+from dataclasses import replace
+from functools import cached_property, partial
 
 from appliance.atproto.syntax import Did
-from appliance.atproto.xrpc.frames import with_seq
+from appliance.atproto.xrpc.frames import Unnumbered, unnumbered
 from appliance.base.connection import Connection
 from appliance.base.database import Database
+from appliance.firehose.events import CommitEvent, Made
 from appliance.firehose.messages import binary_messages
+from appliance.firehose.own_frames import OwnFrames
 
 RING_BYTES = 2_000_000
 BATCH_FRAMES = 256
@@ -66,20 +67,33 @@ def append(conn: Connection, did: Did, kind: str, frame_body: bytes, now_us: int
     sync, identity or account. Tailers see it once the transaction is committed. Its time is now,
     or as much later as keeps the events in order and apart.
     """
+    return _append(conn, did, kind, unnumbered(frame_body), now_us)
+
+
+def append_made(conn: Connection, event: CommitEvent, made: Made, now_us: int) -> int:
+    """Append a commit that this process made; the log notes it for those who will read it."""
+    conn.tell(_TABLE, replace(event, made=made))
+    return _append(conn, event.did, event.kind, made.frame, now_us)
+
+
+def _append(conn: Connection, did: Did, kind: str, frame: Unnumbered, now_us: int) -> int:
     seq = int(conn.value(_HEAD) or 0) + 1
     next_us = int(conn.value(_LAST_TIME) or 0) + APART_US
     if now_us < next_us < now_us + SET_BACK_US:
         now_us = next_us
+    numbered = frame.numbered(seq)
     conn.execute(
         "INSERT INTO event (seq, did, kind, time_us, frame) VALUES (?, ?, ?, ?, ?)",
-        (seq, did, kind, now_us, with_seq(frame_body, seq)),
+        (seq, did, kind, now_us, numbered),
     )
+    conn.tell(_TABLE, (seq, numbered))
     return seq
 
 
 def forget(conn: Connection, did: Did) -> None:
     """Take every event of an account out of the log; their numbers stay used."""
     conn.execute("DELETE FROM event WHERE did = ?", (did,))
+    conn.tell(_TABLE, None)
 
 
 def skip_numbers(conn: Connection) -> None:
@@ -100,11 +114,15 @@ def jump(conn: Connection, to: int) -> None:
 class EventLog:
     """The log of one database, for reading. `append` and `forget` are its writing half.
 
-    It listens at the table itself, so who appends needs no reference to it.
+    It listens in the writing connection, so who appends needs no reference to it. `own` hears of
+    the commits that were made here.
     """
 
-    def __init__(self, db: Database, ring_bytes: int = RING_BYTES) -> None:
+    def __init__(
+        self, db: Database, ring_bytes: int = RING_BYTES, own: OwnFrames | None = None
+    ) -> None:
         self._db = db
+        self._own = own or OwnFrames()
         self._news = asyncio.Event()
         self._listening = False
         self._closed = False
@@ -229,17 +247,19 @@ class EventLog:
         )
 
     def _listen(self, conn: Connection) -> None:
-        """Have the table tell of every change. Runs in the writer thread."""
-
-        def changed(kind: int, _database: str, table: str, _rowid: int) -> None:
-            if table != _TABLE:
-                return
-            told = self._refresh if kind == apsw.SQLITE_INSERT else self._restart
-            if told not in conn.committed[-1:]:
-                conn.after_commit(told)
-
-        conn.set_update_hook(changed)
+        """Hear of every change of the table. Runs in the writer thread."""
+        conn.listeners[_TABLE] = self._told
         conn.after_commit(self._restart)
+
+    def _told(self, conn: Connection, news: Entry | CommitEvent | None) -> None:
+        """Take what was written once it is on the disk; None: events were deleted."""
+        if news is None:
+            if self._restart not in conn.committed[-1:]:
+                conn.after_commit(self._restart)
+        elif isinstance(news, CommitEvent):
+            conn.after_commit(partial(self._own.note, news))
+        else:
+            conn.after_commit(partial(self._take, news))
 
     def _restart(self) -> None:
         """Empty the ring: events were deleted, or this is the beginning."""
@@ -249,14 +269,13 @@ class EventLog:
         self._start = self.head()
         self._wake()
 
-    def _refresh(self) -> None:
+    def _take(self, entry: Entry) -> None:
         """Take what was appended into the ring."""
+        if self._start is None or entry[0] <= self._start:
+            return  # it came before the ring began
         self._batches.clear()
-        cursor = self._ring[-1][0] if self._ring else self._start or 0
-        while batch := self._stored(cursor):
-            self._ring += batch
-            self._ring_bytes += sum(len(frame) for _, frame in batch)
-            cursor = batch[-1][0]
+        self._ring.append(entry)
+        self._ring_bytes += len(entry[1])
         self._trim()
         self._wake()
 
@@ -306,4 +325,7 @@ def _drop(conn: Connection, cut: int) -> int:
         "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE seq <= ? LIMIT ?)",
         (cut, PRUNE_ROWS),
     )
-    return int(conn.changes())
+    dropped = int(conn.changes())
+    if dropped:
+        conn.tell(_TABLE, None)
+    return dropped

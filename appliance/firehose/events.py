@@ -3,12 +3,13 @@
 https://atproto.com/specs/sync#firehose
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from appliance.atproto.car import write_car
 from appliance.atproto.cid import Cid
+from appliance.atproto.crypto import PublicKey
 from appliance.atproto.repo.commit import Commit
 from appliance.atproto.repo.repo import Action, CommitSlice, RecordOp
 from appliance.atproto.syntax import Did, Handle, InvalidSyntax
@@ -18,8 +19,10 @@ from appliance.atproto.xrpc.frames import (
     MAX_SEQ,
     Frame,
     InvalidFrame,
+    Unnumbered,
     decode_frame,
     encode_frame,
+    encode_unnumbered,
 )
 
 MAX_FRAME_BYTES = 5_000_000
@@ -53,11 +56,24 @@ class UpstreamError(InvalidEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What this process knows of a commit because it made it (see `own_frames`).
+
+    key: whose signature it carries. data: the root of its tree. blocks: those of its archive.
+    """
+
+    key: PublicKey
+    data: Cid
+    blocks: Mapping[Cid, bytes]
+    frame: Unnumbered
+
+
+@dataclass(frozen=True, slots=True)
 class CommitEvent:
     """Records of one account changed. `blocks` is a CAR with the commit as its root.
 
     `seq` 0 is an event that has no number yet. `legacy`: it sets a flag of an older protocol, which
-    means nothing any more.
+    means nothing any more. `made` is never read from a frame.
     """
 
     kind: ClassVar = "commit"
@@ -72,6 +88,7 @@ class CommitEvent:
     time: str
     seq: int = 0
     legacy: bool = False
+    made: Made | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, news: CommitSlice, time: str) -> "CommitEvent":
@@ -88,23 +105,25 @@ class CommitEvent:
             time=time,
         )
 
-    def frame(self) -> bytes:
-        body: dict[str, Any] = {
-            "seq": self.seq,
-            "rebase": False,
-            "tooBig": False,
+    def unnumbered(self) -> Unnumbered:
+        """Give the frame but for its number."""
+        before = {"ops": [_op_fields(op) for op in self.ops], "rev": str(self.rev)}
+        after: dict[str, Any] = {
             "repo": str(self.did),
-            "commit": self.commit,
-            "rev": str(self.rev),
+            "time": str(self.time),
+            "blobs": [],
             "since": None if self.since is None else str(self.since),
             "blocks": self.blocks,
-            "ops": [_op_fields(op) for op in self.ops],
-            "blobs": [],
-            "time": str(self.time),
+            "commit": self.commit,
+            "rebase": False,
+            "tooBig": False,
         }
         if self.prev_data is not None:
-            body["prevData"] = self.prev_data
-        return encode_frame("#commit", body)
+            after["prevData"] = self.prev_data
+        return encode_unnumbered("#commit", before, after)
+
+    def frame(self) -> bytes:
+        return self.unnumbered().numbered(self.seq)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,14 @@ def verify_commit(
     Checks: sizes, rev newer than before.rev and at most 5 minutes ahead of now_us, CAR and every
     hash, commit object, operations, records, operations undo to prevData, signature.
     Does not check: whether it follows on `before` (see `chains`), which host sent it, whether the
-    account is active. The schema of records is nobody's business here.
+    account is active. The schema of records is nobody's business here. Of a commit that this
+    process made and signed with this very key, all but the rev is known (see `own_frames`).
 
     Raises InvalidEvent, naming the first check that failed: StaleRev, BadSignature.
     """
     _check_rev(event.rev, before, now_us)
+    if event.made is not None and event.made.key == key:
+        return RepoState(event.rev, event.made.data)
     blocks = _read_blocks(event.blocks, event.commit)
     try:
         commit = verify_slice(blocks, event.commit, event.ops, event.prev_data)

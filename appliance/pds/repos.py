@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.atproto.cid import Cid
-from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.crypto import PrivateKey, PublicKey
 from appliance.atproto.repo.commit import Commit, parse_commit, sign_commit
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.repo.mst_stream import count_nodes
@@ -16,7 +16,7 @@ from appliance.atproto.tid import Tid, TidClock
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.firehose import event_log
-from appliance.firehose.events import CommitEvent, SyncEvent
+from appliance.firehose.events import CommitEvent, Made, SyncEvent
 from appliance.pds import accounts, blobs, records
 from appliance.pds.blobs import BlobStore
 from appliance.pds.signing_keys import SigningKeys
@@ -191,7 +191,7 @@ class RepoStore:
         if dropped:
             conn.after_commit(lambda: self._blobs.discard_files(dropped))
         set_head(conn, head.id, news.commit)
-        append_commit(conn, news, self._clock.now_us())
+        append_commit(conn, news, key.public, self._clock.now_us())
         self._trees.keep(repo, _growth(news.ops))
         return news.commit
 
@@ -277,10 +277,11 @@ def set_head(conn: Connection, repo: int, commit: Commit) -> None:
     )
 
 
-def append_commit(conn: Connection, news: CommitSlice, now_us: int) -> int:
-    """Announce a commit. Returns the event's seq."""
-    frame = CommitEvent.of(news, Datetime.from_us(now_us)).frame()
-    return event_log.append(conn, news.commit.did, "commit", frame, now_us)
+def append_commit(conn: Connection, news: CommitSlice, key: PublicKey, now_us: int) -> int:
+    """Announce a commit signed by this key. Returns the event's seq."""
+    event = CommitEvent.of(news, Datetime.from_us(now_us))
+    made = Made(key, news.commit.data, news.blocks, event.unnumbered())
+    return event_log.append_made(conn, event, made, now_us)
 
 
 def append_sync(conn: Connection, commit: Commit, now_us: int) -> int:

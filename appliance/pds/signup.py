@@ -105,5 +105,5 @@ def open_account(conn: Connection, opening: Opening, now_us: int) -> None:
         return
     append_identity(conn, new.did, new.handle, now_us)
     append_account(conn, new.did, now_us)
-    repos.append_commit(conn, first, now_us)
+    repos.append_commit(conn, first, opening.key.public, now_us)
     repos.append_sync(conn, first.commit, now_us)

@@ -6,7 +6,7 @@ A batch is one transaction, with the host's cursor in it: after a crash nothing 
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from appliance.atproto.syntax import Datetime, Did, InvalidSyntax
@@ -24,6 +24,7 @@ from appliance.firehose.events import (
     parse,
 )
 from appliance.firehose.follow import StreamBroken
+from appliance.firehose.own_frames import OwnFrames
 from appliance.relay import hosts, quarantine
 from appliance.relay.hosts import Host, save_cursor
 from appliance.relay.judgement import PASSED, AskAgain, Incoming, Judge, Known, Verdict
@@ -41,8 +42,6 @@ SEQ_LEAP = 1_000_000
 OUTDATED = "OutdatedCursor"
 MAX_PASSED = 20_000
 _EXPECTED = frozenset(("old_seq", "host_full"))
-
-AskStatus = Callable[[Did, Host], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +73,14 @@ class Ingest:
         db: Database,
         lookups: Lookups,
         rates: Rates,
-        ask_status: AskStatus,
         clock: Clock,
+        own: OwnFrames,
     ) -> None:
         self._db = db
         self._lookups = lookups
         self._rates = rates
-        self._ask_status = ask_status
         self._clock = clock
+        self._own = own
         self._passed: OrderedDict[tuple[Did, str, str], None] = OrderedDict()
         self._warned: dict[tuple[int, str], float] = {}
         self.counts: Counter[str] = Counter()
@@ -139,7 +138,7 @@ class Ingest:
             self._count(host, batch, progress)
             batch = batch[progress.handled :]
             if progress.question is not None:
-                await self._ask_again(host, progress.question)
+                await self._lookups.ask_again(host, progress.question)
                 known = await self._lookups.settled(known, progress.question)
         return cursor
 
@@ -148,7 +147,7 @@ class Ingest:
         seq = host.cursor or 0
         for frame in frames:
             try:
-                event = parse(frame)
+                event = self._own.find(frame) or parse(frame)
             except UnknownEvent as error:  # 2
                 self.counts["unknown_message"] += 1
                 log.debug("message ignored host=%s reason=%s", host.hostname, error)
@@ -212,16 +211,6 @@ class Ingest:
                 behind_us = self._clock.now_us() - incoming.event.rev.to_us()
                 self.lag_seconds[host.hostname] = max(behind_us, 0) / 1_000_000
                 return
-
-    async def _ask_again(self, host: Host, question: Question) -> None:
-        """Refresh what we know of an account, unless that was done a moment ago."""
-        did, what = question
-        if not self._lookups.may_ask(question):
-            return
-        if what == "document":
-            self._lookups.refresh(did)
-        else:
-            await self._ask_status(did, host)
 
     def _count(self, host: Host, batch: Sequence[Incoming], progress: Progress) -> None:
         for incoming, (verdict, reason) in zip(batch, progress.verdicts, strict=False):

@@ -293,7 +293,10 @@ class Judge:
         repairs.want(self._conn, did, reason, self._now_us + after_us)
 
     def _publish(self, event: RepoEvent, frame: bytes) -> tuple[Verdict, str]:
-        event_log.append(self._conn, event.did, event.kind, frame, self._now_us)
+        if isinstance(event, CommitEvent) and event.made is not None:
+            event_log.append_made(self._conn, event, event.made, self._now_us)
+        else:
+            event_log.append(self._conn, event.did, event.kind, frame, self._now_us)
         return "published", ""
 
     def _ask_again(self, did: Did, what: Literal["document", "status"]) -> None:

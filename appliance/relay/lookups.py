@@ -7,7 +7,7 @@ a minute where it is the directory, that everybody needs; seconds where it is on
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -29,13 +29,15 @@ ASKED_AGAIN = {"document": 60.0, "status": 600.0, "hold": 600.0}
 MAX_QUESTIONS = 10_000
 
 Question = tuple[Did, Literal["document", "status"]]
+AskStatus = Callable[[Did, Host], Awaitable[None]]
 
 
 class Lookups:
     """Looks accounts up, and keeps hosts from making us ask all day."""
 
-    def __init__(self, resolver: IdentityResolver, clock: Clock) -> None:
+    def __init__(self, resolver: IdentityResolver, ask_status: AskStatus, clock: Clock) -> None:
         self._resolver = resolver
+        self._ask_status = ask_status
         self._clock = clock
         self._asked: dict[tuple[Did, str], float] = {}
 
@@ -94,6 +96,16 @@ class Lookups:
             self._asked.clear()
         self._asked[question] = now
         return True
+
+    async def ask_again(self, host: Host, question: Question) -> None:
+        """Refresh what is known of an account, unless that was done a moment ago."""
+        did, what = question
+        if not self.may_ask(question):
+            return
+        if what == "document":
+            self.refresh(did)
+        else:
+            await self._ask_status(did, host)
 
     def refresh(self, did: Did) -> None:
         """Have a document asked for anew when it is next wanted."""

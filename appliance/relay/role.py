@@ -17,6 +17,7 @@ from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
 from appliance.firehose import event_log
 from appliance.firehose.event_log import EventLog
+from appliance.firehose.own_frames import OwnFrames
 from appliance.firehose.seats import Seats
 from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
@@ -99,6 +100,7 @@ async def open_relay(
     workers: Workers,
     clock: Clock,
     validator: Validator,
+    own: OwnFrames | None = None,
 ) -> AsyncIterator[Relay]:
     """Open the relay's database and begin to follow the hosts of the settings and the known ones.
 
@@ -137,7 +139,8 @@ async def open_relay(
         ways = Ways(http, homes, peer_http, {named.hostname for named in paired})
         rates = Rates(clock)
         repairer = Repairer(db, ways, resolver, clock)
-        ingest = Ingest(db, Lookups(resolver, clock), rates, repairer.ask_status, clock)
+        lookups = Lookups(resolver, repairer.ask_status, clock)
+        ingest = Ingest(db, lookups, rates, clock, own or OwnFrames())
         crawler = Crawler(ways, workers, hosts, ingest, rates)
         reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)

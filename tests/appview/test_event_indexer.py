@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.appview.event_indexer import EventIndexer, parse_events
+from appliance.appview.event_indexer import EventIndexer
 from appliance.atproto.car import write_car
 from appliance.atproto.syntax import Datetime
 from appliance.firehose.events import CommitEvent, RepoEvent
@@ -194,11 +194,12 @@ def test_an_old_commit_read_again_keeps_its_time(stream: Stream, told: str, expe
     assert stream.lab.conn.value("SELECT indexed_us FROM post") == expected
 
 
-def test_frames_that_are_no_events_are_counted_and_passed_over() -> None:
+def test_frames_that_are_no_events_are_counted_and_passed_over(stream: Stream) -> None:
     alice = RepoAuthor("alice")
     good = alice.post().frame()
-    events, infos, unusable = parse_events([b"\xff", good, good[:-5], b""])
-    assert ([event.did for event in events], infos, unusable) == ([alice.did], [], 3)
+    events, infos = stream.events.parse([b"\xff", good, good[:-5], b""])
+    assert ([event.did for event in events], infos) == ([alice.did], [])
+    assert stream.lab.indexer.counts["unusable_frames"] == 3
 
 
 def _with_blocks(event: CommitEvent, blocks: bytes) -> CommitEvent:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.appview.event_indexer import EventIndexer, parse_events
+from appliance.appview.event_indexer import EventIndexer
 from appliance.firehose.events import RepoEvent
 from tests.support.index_lab import open_lab
 from tests.support.repo_author import RepoAuthor
@@ -52,8 +52,8 @@ def test_damaged_frames_never_stop_the_index(
             damaged[which][at] = byte
     with tempfile.TemporaryDirectory() as folder, open_lab(Path(folder)) as lab:
         index = EventIndexer(lab.indexer, lambda did, rev: None, lambda: None)
-        events, _, unusable = parse_events([bytes(frame) for frame in damaged])
-        assert len(events) + unusable == len(frames)
+        events, _ = index.parse([bytes(frame) for frame in damaged])
+        assert len(events) + lab.indexer.counts["unusable_frames"] == len(frames)
         for event in events:
             index.apply(lab.conn, event, lab.now_us)
         assert lab.indexer.counts["failed"] == 0

@@ -173,4 +173,4 @@ def note_with(blob: BlobRef) -> Json:
 def _open_repo(conn: Connection, did: Did, store: RepoStore, key: PrivateKey, now_us: int) -> None:
     signing_keys.assign(conn, did, key, now_us)
     news = repos.create_empty(conn, did, store.next_rev(), key)
-    repos.append_commit(conn, news, now_us)
+    repos.append_commit(conn, news, key.public, now_us)

@@ -4,6 +4,7 @@ https://atproto.com/specs/event-stream
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from appliance.atproto import cbor
 
@@ -13,6 +14,7 @@ ERROR = -1
 MAX_SEQ = (1 << 53) - 1
 
 _SEQ_KEY = b"\x63seq"
+_MAP = 0xA0
 _MAP_HEADS = {0xB8: 1, 0xB9: 2, 0xBA: 4, 0xBB: 8}
 
 
@@ -34,7 +36,7 @@ class Frame:
 
 def encode_frame(t: str, body: cbor.Value) -> bytes:
     """Make a message frame; `t` begins with "#"."""
-    return cbor.encode_shallow({"op": MESSAGE, "t": t}) + cbor.encode(body)
+    return _header(t) + cbor.encode(body)
 
 
 def error_frame(name: str, message: str | None = None) -> bytes:
@@ -64,13 +66,55 @@ def decode_frame(data: bytes) -> Frame:
     return Frame(op, t, body, offset)
 
 
-def with_seq(frame: bytes, seq: int) -> bytes:
-    """Give the frame with another `seq`; every other byte of it stays. Raises InvalidFrame."""
+@dataclass(frozen=True, slots=True)
+class Unnumbered:
+    """A frame but for its `seq`: what comes before the number, and what behind it."""
+
+    head: bytes
+    tail: bytes
+
+    def numbered(self, seq: int) -> bytes:
+        return b"".join((self.head, cbor.encode_shallow(seq), self.tail))
+
+    def number_in(self, frame: bytes) -> int | None:
+        """Give the number of a frame that is this one in every other byte; else None."""
+        if not (frame.startswith(self.head) and frame.endswith(self.tail)):
+            return None
+        try:
+            seq = cbor.decode(frame[len(self.head) : len(frame) - len(self.tail)])
+        except ValueError:
+            return None
+        return seq if type(seq) is int and 0 <= seq <= MAX_SEQ else None
+
+
+def encode_unnumbered(t: str, before: dict[str, cbor.Value], after: cbor.Value) -> Unnumbered:
+    """Make a message frame but for its `seq`, from the fields that are sorted before and after it.
+
+    Fewer than 24 in all; who calls knows the order (shorter names first) and that nothing nests.
+    """
+    fields = len(before) + 1 + len(after)
+    front = cbor.encode_shallow(before)[1:]
+    head = b"".join((_header(t), bytes((_MAP | fields,)), front, _SEQ_KEY))
+    return Unnumbered(head, cbor.encode_shallow(after)[1:])
+
+
+def unnumbered(frame: bytes) -> Unnumbered:
+    """Take the number out of a frame. Raises InvalidFrame."""
     try:
         start, end = _seq_span(frame)
     except (ValueError, IndexError) as error:
         raise InvalidFrame(f"the frame has no seq: {error}") from error
-    return b"".join((frame[:start], cbor.encode_shallow(seq), frame[end:]))
+    return Unnumbered(frame[:start], frame[end:])
+
+
+def with_seq(frame: bytes, seq: int) -> bytes:
+    """Give the frame with another `seq`; every other byte of it stays. Raises InvalidFrame."""
+    return unnumbered(frame).numbered(seq)
+
+
+@cache
+def _header(t: str) -> bytes:
+    return cbor.encode_shallow({"op": MESSAGE, "t": t})
 
 
 def _seq_span(frame: bytes) -> tuple[int, int]:
