@@ -155,7 +155,8 @@ start() { # start COMMAND [ARGS]
     test: | test:fast)
         [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
             c++=build-essential c++=python3-dev pg_createcluster=postgresql \
-            redis-server=redis-server restic=restic mmdebstrap=mmdebstrap shellcheck=shellcheck
+            redis-server=redis-server restic=restic mmdebstrap=mmdebstrap shellcheck=shellcheck \
+            minisign=minisign
         need_packages test
         exec sh "$here/tools/test.sh" "$@"
         ;;

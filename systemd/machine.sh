@@ -38,7 +38,7 @@ nearest() { # the nearest folder that exists
 current() { target=$(readlink "$root/current" 2>/dev/null) && printf '%s' "${target##*/}"; }
 previous() { target=$(readlink "$root/previous" 2>/dev/null) && printf '%s' "${target##*/}"; }
 
-CONTENTS='appliance web tools systemd install.sh pyproject.toml README.md'
+CONTENTS='appliance web tools systemd install.sh pyproject.toml README.md CHANGES.md'
 
 # A release is named by its version, by what is in it, and by the Python it was made for.
 name_release() {
@@ -82,6 +82,12 @@ prepare_machine() {
         chown root:hearth "$settings/hearth.env.new"
         chmod 640 "$settings/hearth.env.new"
         mv "$settings/hearth.env.new" "$settings/hearth.env"
+    fi
+    # Whoever published this may publish what comes after it, until root says otherwise.
+    if [ -f "$here/release.pub" ] && [ ! -e "$settings/release.pub" ]; then
+        cp "$here/release.pub" "$settings/release.pub.new"
+        chmod 644 "$settings/release.pub.new"
+        mv "$settings/release.pub.new" "$settings/release.pub"
     fi
     printf '%s\n' '#!/bin/sh' "# Hearth's commands, for the network installed on this machine." \
         "exec sh $root/switch.sh run \"\$@\"" >"$command.new"
@@ -143,13 +149,19 @@ TEXT
     make_release
     cp "$root/releases/$release/systemd/switch.sh" "$root/switch.sh"
     sh "$root/switch.sh" units "$release"
-    systemctl daemon-reload
-    systemctl enable --quiet hearth.service hearth-switch.path
+    enable_units
     change switch - "$release"
     [ "$result" = "now $release" ] ||
         fail "$release was installed but does not answer" "$(why)"
     say "hearth: $release answers"
     machine_claim
+}
+
+# Started with the machine, all of them; these two watch from now on.
+enable_units() {
+    systemctl daemon-reload
+    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path
+    systemctl start hearth-switch.path hearth-update.path
 }
 
 machine_claim() {
@@ -184,6 +196,7 @@ machine_upgrade() {
     change switch "$before" "$release"
     [ "$result" = "now $release" ] ||
         fail "$release did not answer; $(current) runs again ($result)" "$(why)"
+    enable_units
     say "hearth: $release answers; ./install.sh rollback goes back to $before"
 }
 
@@ -215,7 +228,8 @@ machine_uninstall() {
     '') ;;
     *) fail "uninstall knows --purge only" "nothing was changed" ;;
     esac
-    for unit in hearth-switch.path hearth-switch.service hearth.socket hearth.service; do
+    for unit in hearth-update.path hearth-update.service hearth-switch.path hearth-switch.service \
+        hearth.socket hearth.service; do
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
         rm -f "$units/$unit"
     done

@@ -1,21 +1,16 @@
 """A backup each night and a proof each week, by the running network itself.
 
-Each is a process of its own (`hearth backup now`, `hearth backup prove`), last in line for the
-processor and the disk, so that nobody who reads or writes meanwhile has to wait for it.
+Each is a process of its own (`hearth backup now`, `hearth backup prove`).
 """
 
 import asyncio
-import contextlib
-import logging
-import sys
 import time
 from collections.abc import Callable
 from typing import Final
 
 from appliance.settings import Settings
 from appliance.upkeep.backup_journal import Journal
-
-log = logging.getLogger(__name__)
+from appliance.upkeep.own_commands import run_command
 
 LOOK_SECONDS: Final = 300.0
 HOUR: Final = 3600.0
@@ -24,7 +19,6 @@ DAY: Final = 24 * HOUR
 SOON_ENOUGH: Final = 20 * HOUR
 TOO_OLD: Final = 30 * HOUR
 PROOF_EVERY: Final = 7 * DAY
-NICENESS: Final = 15
 
 
 def due(journal: Journal, hour: int, now: float) -> str | None:
@@ -59,21 +53,4 @@ class Schedule:
         action = due(Journal.read(data), self._settings.backup.hour, self._now())
         if action is None:
             return
-        log.info("backup begins action=%s", action)
-        command = [sys.executable, "-m", "appliance", "backup", action, "--data", str(data)]
-        child = await asyncio.create_subprocess_exec(
-            *("nice", "-n", str(NICENESS), *command),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            _, said = await child.communicate()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-        if child.returncode == 0:
-            log.info("backup ended action=%s", action)
-        else:
-            text = " ".join(said.decode("utf-8", "replace").split())
-            log.error("backup failed action=%s reason=%s", action, text[-500:])
+        await run_command("backup", action, data)

@@ -28,6 +28,11 @@ class Installation:
             ) from problem
 
     @property
+    def answer(self) -> Path:
+        """Where root says what came of a release that was handed over."""
+        return self.root / FOLDER / "answer.json"
+
+    @property
     def is_there(self) -> bool:
         return (self.root / "current").exists()
 

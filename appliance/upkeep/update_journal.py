@@ -2,7 +2,7 @@
 
 Two files of the data folder, each with one writer at a time: what the commands that look and fetch
 have found (`updates.json`), and what was asked on the panel or by hand (`updates-asked.json`).
-What root made of it stands in a file of its own, beside the program.
+What root made of it stands in a file of root's own, beside the program.
 """
 
 import json
@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-ANSWER: Final = Path("/opt/hearth/updates/answer.json")
 DAY: Final = 86_400.0
 
 Asked = Literal["", "check", "install"]
@@ -79,7 +78,7 @@ class Answer:
     at: float = 0.0
 
     @classmethod
-    def read(cls, path: Path = ANSWER) -> Self:
+    def read(cls, path: Path) -> Self:
         try:
             return cls(**json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, TypeError):

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from tests.support.appliance import ROOT
 
-PARTS = ("appliance", "web", "tools", "systemd", "install.sh", "pyproject.toml", "README.md")
+PARTS = (
+    *("appliance", "web", "tools", "systemd"),
+    *("install.sh", "pyproject.toml", "README.md", "CHANGES.md"),
+)
 MIGRATION = "appliance/pds/schema/9999_of_a_test.sql"
 CRASH = 'raise SystemExit("this release is broken")\n'
 
