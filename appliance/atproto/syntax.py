@@ -75,7 +75,7 @@ class _Parsed(str):
     @classmethod
     def unchecked(cls, text: str) -> Self:
         """Take the text as it is: it was parsed before it was stored."""
-        return super().__new__(cls, text)
+        return str.__new__(cls, text)
 
     @classmethod
     def _accepts(cls, text: str) -> bool:
@@ -184,7 +184,7 @@ class AtUri(_Parsed):
     @classmethod
     def make(cls, did: str, collection: str, rkey: str) -> Self:
         """Join the parts of a record's address; they are trusted to be parsed."""
-        return cls.unchecked(f"at://{did}/{collection}/{rkey}")
+        return str.__new__(cls, f"at://{did}/{collection}/{rkey}")
 
     @classmethod
     def _accepts(cls, text: str) -> bool:

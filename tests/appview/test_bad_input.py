@@ -79,6 +79,7 @@ def paged() -> list[str]:
         if "cursor" in catalog.definition(nsid).get("parameters", {}).get("properties", {})
         # A feed service has cursors of its own.
         and nsid not in ("app.bsky.feed.getFeed", "com.atproto.label.queryLabels")
+        and not nsid.startswith("internal.")
     )
 
 

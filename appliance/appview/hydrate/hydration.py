@@ -112,6 +112,7 @@ class Hydration:
     redacted: set[str] = field(default_factory=set)
     # Views made so far: one author or one root often stands on a page many times.
     basic_views: dict[int, JsonObject] = field(default_factory=dict)
+    profile_views: dict[int, JsonObject] = field(default_factory=dict)
     post_views: dict[int, JsonObject] = field(default_factory=dict)
     _shown: dict[int, ActorRow | None] = field(default_factory=dict)
 

@@ -46,7 +46,10 @@ def known(
 
 
 def profile(h: Hydration, actor_id: int) -> JsonObject | None:
-    """Make a profileView."""
+    """Make a profileView. Shared within a page: callers do not change it."""
+    made = h.profile_views.get(actor_id)
+    if made is not None:
+        return made
     row = h.actor(actor_id)
     if row is None:
         return None
@@ -55,6 +58,7 @@ def profile(h: Hydration, actor_id: int) -> JsonObject | None:
         view["description"] = row.description
     if row.profile_indexed_us is not None:
         view["indexedAt"] = iso(row.profile_indexed_us)
+    h.profile_views[actor_id] = view
     return view
 
 

@@ -12,9 +12,10 @@ from appliance.atproto.syntax import JsonObject
 def detailed(h: Hydration, actor_id: int) -> JsonObject | None:
     """Make a profileViewDetailed."""
     row = h.actor(actor_id)
-    view = profile(h, actor_id)
-    if row is None or view is None:
+    short = profile(h, actor_id)
+    if row is None or short is None:
         return None
+    view = {**short}
     view["followersCount"] = row.followers_count
     view["followsCount"] = row.follows_count
     view["postsCount"] = row.posts_count

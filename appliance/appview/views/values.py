@@ -1,6 +1,7 @@
 """Small pieces of views: times, blob references, the labels an author gives."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import orjson
 
@@ -8,12 +9,20 @@ from appliance.atproto.syntax import Datetime, Json, JsonObject
 
 # What clients do with times before this (records may claim any year) is not worth finding out.
 EARLIEST_US = 0
+MS_PER_MINUTE: Final = 60_000
 SELF_LABELS = "com.atproto.label.defs#selfLabels"
 
 
 def iso(us: int) -> str:
     """Write microseconds since 1970 as an RFC 3339 text; a year before 1970 becomes 1970."""
-    return Datetime.from_us(max(us, EARLIEST_US))
+    minute, rest = divmod(max(us, EARLIEST_US) // 1000, MS_PER_MINUTE)
+    return f"{_minute(minute)}{rest // 1000:02}.{rest % 1000:03}Z"
+
+
+@lru_cache(maxsize=1024)
+def _minute(minute: int) -> str:
+    """Write a time up to its seconds: what stands on one page is often of one hour."""
+    return Datetime.from_us(minute * MS_PER_MINUTE * 1000)[:17]
 
 
 def fragment(record: str) -> orjson.Fragment:
