@@ -33,12 +33,12 @@ _PROVIDER: Final = "https://bsky.social"
 _PROVIDER_NAME: Final = "Bluesky Social"
 _SITE: Final = "https://bsky.app"
 _SITE_PATHS: Final = ("/profile/", "/start/")
-# Whom reports go to, whom new members follow, and the feed shown to those who follow nobody.
+# Whom reports go to, whom new members follow, and the feeds that new members find pinned; the
+# first is shown to those who follow nobody, and to the signed-out.
 _MODERATORS: Final = "did:plc:ar7c4by46qjdydhdevvrndac"
 _COMPANY: Final = "did:plc:z72i7hdynmk6r22z27h6tvur"
 _FEEDS: Final = "app.bsky.feed.generator"
-_DISCOVER: Final = "whats-hot"
-_EVERYONE: Final = "everyone"
+_PINNED: Final = (("whats-hot", "everyone"), ("thevids", "photos"))
 # Of an address, what means the same in a script, a string of one and an attribute.
 _HARMLESS: Final = ":/.-_~[]%"
 _HEAD: Final = re.compile(rb"<head[^>]*>", re.IGNORECASE)
@@ -78,8 +78,9 @@ class Replacement:
             wholes |= dict.fromkeys((_MODERATORS, _COMPANY), own.account)
             feeds = f"at://{own.account}/{_FEEDS}/"
             starts[f"at://{_COMPANY}/{_FEEDS}/"] = feeds
-            wholes[_DISCOVER] = _EVERYONE
-            wholes[f"at://{_COMPANY}/{_FEEDS}/{_DISCOVER}"] = feeds + _EVERYONE
+            for theirs, ours in _PINNED:
+                wholes[theirs] = ours
+                wholes[f"at://{_COMPANY}/{_FEEDS}/{theirs}"] = feeds + ours
         self._new = {
             old.encode(): new.encode() for old, new in {**services, **starts, **wholes}.items()
         }

@@ -9,7 +9,7 @@ from aiohttp import web
 from appliance.atproto.xrpc import answers
 from appliance.base.browsers import FOR_EVER
 from appliance.settings import Settings
-from appliance.web_client import stand_ins
+from appliance.web_client import pack_cards, stand_ins
 from appliance.web_client.addresses import STAND_INS
 from appliance.web_client.edition import Asset
 from appliance.web_client.policy import ALWAYS
@@ -34,6 +34,7 @@ def build_app(role: WebClient, _settings: Settings) -> web.Application:
     desk = _Desk(role)
     app = web.Application(client_max_size=MOST_BYTES)
     app.router.add_route("*", "/xrpc/{nsid:.*}", desk.xrpc)
+    app.router.add_get(STAND_INS + "/pack-cards/{path:.*}", desk.pack_card)
     app.router.add_route("*", STAND_INS + "/{service}/{path:.*}", desk.stand_in)
     app.router.add_get("/{path:.*}", desk.file)
     return app
@@ -77,6 +78,14 @@ class _Desk:
         if request.method == "OPTIONS":
             return answers.preflight_answer(request)
         return await self._role.reads.answer(request, request.match_info["nsid"])
+
+    async def pack_card(self, request: web.Request) -> web.Response:
+        """Answer with the picture of a starter pack."""
+        card = await self._role.pack_cards.card(request.match_info["path"])
+        if card is None:
+            return web.Response(status=404, text="Not found\n", headers=_BARE)
+        headers = {**_BARE, "Cache-Control": ASK_HOURLY}
+        return web.Response(text=card, content_type=pack_cards.CONTENT_TYPE, headers=headers)
 
     async def stand_in(self, request: web.Request) -> web.Response:
         """Answer for a service that the client would ask elsewhere."""

@@ -14,6 +14,7 @@ from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
 from appliance.settings import Settings
 from appliance.web_client.addresses import Own
+from appliance.web_client.pack_cards import PackCards
 from appliance.web_client.reads import Reads
 from appliance.web_client.shelf import Shelf
 
@@ -28,6 +29,7 @@ class WebClient:
     url: str
     shelf: Shelf
     reads: Reads
+    pack_cards: PackCards
 
 
 def url_of(settings: Settings) -> str:
@@ -75,7 +77,8 @@ async def open_web_client(
 
         workers.start("web client: wait for the network's account", settle)
     appview = settings.appview.url or settings.paths.address("appview")
-    yield WebClient(own.client, shelf, Reads(http, appview))
+    cards = PackCards(pds, settings.network.name)
+    yield WebClient(own.client, shelf, Reads(http, appview), cards)
 
 
 def _own_handle(settings: Settings) -> str:

@@ -123,6 +123,9 @@ async def test_the_feeds_every_network_begins_with_are_offered_before_all_others
     found = await soon(offered, lambda answer: len(answer["feeds"]) >= 3)
     wanted = {f"at://{own}/app.bsky.feed.generator/{n}" for n in ("everyone", "photos", "friends")}
     assert {feed["uri"] for feed in found["feeds"][:3]} == wanted
+    # Ann follows nobody: where there is nothing to see yet, nobody is sent.
+    suggested = (await ann.get("app.bsky.unspecced.getSuggestedFeeds"))["feeds"]
+    assert f"at://{own}/app.bsky.feed.generator/friends" not in {feed["uri"] for feed in suggested}
     popular = await ann.get("app.bsky.unspecced.getPopularFeedGenerators", query="photos")
     assert [feed["displayName"] for feed in popular["feeds"]] == ["Photos here"]
     view = await ann.get("app.bsky.feed.getFeedGenerator", feed=f"{min(wanted)}")

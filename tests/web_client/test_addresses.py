@@ -63,6 +63,10 @@ def test_where_the_network_has_an_account_it_takes_the_place_of_the_companys() -
             '"at://did:plc:z72i7hdynmk6r22z27h6tvur/app.bsky.feed.generator/whats-hot"',
             '"at://did:plc:network/app.bsky.feed.generator/everyone"',
         ),
+        (
+            '"at://did:plc:z72i7hdynmk6r22z27h6tvur/app.bsky.feed.generator/thevids"',
+            '"at://did:plc:network/app.bsky.feed.generator/photos"',
+        ),
     ):
         assert Replacement(own).in_script(before.encode()) == after.encode()
         assert Replacement(HOME).in_script(before.encode()) == before.encode()

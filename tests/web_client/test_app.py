@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from aiohttp import web
@@ -29,6 +30,9 @@ SCRIPT = (
 )
 
 
+PACKS = {"street": "Our street & <all> its 雨 people, who are many and live here", "odd": ["x"]}
+
+
 @dataclass
 class Beside:
     """The PDS and the AppView beside the client, as far as it asks them."""
@@ -41,6 +45,11 @@ class Beside:
             if not self.account:
                 return web.json_response({"error": "InvalidRequest"}, status=400)
             return web.json_response({"did": self.account})
+        if request.query.get("collection") == "app.bsky.graph.starterpack":
+            name = PACKS.get(request.query["rkey"])
+            if name is None:
+                return web.json_response({"error": "RecordNotFound"}, status=400)
+            return web.json_response({"value": {"name": name}})
         self.asked.append(request)
         return web.json_response({"nsid": request.match_info["nsid"]})
 
@@ -229,3 +238,28 @@ async def test_without_an_export_it_says_so_and_stops_nothing(settings: Settings
         assert status == 503
         assert "client.folder" in text
         assert (await house.get("/xrpc/_health"))[0] == 200
+
+
+async def test_a_starter_pack_has_a_picture_with_its_name(house: House) -> None:
+    status, text, headers = await house.get("/-/pack-cards/start/did:plc:ann/street")
+    assert (status, headers["Content-Type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    drawing = ElementTree.fromstring(text)  # noqa: S314
+    shown = [line.text or "" for line in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert shown[0] == "The Smiths"
+    assert " ".join(shown[1:]) == PACKS["street"]
+    assert max(map(len, shown)) <= 26
+
+
+async def test_a_pack_without_a_proper_name_has_a_picture_all_the_same(house: House) -> None:
+    status, text, _ = await house.get("/-/pack-cards/start/did:plc:ann/odd")
+    assert status == 200
+    assert ElementTree.fromstring(text).tag.endswith("svg")  # noqa: S314
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["start/did:plc:ann/none", "start/ann.smith.home/street", "start/did:plc:ann/a%20b", "x", ""],
+)
+async def test_what_is_no_starter_pack_has_none(house: House, path: str) -> None:
+    assert (await house.get(f"/-/pack-cards/{path}"))[0] == 404

@@ -10,7 +10,6 @@ from appliance.appview.hydrate.hydration import Audience, Viewer
 from appliance.appview.hydrate.rows import FeedItem
 from appliance.appview.pipeline import answer
 from appliance.appview.role import AppView
-from appliance.appview.skeletons.feeds import FeedPost, Reading, rule_feed
 from appliance.appview.skeletons.slices import (
     Position,
     Slice,
@@ -18,7 +17,7 @@ from appliance.appview.skeletons.slices import (
     format_cursor,
     parse_cursor,
 )
-from appliance.appview.xrpc import lookups
+from appliance.appview.xrpc import lookups, own_feeds
 from appliance.appview.xrpc.auth import FEED_TOKEN, anyone, feed_reader, skeleton_reader
 from appliance.atproto.syntax import AtUri, Did, Json, JsonObject
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
@@ -48,7 +47,7 @@ async def get_feed(
     reader = audience.id
 
     async def fetch(before: Position, count: int) -> Slice[FeedItem]:
-        part = await _part(appview, rule, reader, before, count)
+        part = await own_feeds.part(appview, rule, reader, before, count)
         return Slice([FeedItem(p.sort_us, p.id, p.actor_id, p.id) for p in part.rows], part.after)
 
     return await appview.pipeline.feed(audience, fetch, limit, cursor, in_feed)
@@ -73,7 +72,7 @@ async def get_feed_skeleton(
     if rule.is_personal and reader is None:
         raise AuthRequired("This feed differs from reader to reader")
     reader_id = None if reader is None else reader.id
-    part = await _part(appview, rule, reader_id, parse_cursor(cursor), limit)
+    part = await own_feeds.part(appview, rule, reader_id, parse_cursor(cursor), limit)
     page: JsonObject = {"feed": [{"post": post.uri} for post in part.rows]}
     return page if part.after is None else {**page, "cursor": format_cursor(part.after)}
 
@@ -85,21 +84,6 @@ async def describe_feed_generator(appview: AppView) -> Json:
         raise InvalidRequest("This network offers no feeds yet", "UnknownFeed")
     rules = appview.feed_store.rules
     return {"did": did, "feeds": [{"uri": appview.feeds.uri(rule)} for rule in rules]}
-
-
-async def _part(
-    appview: AppView, rule: FeedRule, reader: int | None, before: Position, limit: int
-) -> Slice[FeedPost]:
-    """Read a part of a feed of ours, without what our operator took down."""
-    reading = Reading(reader, appview.home_pds, appview.clock.now_us())
-    part = await rule_feed(appview.index, rule, reading, before, limit)
-    removed = appview.takedowns.subjects
-    kept = [
-        post
-        for post in part.rows
-        if post.uri not in removed and AtUri.unchecked(post.uri).authority not in removed
-    ]
-    return Slice(kept, part.after)
 
 
 async def _elsewhere(

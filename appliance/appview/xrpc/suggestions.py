@@ -6,6 +6,7 @@ from appliance.appview.skeletons import graphs, packs
 from appliance.appview.skeletons.slices import NEWEST
 from appliance.appview.skeletons.trends import trends
 from appliance.appview.views.trends import trend
+from appliance.appview.xrpc import own_feeds
 from appliance.atproto.syntax import JsonObject
 
 
@@ -18,11 +19,17 @@ def users(appview: AppView, audience: Audience, viewer: int | None, limit: int) 
 
 
 async def feeds(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
-    """Give the most liked feed generators."""
+    """Give the most liked feed generators, but not those of ours that hold nothing yet.
+
+    The official client shows posts of each, and takes an empty one alone for an error.
+    """
     pipeline = appview.pipeline
     found = await packs.popular_generators(pipeline.index, "", appview.feeds.did, NEWEST, limit)
     views = pipeline.generator_views(audience, [row.id for row in found.rows])
-    return [view for view in views if view is not None]
+    shown = [view for view in views if view is not None]
+    return [
+        view for view in shown if not await own_feeds.is_bare(appview, view["uri"], audience.id)
+    ]
 
 
 async def starter_packs(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
