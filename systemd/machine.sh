@@ -61,7 +61,8 @@ make_release() {
     tar -C "$here" --exclude='*.pyc' -cf - $CONTENTS | tar -C "$place" --no-same-owner -xf -
     chmod -R u=rwX,go=rX "$place"
     HEARTH_WHEELS=${HEARTH_WHEELS:-$here/wheels} "$place/install.sh" packages
-    "$place/.venv/bin/python" -m compileall -q "$place/appliance" >/dev/null
+    "$place/.venv/bin/python" -m compileall -q "$place/appliance" >&2 ||
+        fail "$release is damaged (see above)" "fetch it once more; nothing was changed"
     sync -f "$place"
     touch "$place/.complete"
     sync -f "$place"

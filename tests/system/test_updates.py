@@ -1,0 +1,97 @@
+"""Updates from a signed channel, on Debians of their own: the service asks, root proves."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.updates.archives import describe, make_archive
+from appliance.updates.channel import FILE, SIGNATURE
+from appliance.updates.signatures import PublisherKey
+from tests.support.publisher import DAY, stamp
+from tests.system.conftest import BROKEN, FIRST, SECOND
+from tests.system.machine import Machine
+from tests.system.test_installation import running
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+
+KEY = PublisherKey.generate()
+
+
+def publish(box: Machine, version: str) -> Path:
+    """Put a release into a channel that the machine sees, with all its packages."""
+    folder = box.input / "channel"
+    folder.mkdir(exist_ok=True)
+    archive = folder / f"hearth-{version}.tar.gz"
+    if not archive.exists():
+        files = {
+            str(path.relative_to(top)): path
+            for top in (box.input / version, box.input)
+            for path in (top / "wheels" if top == box.input else top).rglob("*")
+            if path.is_file()
+        }
+        make_archive(files, archive, 1_800_000_000)
+    about = describe(archive, "any")
+    release = {
+        "version": version,
+        "date": "2027-01-15",
+        "python": "3.11",
+        "changes": f"What is new in {version}.",
+        "archives": [
+            {"machine": "any", "name": about.name, "size": about.size, "sha256": about.sha256}
+        ],
+    }
+    now = time.time()
+    told = {"hearth": 1, "made": stamp(now), "until": stamp(now + DAY), "releases": [release]}
+    content = json.dumps(told).encode()
+    (folder / FILE).write_bytes(content)
+    (folder / SIGNATURE).write_text(KEY.sign(content, "hearth channel"))
+    return archive
+
+
+@pytest.fixture
+def subscriber(box: Machine) -> Machine:
+    """A machine that reads a channel, and trusts who signs it."""
+    (box.input / "release.pub").write_text(KEY.public_text)
+    box.run("cp /input/release.pub /etc/hearth/release.pub")
+    box.run("echo HEARTH_UPDATE_CHANNEL=/input/channel >>/etc/hearth/hearth.env")
+    box.run("echo HEARTH_UPDATE_AUTOMATIC=false >>/etc/hearth/hearth.env")
+    box.run("systemctl restart hearth")
+    return box
+
+
+def test_a_new_release_comes_from_a_channel_and_one_that_fails_goes_again(
+    subscriber: Machine,
+) -> None:
+    publish(subscriber, BROKEN)
+    assert f"What is new in {BROKEN}." in subscriber.run("hearth update check").stdout
+    failed = subscriber.run("hearth update now", check=False)
+    assert failed.returncode == 1
+    assert f"{BROKEN} was not kept" in failed.stderr
+    assert running(subscriber) == FIRST
+    publish(subscriber, SECOND)
+    done = subscriber.run("hearth update now").stdout
+    assert f"{SECOND} answers" in done
+    assert running(subscriber) == SECOND
+    assert "nothing newer" in subscriber.run("hearth update now").stdout
+
+
+def test_what_the_service_forges_is_refused_by_root(subscriber: Machine) -> None:
+    """The service has been taken over: it may write what it likes into its folder."""
+    archive = publish(subscriber, SECOND)
+    folder = "/var/lib/hearth/updates"
+    as_service = "setpriv --reuid hearth --regid hearth --clear-groups sh -c"
+    forge = (
+        f"mkdir {folder} && cp /input/channel/* {folder} && echo evil >>{folder}/{archive.name}"
+        f' && echo {{\\"version\\": \\"{SECOND}\\"}} >{folder}/wanted'
+    )
+    subscriber.run(f"{as_service} '{forge}'")
+    subscriber.until("[ -e /opt/hearth/updates/answer.json ]")
+    answer = json.loads(subscriber.run("cat /opt/hearth/updates/answer.json").stdout)
+    assert answer["state"] == "refused"
+    assert "not the file that was signed" in answer["reason"]
+    subscriber.until(f"[ ! -e {folder}/wanted ]")
+    assert running(subscriber) == FIRST
+    subscriber.run(f"{as_service} '! touch /etc/hearth/release.pub'")
+    subscriber.run(f"{as_service} '! touch /opt/hearth/updates/answer.json'")
