@@ -17,10 +17,14 @@ SOURCES = [
 # A name may be put together: "roles." ~ part.name, f"person_errors.{error.name}".
 _USED = re.compile(r"""(?:\bt|words|strings|has)\(\s*f?["']([a-z_]+\.[^"']*)["'](\s*~)?""")
 _BUILT = re.compile(r"""name = f["']([a-z_]+\.[^"']*)["']""")
+_SET = re.compile(r"""set words = ["']([a-z_]+\.)["'] ~""")
+# What a table in the code names, to be asked for later.
+_LISTED = re.compile(r"""["']([a-z_]+\.[a-z_]+)["']\)?,\n""")
 
 
 def used_names() -> tuple[set[str], set[str]]:
     """Give the names asked for whole, and the beginnings of those put together."""
+    known = Strings.load()
     whole: set[str] = set()
     begun: set[str] = set()
     for path in (*TEMPLATES, *SOURCES):
@@ -28,6 +32,8 @@ def used_names() -> tuple[set[str], set[str]]:
         for name, glued in _USED.findall(text) + [(name, "") for name in _BUILT.findall(text)]:
             start, brace, _ = name.partition("{")
             (begun if glued or brace else whole).add(start)
+        begun.update(_SET.findall(text))
+        whole.update(name for name in _LISTED.findall(text) if known.has(name))
     return whole, begun
 
 

@@ -216,7 +216,7 @@ async def test_everything_but_keys_works_without_script(
     async with open_browser(width=360, script=False) as page:
         await sign_in(page, network, "nora")
         await page.get_by_role("link", name="Name and words").click()
-        await page.get_by_label("Name").fill("Nora")
+        await page.get_by_role("textbox", name="Name").fill("Nora")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Nora")
         await page.get_by_role("link", name="Apps and devices").click()

@@ -24,7 +24,8 @@ def test_the_key_of_a_network_goes_to_paper_and_into_a_network_built_anew(
     network: Appliance, tmp_path: Path
 ) -> None:
     printed = said(network, "sheet")
-    *words, public = printed.splitlines()
+    *words, public, of_backups = printed.splitlines()
+    assert of_backups.startswith("The key of the backups: ")
     command = [sys.executable, "-m", "appliance", "sheet", "--restore", "--data", str(tmp_path)]
 
     def restored(text: str) -> subprocess.CompletedProcess[str]:
