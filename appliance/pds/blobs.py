@@ -21,6 +21,9 @@ from appliance.pds.writes import BlobClaim, InvalidMimeType, InvalidSize
 
 TEMPORARY_US = 6 * 3_600_000_000  # an upload nobody refers to is kept this long
 _COLLECT_EVERY_S = 1800.0
+# So many files are removed in one go: a few milliseconds.
+DISCARDED_TOGETHER = 100
+_PAUSE_S = 0.005
 
 _FIND = """
 SELECT blob.cid, blob.mime_type, blob.size FROM repo JOIN blob ON blob.repo = repo.id
@@ -198,11 +201,16 @@ class BlobStore:
         rows = await self._db.scan(_rows, _COUNTS, did)
         return BlobCounts(*rows[0])
 
-    def discard_files(self, cids: Iterable[Cid]) -> None:
-        """Remove the files that no row needs any more; call it on the loop, after the commit."""
-        for cid in cids:
+    def discard_files(self, cids: Sequence[Cid]) -> None:
+        """Remove the files that no row needs any more; call it on the loop, after the commit.
+
+        Of very many some now and the others soon, between what else is to be done.
+        """
+        for cid in cids[:DISCARDED_TOGETHER]:
             if not self._arriving[cid] and self._db.read_one(_IS_USED, cid) is None:
                 self._files.discard(cid)
+        if others := cids[DISCARDED_TOGETHER:]:
+            asyncio.get_running_loop().call_later(_PAUSE_S, self.discard_files, others)
 
     async def collect(self) -> None:
         """Remove temporary blobs whose time is over, and files without a row."""
@@ -266,6 +274,12 @@ def drop_unreferenced(conn: Connection, repo: int, cids: Iterable[Cid]) -> list[
         if conn.changes():
             dropped.append(cid)
     return dropped
+
+
+def sizes(conn: Connection) -> dict[int, tuple[int, int]]:
+    """Give (blobs, bytes) by repo, of those that have any."""
+    rows = conn.rows("SELECT repo, count(*), sum(size) FROM blob GROUP BY repo")
+    return {repo: (number, size) for repo, number, size in rows}
 
 
 def delete_all(conn: Connection, repo: int) -> list[Cid]:

@@ -319,6 +319,28 @@ def count_of(conn: Connection, repo: int) -> int:
     return number
 
 
+def counts(conn: Connection) -> list[tuple[Did, int, int]]:
+    """List (DID, repo id, records) of every account."""
+    return [
+        (Did.unchecked(did), repo, number)
+        for did, repo, number in conn.rows(
+            "SELECT repo.did, repo.id, count(record.repo) FROM repo"
+            " LEFT JOIN record ON record.repo = repo.id GROUP BY repo.id"
+        )
+    ]
+
+
+def count_between(conn: Connection, first: str, end: str) -> int:
+    """Count the records of all accounts from one path on, up to another."""
+    number: int = conn.value(
+        "SELECT count(*) FROM repo CROSS JOIN record"
+        " ON record.repo = repo.id AND record.path >= ? AND record.path < ?",
+        first,
+        end,
+    )
+    return number
+
+
 def block_at(conn: Connection, repo: int, path: str) -> bytes:
     """Read the block of a record that is known to exist."""
     block: bytes = conn.value("SELECT block FROM record WHERE repo = ? AND path = ?", repo, path)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_hex
@@ -44,6 +45,7 @@ from appliance.pds.email_tokens import EmailTokens
 from appliance.pds.exports import RepoExporter
 from appliance.pds.factors.factors import Factors
 from appliance.pds.factors.passkeys import Passkeys, RelyingParty
+from appliance.pds.figures import Figures
 from appliance.pds.front_page import FrontPage
 from appliance.pds.guardians import Guardians
 from appliance.pds.handles import HandlePolicy
@@ -81,6 +83,7 @@ from appliance.pds.transfer import RepoImporter
 from appliance.pds.writes import WritePreparer
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
+from appliance.upkeep.storage import measure
 
 PUBLIC_DIRECTORY = "https://plc.directory"
 EVENTS_KEPT_US = 3 * 86_400 * 1_000_000
@@ -125,6 +128,7 @@ class Pds:
     seats: Seats
     exports: RepoExporter
     factors: Factors
+    figures: Figures
     front_page: FrontPage
     guardians: Guardians
     handles: HandlePolicy
@@ -192,6 +196,7 @@ async def open_pds(
             workers.start("pds mail", pds.mailer.run),
             workers.start("pds takedown news", pds.takedown_news.run),
             workers.start("pds blobs", pds.blobs.collect_for_ever),
+            workers.start("pds figures", pds.figures.run),
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
             workers.start("pds crawl requests", pds.crawl_requests.run),
             workers.start("pds readdressing", pds.readdressing.run),
@@ -255,7 +260,10 @@ def _build(
 ) -> Pds:
     paths, site = settings.paths, site_of(settings)
     home_domains = () if settings.network.mode == "public" else site.handle_domains
-    resolver = IdentityResolver(http, site.plc_url, clock.now, home_domains, settings.relay.crawl)
+    resolver = IdentityResolver(
+        *(http, site.plc_url, clock.now, home_domains, settings.relay.crawl),
+        settings.neighbours_address,
+    )
     lexicon_resolver = LexiconResolver(http, resolver, clock.now)
     lexicons = Lexicons(validator, lexicon_resolver, asking=settings.pds.resolve_lexicons)
     rotation_key = load_rotation_key(paths.secret("plc-rotation-key"))
@@ -267,9 +275,11 @@ def _build(
     keys = SigningKeys(db, clock)
     accounts = AccountStore(db)
     app_passwords = AppPasswordStore(db, clock)
+    folder = Path(settings.pds.blob_folder or paths.blobs)
+    target = settings.backup.target
     blobs = BlobStore(
         db,
-        BlobFiles(Path(settings.pds.blob_folder or paths.blobs)),
+        BlobFiles(folder),
         clock,
         settings.pds.blob_limit,
         settings.pds.blob_quota,
@@ -334,6 +344,7 @@ def _build(
         seats=Seats.of(settings),
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),
+        figures=Figures(db, accounts, clock, partial(measure, paths.data, folder, target)),
         front_page=FrontPage(db, accounts, records, clock),
         guardians=guardians,
         handles=handles,

@@ -31,6 +31,7 @@ from appliance.relay.ingest import Ingest
 from appliance.relay.jetstream.tape import Tape
 from appliance.relay.lookups import Lookups
 from appliance.relay.moderation import Moderation
+from appliance.relay.neighbours import NeighbourHosts
 from appliance.relay.peers import peers_client, read_peer
 from appliance.relay.policy import Policy
 from appliance.relay.quarantine import QuarantineStore
@@ -39,6 +40,7 @@ from appliance.relay.reconcile import Reconciler
 from appliance.relay.repair import Repairer
 from appliance.relay.repairs import RepairStore
 from appliance.relay.repo_collections import CollectionStore
+from appliance.relay.stream_rate import StreamRate
 from appliance.relay.upstream_watch import UpstreamWatch
 from appliance.relay.ways import Ways
 from appliance.settings import Settings
@@ -53,6 +55,7 @@ class Relay:
     """What the relay's methods work with."""
 
     log: EventLog
+    stream_rate: StreamRate
     seats: Seats
     tape: Tape
     upstreams: UpstreamWatch
@@ -69,6 +72,7 @@ class Relay:
     reconciler: Reconciler
     moderation: Moderation
     admission: Admission
+    neighbours: NeighbourHosts
     workers: Workers
     clock: Clock
     validator: Validator
@@ -135,8 +139,11 @@ async def open_relay(
             clock.now,
             () if settings.network.mode == "public" else settings.network.handle_domains,
             (*homes.values(), *settings.relay.crawl),
+            settings.neighbours_address,
         )
-        ways = Ways(http, homes, peer_http, {named.hostname for named in paired})
+        ways = Ways(
+            http, homes, peer_http, {named.hostname for named in paired}, settings.paths.door
+        )
         rates = Rates(clock)
         repairer = Repairer(db, ways, resolver, clock)
         lookups = Lookups(resolver, repairer.ask_status, clock)
@@ -161,6 +168,7 @@ async def open_relay(
         try:
             yield Relay(
                 log=log,
+                stream_rate=StreamRate(log, clock),
                 seats=Seats.of(settings),
                 tape=Tape(log),
                 upstreams=upstreams,
@@ -177,6 +185,7 @@ async def open_relay(
                 reconciler=reconciler,
                 moderation=Moderation(db, crawler, clock),
                 admission=admission,
+                neighbours=NeighbourHosts(hosts, crawler, home.hostname),
                 workers=workers,
                 clock=clock,
                 validator=validator,

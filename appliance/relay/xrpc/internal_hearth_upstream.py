@@ -1,4 +1,4 @@
-"""internal.hearth.relay.*Upstreams: whether the network sees us."""
+"""internal.hearth.relay.*: whether the network sees us, and how much it is sent."""
 
 from dataclasses import asdict
 
@@ -19,6 +19,13 @@ async def list_upstreams(relay: Relay, caller: None) -> Json:
 @methods.procedure("internal.hearth.relay.checkUpstreams", auth=operator)
 async def check_upstreams(relay: Relay, caller: None) -> Json:
     return {"findings": [asdict(finding) for finding in await relay.upstreams.look()]}
+
+
+@methods.query("internal.hearth.relay.getStreamRate", auth=operator)
+async def get_stream_rate(relay: Relay, caller: None) -> Json:
+    """Tell how many events went out in each hour of the last day."""
+    hours = relay.stream_rate.by_hour()
+    return {"hours": [{"at": Datetime.from_us(at), "events": events} for at, events in hours]}
 
 
 def _view(seen: Seen) -> Json:
