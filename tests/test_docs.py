@@ -3,6 +3,8 @@ from pathlib import Path
 
 from appliance.settings_file import as_markdown
 from tests.interop import conformance
+from tests.interop.official_client import report as client_page
+from tests.interop.official_client.plan import PARTS, screens_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,3 +23,19 @@ def test_every_file_the_readme_names_is_there() -> None:
     assert len(named) > 8
     for each in named:
         assert (ROOT / each).exists(), each
+
+
+def test_the_page_of_the_official_client_shows_every_screen_of_the_walk() -> None:
+    """Made by a run of a browser; here only whether it is of this walk, and of a good one."""
+    page = client_page.PAGE.read_text(encoding="utf-8")
+    head, _, table = page.partition("|---|---|---|---|\n")
+    rows = [line.strip("| ").split(" | ")[:2] for line in table.splitlines() if line[:1] == "|"]
+    shown = {(name, done) for name, done, *_ in rows}
+    walked = list(screens_of(PARTS))
+    assert len(walked) > 50
+    for name, done in walked:
+        assert any(name.fullmatch(other) and done == told for other, told in shown), name.pattern
+    for other, told in shown:
+        assert any(name.fullmatch(other) and done == told for name, done in walked), other
+    assert "What did not work" not in head
+    assert "no reason is known" not in head

@@ -2,21 +2,22 @@
 
 import argparse
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Playwright
 
-from tests.interop.official_client import entering, moderating, reading, settling, writing
+from tests.interop.official_client.house import House
 from tests.interop.official_client.neighbour import Neighbour
+from tests.interop.official_client.plan import PARTS
 from tests.interop.official_client.report import PAGE, page
 from tests.interop.official_client.scene import Scene
 from tests.interop.official_client.visit import open_visit
-from tests.support.appliance import Appliance, wait_until
+from tests.support.appliance import ROOT, Appliance, wait_until
 
 OWN_NAME = "mod-authority"
-PARTS = (entering, writing, reading, moderating, settling)
 
 
 def _is_settled(driver: Playwright, report: dict[str, Any]) -> bool:
@@ -34,19 +35,30 @@ def _is_settled(driver: Playwright, report: dict[str, Any]) -> bool:
     return shown.ok and any(did in client.get(f"/{script}").text() for script in scripts)
 
 
+def _on_an_island(arguments: list[str]) -> int:
+    """Begin anew in a network namespace that has a loopback and nothing else."""
+    walk = [sys.executable, "-m", "tests.interop.official_client", "--island", *arguments]
+    alone = ["unshare", "--map-root-user", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"']
+    return subprocess.run([*alone, "sh", *walk], cwd=ROOT, check=False).returncode  # noqa: S603
+
+
 def main() -> int:
     """Walk through the client; return how many screens failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.interop.official_client")
     parser.add_argument("export", type=Path, help="the folder of the client's static export")
     parser.add_argument("--shots", type=Path, help="keep a picture of every screen here")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--island", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if not args.island:
+        return _on_an_island(sys.argv[1:])
     options = ("--client", str(args.export), "--handle-domain", ".smith.home")
     appliance = Appliance(*options, bare=False)
     report = appliance.report
     with open_visit(report["client_url"], args.shots) as (visit, driver):
         wait_until(lambda: _is_settled(driver, report), "the client knows the network's account")
-        scene = Scene(visit, Neighbour(driver, appliance.pds, "bob.smith.home"))
+        bob = Neighbour(driver, appliance.pds, "bob.smith.home")
+        scene = Scene(visit, bob, House(driver, appliance.pds, appliance.operator_token))
         for part in PARTS:
             part.walk(scene)
     complaints = appliance.complaints()

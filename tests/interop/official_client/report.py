@@ -20,8 +20,9 @@ _HEAD: Final = """\
 The static export of bluesky-social/social-app 1.126.0 (commit `dd452a433`, not a source line
 changed) is served by the appliance, and driven in headless Chromium to which no name but
 `localhost` leads anywhere. Handles end in `.smith.home`. Nobody but the appliance answers what the
-client asks; other members act by XRPC calls of their own. Each screen is told from the next by a
-check of what is to be seen on it. Made by
+client asks; other members act by XRPC calls of their own. Appliance and browser run in a network
+namespace that has a loopback and nothing else. A screen counts as working if what the table names
+was seen on it, no text on it tells of trouble, and nothing turns that waits. Made by
 
     python -m tests.interop.official_client FOLDER --write
 
@@ -48,8 +49,8 @@ picture of every screen.
 `a.b.` is `app.bsky.`, `c.a.` is `com.atproto.`, `c.b.` is `chat.bsky.`. Left out is what is asked
 whenever a page is loaded: {often}.
 
-| screen | | asked, and how often; the status if it is not 200 |
-|---|---|---|
+| screen | what is done | what is seen | asked, and how often; the status if it is not 200 |
+|---|---|---|---|
 """
 
 _WHY: Final = {
@@ -112,7 +113,9 @@ def _row(screen: Screen, often: set[str]) -> str:
             continue
         times = f" x{count}" if count > 1 else ""
         told.append(f"`{_short(call)}`{times}{f' {status}' if status != 200 else ''}")
-    return f"| {screen.name} | {'**no**' if screen.failure else 'ok'} | {', '.join(told)} |\n"
+    seen = ", ".join(dict.fromkeys(_CHANGES.sub("...", text) for text in screen.seen))
+    cells = (screen.name, screen.done, f"**{screen.failure}**" if screen.failure else seen)
+    return f"| {' | '.join(cells)} | {', '.join(told)} |\n"
 
 
 def _summed(counters: Iterable[Counter[str]]) -> Counter[str]:

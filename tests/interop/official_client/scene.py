@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tests.interop.official_client.house import House
 from tests.interop.official_client.neighbour import Neighbour
 from tests.interop.official_client.visit import Visit
 
@@ -14,6 +15,7 @@ class Scene:
 
     visit: Visit
     bob: Neighbour
+    house: House
     made: dict[str, dict[str, str]] = field(default_factory=dict)
     # Others who have accounts; a starter pack wants eight people.
     street: list[str] = field(default_factory=list)

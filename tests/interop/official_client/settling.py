@@ -25,10 +25,10 @@ def walk(scene: Scene) -> None:
     """Go through these screens."""
     visit = scene.visit
     for path, text in PAGES.items():
-        with visit.screen(f"settings: {path.strip('/') or 'all'}"):
+        with visit.screen(f"settings: {path.strip('/') or 'all'}", "the page is opened"):
             visit.go(f"/settings{path}")
             visit.shows(text)
-    with visit.screen("app password"):
+    with visit.screen("app password", "an app password is made"):
         visit.go("/settings/app-passwords")
         visit.button("Add App Password", exact=False).first.click()
         visit.page.get_by_placeholder("Unique name", exact=False).or_(
@@ -38,12 +38,12 @@ def walk(scene: Scene) -> None:
         visit.shows("Here is your app password")
         visit.button("Done").click()
         visit.shows("other client")
-    with visit.screen("sign out"):
+    with visit.screen("sign out", "out, from the settings"):
         visit.go("/settings")
         visit.button("Sign out").click()
         visit.button("Sign out").last.click()
         visit.shows("Sign in")
-    with visit.screen("sign in again"):
+    with visit.screen("sign in again", "name and password are given"):
         visit.go("/")
         visit.button("Sign in").first.click()
         visit.settle()
@@ -55,3 +55,4 @@ def walk(scene: Scene) -> None:
         visit.id("loginPasswordInput").fill(PASSWORD)
         visit.id("loginNextButton").click()
         visit.page.get_by_role("link", name="Home", exact=True).wait_for()
+        visit.shows("Everyone here")

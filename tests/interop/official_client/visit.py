@@ -1,5 +1,6 @@
 """A browser that reaches nothing but this machine, and notes what the client asks."""
 
+import re
 import shutil
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
@@ -35,6 +37,12 @@ FLAGS: Final = (
 MILLISECONDS: Final = 15_000
 SECONDS_TO_SETTLE: Final = 20.0
 QUIET_SECONDS: Final = 0.7
+# What the client says when something did not go as it should.
+_TROUBLE: Final = re.compile(
+    r"[^\n]*(?:went wrong|Oops|[Ff]ailed to |[Uu]nable to |There was an |[Ee]rror occurred"
+    r"|[Ee]rror loading|issue occurred|ould not |ouldn.t |unavailable|Please try again"
+    r"|ot found|not be found)[^\n]*"
+)
 
 
 @dataclass
@@ -42,6 +50,8 @@ class Screen:
     """What was seen of one screen."""
 
     name: str
+    done: str
+    seen: list[str] = field(default_factory=list)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     outside: Counter[str] = field(default_factory=Counter)
     complaints: Counter[str] = field(default_factory=Counter)
@@ -67,13 +77,17 @@ class Visit:
         page.on("pageerror", lambda error: self._complain(f"page: {error}"))
 
     @contextmanager
-    def screen(self, name: str, *, needed: bool = False) -> Iterator[Screen]:
-        """Note what happens on a screen; a failure is noted too, and ends the visit if `needed`."""
-        seen = Screen(name)
+    def screen(self, name: str, done: str, *, needed: bool = False) -> Iterator[Screen]:
+        """Note what happens on a screen, and what is `done` there.
+
+        A failure is noted too, and ends the visit if `needed`.
+        """
+        seen = Screen(name, done)
         self.screens.append(seen)
         try:
             yield seen
             self.settle()
+            self._is_sound()
         except (AssertionError, Error) as problem:
             seen.failure = str(problem).partition("Call log:")[0].strip()[:300]
             if needed:
@@ -118,6 +132,26 @@ class Visit:
     def shows(self, text: str) -> None:
         """Check that a text is to be seen."""
         self.text(text).first.wait_for()
+        self.saw(f"“{text}”")
+
+    def lacks(self, text: str) -> None:
+        """Check that a text is not to be seen, or not for long."""
+        expect(self.text(text)).to_have_count(0, timeout=MILLISECONDS)
+        self.saw(f"no “{text}”")
+
+    def saw(self, what: str) -> None:
+        """Note what was seen, where that is no text."""
+        if self.screens:
+            self.screens[-1].seen.append(what)
+
+    def _is_sound(self) -> None:
+        """Check that the client tells of no trouble and waits for nothing."""
+        shown = self.page.locator("body").inner_text()
+        trouble = _TROUBLE.search(shown)
+        assert trouble is None, f"the client says: {trouble and trouble[0]}"
+        expect(self.page.get_by_role("progressbar").locator("visible=true")).to_have_count(
+            0, timeout=MILLISECONDS
+        )
 
     def _asked(self, _request: Request) -> None:
         self._under_way += 1
@@ -173,6 +207,6 @@ def open_visit(url: str, shots: Path | None) -> Iterator[tuple[Visit, Playwright
         shots.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
         yield Visit(context.new_page(), url, shots), driver
         browser.close()

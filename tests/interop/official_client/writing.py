@@ -35,12 +35,12 @@ def _picture() -> FilePayload:
 
 
 def _posts(visit: Visit) -> None:
-    with visit.screen("post"):
+    with visit.screen("post", "a text is posted"):
         compose(visit, "Hello from my own house.")
         publish(visit)
         visit.go(f"/profile/{HANDLE}")
         visit.shows("Hello from my own house.")
-    with visit.screen("post with a picture"):
+    with visit.screen("post with a picture", "a PNG is chosen and posted"):
         compose(visit, "Look at this.")
         with visit.page.expect_file_chooser() as chooser:
             visit.id("openMediaBtn").click()
@@ -51,7 +51,8 @@ def _posts(visit: Visit) -> None:
         shown = visit.page.locator("img[src*='feed_thumbnail'],img[src*='feed_fullsize']").first
         shown.wait_for()
         assert shown.evaluate("picture => picture.naturalWidth") > 0, "the picture is not shown"
-    with visit.screen("thread"):
+        visit.saw("the picture")
+    with visit.screen("thread", "two posts are sent at once"):
         compose(visit, "First of two.")
         visit.button("Add another post to thread").click()
         visit.page.locator("[contenteditable=true]").last.fill("Second of two.")
@@ -59,7 +60,7 @@ def _posts(visit: Visit) -> None:
         visit.go(f"/profile/{HANDLE}")
         visit.text("First of two.").first.click()
         visit.shows("Second of two.")
-    with visit.screen("reply controls"):
+    with visit.screen("reply controls", "a post is sent that nobody may answer"):
         compose(visit, "Nobody answers this.")
         visit.id("openReplyGateButton").click()
         visit.page.get_by_label("Disable replies entirely").click()
@@ -72,68 +73,70 @@ def _posts(visit: Visit) -> None:
 
 def _answers(scene: Scene) -> None:
     visit = scene.visit
-    with visit.screen("somebody's thread"):
+    with visit.screen("somebody's thread", "another member's post is opened"):
         visit.go(scene.path("clock"))
         visit.shows("The old clock ticks again.")
-    with visit.screen("reply"):
+    with visit.screen("reply", "it is answered"):
         visit.id("replyBtn").first.click()
         visit.page.locator("[contenteditable=true]").last.fill("How often do you wind it?")
         publish(visit)
         visit.go(scene.path("clock"))
         visit.shows("How often do you wind it?")
-    with visit.screen("like"):
+    with visit.screen("like", "it is liked"):
         visit.id("likeBtn").first.click()
         visit.id("likeCount-expanded").wait_for()
-    with visit.screen("repost"):
+        visit.shows("1 like")
+    with visit.screen("repost", "it is reposted"):
         visit.id("repostBtn").first.click()
         visit.id("repostDropdownRepostBtn").click()
         visit.id("repostCount-expanded").wait_for()
-    with visit.screen("quote"):
+        visit.shows("1 repost")
+    with visit.screen("quote", "it is quoted"):
         visit.id("repostBtn").first.click()
         visit.id("repostDropdownQuoteBtn").or_(visit.id("quoteBtn")).first.click()
         visit.page.locator("[contenteditable=true]").last.fill("He is good at this.")
         publish(visit)
         visit.go(f"/profile/{HANDLE}")
         visit.shows("He is good at this.")
-    for name, path in (
-        ("liked by", "/liked-by"),
-        ("reposted by", "/reposted-by"),
-        ("quotes", "/quotes"),
-    ):
-        with visit.screen(name):
-            visit.go(scene.path("clock") + path)
+    for path, told in (("liked-by", "1 like"), ("reposted-by", "1 repost"), ("quotes", "1 quote")):
+        with visit.screen(f"post: {path}", "the post's list is opened"):
+            visit.go(f"{scene.path('clock')}/{path}")
             visit.shows(HANDLE)
-    with visit.screen("bookmark"):
+            visit.shows(told)
+    with visit.screen("bookmark", "a post is saved"):
         visit.go(scene.path("kept"))
         visit.id("postBookmarkBtn").first.click()
-        visit.settle()
-    with visit.screen("saved posts"):
+        visit.shows("1 save")
+    with visit.screen("saved posts", "the list of saved posts is opened"):
         visit.go("/saved")
         visit.shows("A tram at midnight")
 
 
 def _drafts(visit: Visit) -> None:
-    with visit.screen("draft is kept"):
+    with visit.screen("draft is kept", "a post is begun, and kept for later"):
         visit.go("/")
         compose(visit, "Not quite ready.")
         visit.button("Cancel").click()
         visit.button("Save draft").click()
         visit.id("composePostView").wait_for(state="detached")
-    with visit.screen("drafts"):
+        visit.saw("the composer closes")
+    with visit.screen("drafts", "the list of drafts is opened"):
         visit.button("Compose new post").last.click()
         visit.button("Drafts").click()
         visit.shows("Not quite ready.")
-    with visit.screen("draft becomes a post"):
+    with visit.screen("draft becomes a post", "the draft is opened and posted"):
         visit.button("Open draft").click()
         visit.page.locator("[contenteditable=true]", has_text="Not quite ready.").wait_for()
         publish(visit)
         visit.go(f"/profile/{HANDLE}")
         visit.shows("Not quite ready.")
-    with visit.screen("post is deleted"):
+        visit.shows("8 posts")
+    with visit.screen("post is deleted", "that post is deleted"):
         visit.id("postDropdownBtn").first.click()
         visit.id("postDropdownDeleteBtn").click()
         visit.id("confirmBtn").click()
         visit.settle()
         visit.go(f"/profile/{HANDLE}")
         visit.shows("He is good at this.")
-        assert visit.text("Not quite ready.").count() == 0
+        visit.lacks("Not quite ready.")
+        visit.shows("7 posts")
