@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.atproto.syntax import Did, Handle
-from appliance.base.database import Connection, Database
+from appliance.base.database import Database
+from appliance.pds import network_did
 from appliance.pds.accounts import Account, AccountStore
 from appliance.pds.credentials import new_hash
 from appliance.pds.identities import Identities, Service
@@ -54,7 +55,7 @@ class NetworkAccount:
     @property
     def did(self) -> Did | None:
         """The account's DID; None before it is opened."""
-        row = self._db.read_one("SELECT did FROM network_account WHERE only = 1")
+        row = self._db.read_one(network_did.FIND)
         return None if row is None else Did.unchecked(row[0])
 
     def require(self) -> Account:
@@ -86,9 +87,5 @@ class NetworkAccount:
         if found is None or found.email != self._email:
             password = await new_hash(secrets.token_urlsafe(PASSWORD_BYTES))
             found = await self._acts.signup.open(Application(handle, self._email, password))
-        await self._db.write(_note, found.did)
+        await self._db.write(network_did.note, found.did)
         return found
-
-
-def _note(conn: Connection, did: Did) -> None:
-    conn.execute("INSERT OR REPLACE INTO network_account (only, did) VALUES (1, ?)", (did,))

@@ -16,7 +16,7 @@ REPO_WRITES: Final = (Rule(5_000, HOUR), Rule(35_000, DAY))
 _CREATE, _UPDATE, _DELETE = 3, 2, 1
 _POINTS: Final = {"create": _CREATE, "update": _UPDATE, "delete": _DELETE}
 _RENAMES: Final = (Rule(10, 5 * MINUTE), Rule(50, DAY))
-_MAILS: Final = (Rule(5, HOUR), Rule(15, DAY))
+MAILS: Final = (Rule(5, HOUR), Rule(15, DAY))
 # Nobody finds so much to report; whoever does would bury what others report.
 _REPORTS: Final = (Rule(30, 5 * MINUTE), Rule(200, DAY))
 
@@ -24,6 +24,7 @@ _PER_ADDRESS: Final = {
     "com.atproto.server.createAccount": (Rule(100, 5 * MINUTE),),
     "com.atproto.server.createSession": (Rule(300, 5 * MINUTE),),
     "com.atproto.server.deleteAccount": (Rule(50, 5 * MINUTE),),
+    "com.atproto.server.reserveSigningKey": (Rule(100, 5 * MINUTE), Rule(300, DAY)),
     "com.atproto.server.resetPassword": (Rule(50, 5 * MINUTE),),
     "com.atproto.server.requestPasswordReset": (Rule(15, HOUR), Rule(50, DAY)),
     "com.atproto.server.confirmEmail": (Rule(50, 5 * MINUTE),),
@@ -38,10 +39,10 @@ _PER_CALLER: Final = {
     "com.atproto.repo.putRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _UPDATE),
     "com.atproto.repo.deleteRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _DELETE),
     "com.atproto.moderation.createReport": CallerLimit("report", _REPORTS),
-    "com.atproto.server.requestAccountDelete": CallerLimit("mail-delete", _MAILS),
-    "com.atproto.server.requestEmailConfirmation": CallerLimit("mail-confirm", _MAILS),
-    "com.atproto.server.requestEmailUpdate": CallerLimit("mail-update", _MAILS),
-    "com.atproto.identity.requestPlcOperationSignature": CallerLimit("mail-plc", _MAILS),
+    "com.atproto.server.requestAccountDelete": CallerLimit("mail-delete", MAILS),
+    "com.atproto.server.requestEmailConfirmation": CallerLimit("mail-confirm", MAILS),
+    "com.atproto.server.requestEmailUpdate": CallerLimit("mail-update", MAILS),
+    "com.atproto.identity.requestPlcOperationSignature": CallerLimit("mail-plc", MAILS),
 }
 
 

@@ -10,6 +10,8 @@ from appliance.base.database import Connection, Database
 from appliance.base.secret_files import read_or_create
 
 _CACHED_KEYS = 1024
+# How long a key waits for the account that it was reserved for.
+RESERVED_US = 90 * 86_400 * 1_000_000
 _OF_ACCOUNT = "SELECT curve, private FROM signing_key WHERE did = ? AND in_use = 1"
 _OF_DID = "SELECT curve, private FROM signing_key WHERE did = ?"
 _FOR_NOBODY = "SELECT curve, private FROM signing_key WHERE public = ? AND did IS NULL"
@@ -72,9 +74,13 @@ def load(conn: Connection, did: Did) -> PrivateKey:
 
 
 def reserve(conn: Connection, did: Did | None, fresh: PrivateKey, now_us: int) -> PrivateKey:
+    """Give the key that is kept for a DID, or put one aside; anybody may ask, so not for ever."""
     kept = _private(conn.row(_OF_DID, did)) if did else None
     if kept is not None:
         return kept
+    conn.execute(
+        "DELETE FROM signing_key WHERE in_use = 0 AND created_at < ?", (now_us - RESERVED_US,)
+    )
     _insert(conn, did, fresh, now_us, in_use=False)
     return fresh
 

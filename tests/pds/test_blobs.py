@@ -29,6 +29,7 @@ from tests.support.pds_stores import (
     pieces,
     post,
 )
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -162,6 +163,17 @@ async def test_uploads_and_deletions_of_the_same_bytes_never_cross(stores: Store
         await stores.create(NOTE, note_with(blob), f"a{round_}")
         await asyncio.gather(stores.delete(NOTE, f"a{round_}"), stores.upload(did=BOB))
         assert stores.has_file(blob.cid)
+
+
+async def test_very_many_files_go_between_other_work(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "DISCARDED_TOGETHER", 2)
+    files = [await stores.upload(b"%d" % number) for number in range(7)]
+    await stores.db.write(lambda conn: blobs.delete_all(conn, 1))
+    stores.blobs.discard_files([blob.cid for blob in files])
+    assert sum(map(stores.has_file, (blob.cid for blob in files))) == 5
+    await until(lambda: not any(stores.has_file(blob.cid) for blob in files))
 
 
 async def test_temporary_blobs_are_collected_after_hours(stores: Stores) -> None:

@@ -209,6 +209,17 @@ async def test_a_key_reserved_for_a_did_stays_the_same(box: Box) -> None:
     assert other.json != first.json
 
 
+async def test_a_key_that_nobody_comes_for_is_forgotten(box: Box) -> None:
+    reserve = "com.atproto.server.reserveSigningKey"
+    did = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
+    first = await box.post(reserve, did=did)
+    alice = await box.sign_up()
+    box.clock.advance(91 * 86_400)
+    await box.post(reserve, did="did:web:somebody.test")
+    assert (await box.post(reserve, did=did)).json != first.json
+    assert box.pds.keys.get(alice.did)
+
+
 async def test_the_key_reserved_for_a_member_is_the_members_own(box: Box) -> None:
     alice = await box.sign_up()
     answer = await box.post("com.atproto.server.reserveSigningKey", did=alice.did)

@@ -261,6 +261,9 @@ async def test_who_is_taken_down_can_only_leave(box: Box, alice: Member) -> None
     assert (await box.get(SERVICE_AUTH, token, **leave)).status == 200
     other = {"aud": "did:web:new.example.com", "lxm": "com.atproto.repo.uploadBlob"}
     assert (await box.get(SERVICE_AUTH, token, **other)).error == "InvalidToken"
+    # So it is for sessions from before.
+    assert (await box.get(SERVICE_AUTH, alice.access, **other)).error == "InvalidToken"
+    assert (await box.get(SERVICE_AUTH, alice.access, **leave)).status == 200
     listed = await box.get("com.atproto.server.listAppPasswords", token)
     assert listed.error == "InvalidToken"
     assert (await box.post(REFRESH, session["refreshJwt"])).error == "AccountTakedown"

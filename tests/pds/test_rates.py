@@ -126,6 +126,24 @@ async def test_guessing_from_many_addresses_is_still_guessing(
     assert (refused.status, refused.error) == (429, "RateLimitExceeded")
 
 
+async def test_guessing_by_way_of_deletion_is_guessing(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await box.sign_up()
+    monkeypatch.setattr("appliance.pds.credentials.verify_password", _wrong)
+    given = {"did": member.did, "password": "guess", "token": "AAAAA-AAAAA"}
+
+    async def guess(at: str) -> Answer:
+        path = "/xrpc/com.atproto.server.deleteAccount"
+        return await box.ask("POST", path, headers={"X-Forwarded-For": at}, json=given)
+
+    for number in range(100):
+        assert (await guess(f"2001:db8:0:{number:x}::1")).status == 401
+    late = await guess("8.8.8.8")
+    assert (late.status, late.error) == (429, "RateLimitExceeded")
+    assert (await log_in(box, member.handle, at="8.8.8.9")).status == 429
+
+
 async def test_one_ipv6_network_is_one_address(box: Box) -> None:
     member = await box.sign_up()
     statuses = [
@@ -140,6 +158,23 @@ async def test_letters_are_few(box: Box) -> None:
     nsid = "com.atproto.server.requestAccountDelete"
     statuses = [(await ask(box, nsid, member.access)).status for _ in range(6)]
     assert statuses == [200] * 5 + [429]
+
+
+async def test_nobody_is_sent_letters_without_end_by_strangers(box: Box) -> None:
+    member = await box.sign_up()
+    nsid = "com.atproto.server.requestPasswordReset"
+    answers = [await ask(box, nsid, at=f"2.2.2.{n}", email=member.email) for n in range(7)]
+    # The answer does not tell that there is such an account.
+    assert {(answer.status, answer.headers["RateLimit-Limit"]) for answer in answers} == {
+        (200, "15")
+    }
+    assert len(await box.pds.mailer.page(None, 10)) == 5
+
+
+async def test_keys_are_not_reserved_without_end(box: Box) -> None:
+    nsid = "com.atproto.server.reserveSigningKey"
+    statuses = [(await ask(box, nsid, did=f"did:web:n{n}.test")).status for n in range(101)]
+    assert statuses == [200] * 100 + [429]
 
 
 async def test_reports_cannot_bury_reports(box: Box) -> None:

@@ -1,8 +1,11 @@
 """com.atproto.server.*: open, close, move and delete accounts; what this server is."""
 
+from aiohttp.web import Request
+
 from appliance.atproto.syntax import Datetime, Did, Handle, Json
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds import rates
 from appliance.pds.credentials import WrongCredentials
 from appliance.pds.joining import Wish
 from appliance.pds.oauth.permissions_kinds import AccountPermission
@@ -112,10 +115,17 @@ async def request_account_delete(pds: Pds, caller: Caller) -> None:
 
 
 @methods.procedure("com.atproto.server.deleteAccount")
-async def delete_account(pds: Pds, *, did: Did, password: str, token: str) -> None:
+async def delete_account(
+    pds: Pds, *, did: Did, password: str, token: str, request: Request
+) -> None:
     found = pds.accounts.find(did)
     if found is None:
         raise WrongCredentials
-    await pds.credentials.check_password(found, password)
+    pds.limits.require(request, "wrong-password", did, rates.WRONG_PASSWORDS)
+    try:
+        await pds.credentials.check_password(found, password)
+    except WrongCredentials:
+        pds.limits.take_for(request, "wrong-password", did, rates.WRONG_PASSWORDS)
+        raise
     await pds.email_tokens.use(did, "delete_account", token)
     await pds.lifecycle.delete(did)

@@ -1,8 +1,11 @@
 """com.atproto.server.*: addresses and passwords, changed by codes that mail carries."""
 
+from contextlib import suppress
+
 from appliance.atproto.syntax import Json
-from appliance.atproto.xrpc.errors import InvalidRequest
+from appliance.atproto.xrpc.errors import InvalidRequest, RateLimitExceeded
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.pds import rates
 from appliance.pds.accounts import Account
 from appliance.pds.credentials import TokenRequired
 from appliance.pds.letters import address_changed
@@ -55,9 +58,12 @@ async def update_email(
 
 @methods.procedure("com.atproto.server.requestPasswordReset")
 async def request_password_reset(pds: Pds, *, email: str) -> None:
-    """Answer the same whether there is such an account or not."""
+    """Answer the same whether there is such an account or not, and has had too many letters."""
     found = pds.accounts.by_email(email)
-    if found is not None:
+    if found is None:
+        return
+    with suppress(RateLimitExceeded):
+        pds.limits.take("mail-reset", found.did, rates.MAILS)
         await pds.codes.send(found, "reset_password")
 
 

@@ -104,7 +104,8 @@ async def get_service_auth(
     pds: Pds, caller: Caller, *, aud: str, exp: int | None, lxm: Nsid | None
 ) -> Json:
     _check_audience(aud)
-    _check_method(caller, lxm)
+    is_taken_down = pds.accounts.require(caller.did).takedown_ref is not None
+    _check_method(caller, lxm, is_taken_down=is_taken_down)
     caller.require(service_call(lxm, aud))
     now = int(pds.clock.now())
     seconds = SERVICE_TOKEN_SECONDS if exp is None else exp - now
@@ -180,8 +181,9 @@ def _check_audience(aud: str) -> None:
         raise InvalidRequest("aud is not a DID") from bad
 
 
-def _check_method(caller: Caller, lxm: Nsid | None) -> None:
-    if caller.kind == "takendown" and lxm != CREATE_ACCOUNT:
+def _check_method(caller: Caller, lxm: Nsid | None, *, is_taken_down: bool) -> None:
+    """Whoever is taken down, by whatever session, gets a token for moving away and no other."""
+    if is_taken_down and lxm != CREATE_ACCOUNT:
         raise InvalidToken("Bad token scope")
     if lxm is None:
         return
