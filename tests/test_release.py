@@ -1,0 +1,138 @@
+"""`tools/release.sh`: the same commit gives the same archive, and networks believe the channel."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.updates.archives import prove, unpack
+from appliance.updates.channel import Release, read_channel
+from appliance.updates.signatures import TrustedKeys
+
+ROOT = Path(__file__).parents[1]
+CHANGES = "# Changes\n\n## 1.0.0\n\nAll of it.\n\n## 0.9.0\n\nLess.\n"
+
+
+class Checkout:
+    """A small checkout with a history of its own."""
+
+    def __init__(self, around: Path) -> None:
+        self.folder = around / "checkout"
+        self.channel = around / "channel"
+        self.key = around / "release.key"
+        for name in ("tools/make_release.py", "pyproject.toml", "install.sh"):
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.folder / name)
+        for name in ("appliance", "web", "systemd"):
+            (self.folder / name).mkdir()
+            (self.folder / name / "file").write_text(name)
+        self.write("README.md", "")
+        self.write("CHANGES.md", CHANGES)
+        self.write("appliance/version.py", 'VERSION = "1.0.0"\n')
+        self.git("init", "-q")
+        self.commit()
+        self.release("key", str(self.key))
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def git(self, *args: str) -> None:
+        author = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com"}
+        committer = {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.com"}
+        subprocess.run(  # noqa: S603
+            ["/usr/bin/env", "git", *args],
+            cwd=self.folder,
+            env={**os.environ, **author, **committer},
+            check=True,
+            capture_output=True,
+        )
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "a change")
+
+    def release(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603
+            [sys.executable, "tools/make_release.py", *args],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def make(self) -> subprocess.CompletedProcess[str]:
+        return self.release("make", str(self.channel), "--key", str(self.key))
+
+    def read(self) -> tuple[Release, ...]:
+        """Read the channel as a network does."""
+        content = (self.channel / "channel.json").read_bytes()
+        signature = (self.channel / "channel.json.minisig").read_text()
+        trusted = TrustedKeys.parse(self.key.with_suffix(".pub").read_text())
+        return read_channel(content, signature, trusted, now=time.time(), not_before=0).releases
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_a_release_is_believed_and_holds_the_files_of_the_commit(checkout: Checkout) -> None:
+    assert checkout.key.stat().st_mode & 0o077 == 0
+    done = checkout.make()
+    assert done.returncode == 0, done.stderr
+    (release,) = checkout.read()
+    assert (release.version, release.python, release.changes) == ("1.0.0", "3.11", "All of it.")
+    archive = release.archive_for("x86_64")
+    path = checkout.channel / archive.name
+    prove(path, archive)
+    unpack(path, checkout.channel / "unpacked")
+    assert (checkout.channel / "unpacked/web/file").read_text() == "web"
+    assert (checkout.channel / "unpacked/install.sh").stat().st_mode & 0o777 == 0o755
+    public = checkout.key.with_suffix(".pub").read_text()
+    assert (checkout.channel / "unpacked/release.pub").read_text() == public
+
+
+def test_the_same_commit_gives_the_same_bytes(checkout: Checkout) -> None:
+    checkout.make()
+    archive = checkout.channel / "hearth-1.0.0.tar.gz"
+    before = archive.read_bytes()
+    archive.unlink()
+    for path in checkout.folder.rglob("file"):
+        os.utime(path, (0, 0))
+        path.chmod(0o600)
+    assert checkout.make().returncode == 0
+    assert archive.read_bytes() == before
+
+
+def test_what_was_published_is_never_published_again_with_other_content(
+    checkout: Checkout,
+) -> None:
+    checkout.make()
+    before = (checkout.channel / "hearth-1.0.0.tar.gz").read_bytes()
+    checkout.write("web/file", "changed")
+    refused = checkout.make()
+    assert refused.returncode == 1
+    assert "not committed" in refused.stderr
+    checkout.commit()
+    refused = checkout.make()
+    assert refused.returncode == 1
+    assert "raise the version" in refused.stderr
+    assert (checkout.channel / "hearth-1.0.0.tar.gz").read_bytes() == before
+    checkout.write("appliance/version.py", 'VERSION = "1.1.0"\n')
+    checkout.commit()
+    assert "CHANGES.md says nothing of 1.1.0" in checkout.make().stderr
+    checkout.write("CHANGES.md", CHANGES.replace("## 1.0.0", "## 1.1.0\n\nMore.\n\n## 1.0.0"))
+    checkout.commit()
+    assert checkout.make().returncode == 0
+    assert [each.version for each in checkout.read()] == ["1.0.0", "1.1.0"]
+
+
+def test_a_key_is_never_written_over(checkout: Checkout) -> None:
+    before = checkout.key.read_text()
+    assert checkout.release("key", str(checkout.key)).returncode == 1
+    assert checkout.key.read_text() == before
