@@ -14,6 +14,7 @@ from appliance.updates.channel import Release, read_channel
 from appliance.updates.signatures import TrustedKeys
 
 ROOT = Path(__file__).parents[1]
+VERSION = '"""The version."""\n\nVERSION = "{}"\n'
 CHANGES = "# Changes\n\n## 1.0.0\n\nAll of it.\n\n## 0.9.0\n\nLess.\n"
 
 
@@ -32,7 +33,7 @@ class Checkout:
             (self.folder / name / "file").write_text(name)
         self.write("README.md", "")
         self.write("CHANGES.md", CHANGES)
-        self.write("appliance/version.py", 'VERSION = "1.0.0"\n')
+        self.write("appliance/version.py", VERSION.format("1.0.0"))
         self.git("init", "-q")
         self.commit()
         self.release("key", str(self.key))
@@ -123,7 +124,7 @@ def test_what_was_published_is_never_published_again_with_other_content(
     assert refused.returncode == 1
     assert "raise the version" in refused.stderr
     assert (checkout.channel / "hearth-1.0.0.tar.gz").read_bytes() == before
-    checkout.write("appliance/version.py", 'VERSION = "1.1.0"\n')
+    checkout.write("appliance/version.py", VERSION.format("1.1.0"))
     checkout.commit()
     assert "CHANGES.md says nothing of 1.1.0" in checkout.make().stderr
     checkout.write("CHANGES.md", CHANGES.replace("## 1.0.0", "## 1.1.0\n\nMore.\n\n## 1.0.0"))
