@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -32,10 +33,13 @@ from appliance.base.migrations import DatabaseTooNew
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
-from appliance.firehose.own_frames import OwnFrames
+from appliance.firehose.inside import Inside
 from appliance.front_door import build_door
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
+from appliance.neighbours.app import build_app as build_neighbours
+from appliance.neighbours.peer_app import build_peer_app
+from appliance.neighbours.role import open_neighbours
 from appliance.pds.app import build_app as build_pds
 from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
@@ -56,7 +60,7 @@ from appliance.web_client.role import open_web_client
 log = logging.getLogger(__name__)
 
 # In order of start: each follows or asks the ones before it.
-ROLES: Final = ("directory", "pds", "relay", "labeler", "appview", "client", "admin")
+ROLES: Final = ("directory", "neighbours", "pds", "relay", "labeler", "appview", "client", "admin")
 # What can be reached from outside, behind one port.
 BEHIND_THE_DOOR: Final = ("pds", "relay", "labeler", "appview", "client")
 # What `serve` returns when it is to be called again, with the settings as they are then.
@@ -86,7 +90,7 @@ class Ground:
     clock: Clock
     validator: Validator
     restart: Callable[[], None] | None
-    own: OwnFrames
+    inside: Inside
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,16 @@ async def open_node(
     policy = OutboundPolicy(allow_loopback=settings.dev.allow_loopback)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(HttpClient.open(policy))
-        ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart, OwnFrames())
+        ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart, Inside())
         roles: dict[str, Any] = {}
         for name in roles_of(settings):
-            roles[name] = await _start(stack, name, ground, listeners.get(name, ()))
+            # Other houses have an application of their own, under TLS.
+            own = () if name == "neighbours" else listeners.get(name, ())
+            roles[name] = await _start(stack, name, ground, own)
+        if "neighbours" in roles and listeners.get("neighbours"):
+            role = roles["neighbours"]
+            runner = await _run(stack, build_peer_app(role), ORDINARY_LINE)
+            await _listen(runner, listeners["neighbours"], role.house.key.server_context())
         if settings.pds.hostname and listeners.get("door"):
             apps = {
                 name: _BUILD[name](role, settings)
@@ -143,6 +153,7 @@ def roles_of(settings: Settings) -> list[str]:
         return ["admin"]
     left_out = {
         "directory": not settings.directory.enabled,
+        "neighbours": not settings.neighbours.enabled,
         "client": not settings.client.folder,
     }
     return [name for name in ROLES if not left_out.get(name)]
@@ -182,9 +193,13 @@ async def _run(stack: AsyncExitStack, app: web.Application, longest_line: int) -
     return runner
 
 
-async def _listen(runner: web.AppRunner, listeners: Sequence[socket.socket]) -> None:
+async def _listen(
+    runner: web.AppRunner,
+    listeners: Sequence[socket.socket],
+    tls: ssl.SSLContext | None = None,
+) -> None:
     for listener in listeners:
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, ssl_context=tls).start()
 
 
 def _with_validator(
@@ -198,12 +213,13 @@ def _with_frames(
 ) -> Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]:
     """For those who write commits or read them."""
     return lambda on, workers: open_role(
-        on.settings, on.http, workers, on.clock, on.validator, on.own
+        on.settings, on.http, workers, on.clock, on.validator, on.inside
     )
 
 
 _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]]] = {
     "directory": _with_validator(open_directory),
+    "neighbours": _with_validator(open_neighbours),
     "pds": _with_frames(open_pds),
     "relay": _with_frames(open_relay),
     "labeler": _with_validator(open_labeler),
@@ -213,6 +229,7 @@ _OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManage
 }
 _BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
     "directory": build_directory,
+    "neighbours": build_neighbours,
     "pds": build_pds,
     "relay": build_relay,
     "labeler": build_labeler,

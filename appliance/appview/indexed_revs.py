@@ -3,6 +3,7 @@
 import asyncio
 
 from appliance.appview.actors import ActorStore
+from appliance.firehose.inside import Haste
 
 LONGEST_WAIT = 0.5
 
@@ -10,8 +11,9 @@ LONGEST_WAIT = 0.5
 class IndexedRevs:
     """Who waits for which rev of which account. Used on the event loop only."""
 
-    def __init__(self, actors: ActorStore) -> None:
+    def __init__(self, actors: ActorStore, haste: Haste) -> None:
         self._actors = actors
+        self._haste = haste
         self._waiting: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
 
     def rev(self, did: str) -> str | None:
@@ -35,8 +37,9 @@ class IndexedRevs:
         waiting = self._waiting.setdefault(did, [])
         waiting.append(entry)
         try:
-            async with asyncio.timeout(timeout):
-                await future
+            with self._haste.wanted():
+                async with asyncio.timeout(timeout):
+                    await future
         except TimeoutError:
             return self._has(did, rev)
         finally:

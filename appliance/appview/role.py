@@ -42,7 +42,7 @@ from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
-from appliance.firehose.own_frames import OwnFrames
+from appliance.firehose.inside import Inside
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
 
@@ -103,9 +103,10 @@ async def open_appview(
     workers: Workers,
     clock: Clock,
     validator: Validator,
-    own: OwnFrames | None = None,
+    inside: Inside | None = None,
 ) -> AsyncIterator[AppView]:
     """Open the index and what viewers keep here; begin to follow the relay."""
+    inside = inside or Inside()
     paths = settings.paths
     package = files("appliance.appview")
     async with (
@@ -119,6 +120,7 @@ async def open_appview(
             clock.now,
             settings.network.handle_domains,
             (paths.address("pds"), *settings.relay.crawl),
+            settings.neighbours_address,
         )
         actors = ActorStore(index)
         takedowns = Takedowns(viewers_db, clock.now_us)
@@ -126,7 +128,8 @@ async def open_appview(
         feed_store = FeedStore(viewers_db, clock.now_us)
         await feed_store.load()
         gate = BlobGate(index, actors, takedowns.subjects)
-        hosts = RepoHosts(http, resolver, {settings.pds.url: paths.address("pds")})
+        home = {settings.pds.url: paths.address("pds")}
+        hosts = RepoHosts(http, resolver, home, paths.door)
         images = Images(paths.cache / "img", gate, hosts, pool)
         viewers = ViewerState(viewers_db, clock.now_us)
         did = Did((not settings.appview.url and settings.appview.did) or settings.pds.did)
@@ -139,12 +142,12 @@ async def open_appview(
             takedowns.subjects, frozenset(settings.appview.verifiers), labelers.queries.want
         )
         hydrator = Hydrator(index, viewers, MediaUrls(public_url), clock.now_us, standing)
-        revs = IndexedRevs(actors)
+        revs = IndexedRevs(actors, inside.haste)
         refresher = IdentityRefresher(actors, resolver, clock.now_us)
         # The writer thread compiles lexicons for itself: it must not meet the loop doing so.
         indexer = Indexer(Validator(validator.catalog), (settings.pds.url,))
         due = _Due()
-        events = EventIndexer(indexer, revs.indexed, due, own)
+        events = EventIndexer(indexer, revs.indexed, due, inside.own)
         backfill = Backfill(index, actors, events, hosts, clock.now_us)
         due.wakes = (refresher.wake, backfill.wake)
         reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)

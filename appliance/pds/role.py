@@ -24,6 +24,7 @@ from appliance.base.http import HttpClient
 from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
+from appliance.firehose.inside import Inside
 from appliance.firehose.own_frames import OwnFrames
 from appliance.firehose.seats import Seats
 from appliance.pds import rates
@@ -177,16 +178,16 @@ async def open_pds(
     workers: Workers,
     clock: Clock,
     validator: Validator,
-    own: OwnFrames | None = None,
+    inside: Inside | None = None,
 ) -> AsyncIterator[Pds]:
     """Open the database, build the parts, start the background work.
 
-    `own` hears of the commits that are made here.
+    `inside` hears of the commits that are made here.
     """
     paths = settings.paths
     schema = files("appliance.pds") / "schema"
     async with await Database.open(paths.database("pds"), schema) as db:
-        pds = _build(settings, http, db, clock, validator, workers, own or OwnFrames())
+        pds = _build(settings, http, db, clock, validator, workers, (inside or Inside()).own)
         name = urlsplit(pds.site.url).netloc
         safety = RestoreSafety(db, pds.repos, _relays(settings, http), name, clock)
         await safety.look()

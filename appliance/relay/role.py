@@ -17,7 +17,7 @@ from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
 from appliance.firehose import event_log
 from appliance.firehose.event_log import EventLog
-from appliance.firehose.own_frames import OwnFrames
+from appliance.firehose.inside import Inside
 from appliance.firehose.seats import Seats
 from appliance.relay import policy
 from appliance.relay.accounts import AccountStore
@@ -104,7 +104,7 @@ async def open_relay(
     workers: Workers,
     clock: Clock,
     validator: Validator,
-    own: OwnFrames | None = None,
+    inside: Inside | None = None,
 ) -> AsyncIterator[Relay]:
     """Open the relay's database and begin to follow the hosts of the settings and the known ones.
 
@@ -147,7 +147,7 @@ async def open_relay(
         rates = Rates(clock)
         repairer = Repairer(db, ways, resolver, clock)
         lookups = Lookups(resolver, repairer.ask_status, clock)
-        ingest = Ingest(db, lookups, rates, clock, own or OwnFrames())
+        ingest = Ingest(db, lookups, rates, clock, inside or Inside())
         crawler = Crawler(ways, workers, hosts, ingest, rates)
         reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)

@@ -1,0 +1,42 @@
+"""What roles of one process have in common beside the wire; each does without it, too."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from appliance.firehose.own_frames import OwnFrames
+
+
+class Haste:
+    """Tells those who gather frames for a larger batch that somebody waits for one of them."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._wanted = asyncio.Event()
+
+    @contextmanager
+    def wanted(self) -> Iterator[None]:
+        """Have nobody gather while this is open."""
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if self._waiting == 0:
+                self._wanted.clear()
+
+    async def pause(self, seconds: float) -> None:
+        """Let frames come together, unless somebody waits or begins to."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wanted.wait(), seconds)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Made once for the process; a role alone makes its own."""
+
+    own: OwnFrames = field(default_factory=OwnFrames)
+    haste: Haste = field(default_factory=Haste)
