@@ -22,6 +22,7 @@ from appliance.admin.pages import (
     setup,
     setup_backup,
     setup_reach,
+    storage,
 )
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
@@ -85,6 +86,7 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/rules"): rules.show,
     ("POST", "/rules"): rules.save,
     ("GET", "/log"): reports.show_log,
+    ("GET", "/storage"): storage.show,
     ("GET", "/settings"): settings.show,
     ("POST", "/settings/{group}"): settings.save,
     ("GET", "/hosts"): hosts.show,

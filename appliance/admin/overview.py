@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.admin.clients import RoleReport, Roles
+from appliance.admin.figures import DailyFigures, Point
 from appliance.atproto.syntax import Datetime
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.clock import Clock
@@ -19,24 +20,22 @@ from appliance.upkeep.checkup import (
     check_role,
 )
 
-STORAGE_SECONDS: Final = 60.0
 MOVE_SHOWN_SECONDS: Final = 86_400.0
 # In the order in which a post travels.
 ORDER: Final = ("pds", "relay", "labeler", "appview", "directory")
 
 
 @dataclass(frozen=True)
-class Storage:
-    """What the data folder holds and what is free beside it, in bytes."""
+class Disk:
+    """What fills the disk, in bytes; `kinds` are ours, as they were within the last hour."""
 
-    databases: int
-    blobs: int
+    kinds: tuple[tuple[str, int], ...]
     free: int
     total: int
 
     @property
     def used(self) -> int:
-        return self.databases + self.blobs
+        return sum(size for _, size in self.kinds)
 
 
 @dataclass(frozen=True)
@@ -77,25 +76,41 @@ class Picture:
     people: int | None
     posts: int | None
     follows: int | None
-    storage: Storage
+    storage: Disk
     findings: tuple[Finding, ...]
     moves: tuple[Move, ...] = ()
+    posts_by_day: Sequence[Point] = ()
+    events_by_hour: Sequence[Point] = ()
 
 
 class Overview:
     """Look at everything, fast enough for every view of the home page."""
 
-    def __init__(self, roles: Roles, data: Path, clock: Clock, *, in_service: bool) -> None:
+    def __init__(
+        self,
+        roles: Roles,
+        figures: DailyFigures,
+        data: Path,
+        clock: Clock,
+        *,
+        in_service: bool,
+    ) -> None:
         self._roles = roles
+        self._figures = figures
         self._data = data
         self._clock = clock
         self._in_service = in_service
-        self._storage: Storage | None = None
-        self._measured_at = 0.0
 
     async def look(self) -> Picture:
-        """Ask the roles, measure the disk (at most once a minute), judge both."""
-        reports = sorted(await self._roles.reports(), key=lambda one: ORDER.index(one.name))
+        """Ask the roles, and judge what they say."""
+        told, days, hours, moves, disk = await asyncio.gather(
+            self._roles.reports(),
+            self._figures.days(),
+            self._figures.events_by_hour(),
+            self._moves(),
+            asyncio.to_thread(shutil.disk_usage, self._data),
+        )
+        reports = sorted(told, key=lambda one: ORDER.index(one.name))
         counts = {one.name: (one.status or {}).get("counts", {}) for one in reports}
         records = counts["appview"].get("records")
         return Picture(
@@ -103,9 +118,11 @@ class Overview:
             people=counts["pds"].get("accounts"),
             posts=_kind(records, "app.bsky.feed.post"),
             follows=_kind(records, "app.bsky.graph.follow"),
-            storage=await self._measure(),
+            storage=Disk(days.kinds, disk.free, disk.total),
             findings=tuple(await asyncio.to_thread(self._findings, reports)),
-            moves=await self._moves(),
+            moves=moves,
+            posts_by_day=days.posts,
+            events_by_hour=hours,
         )
 
     async def _moves(self) -> tuple[Move, ...]:
@@ -117,13 +134,6 @@ class Overview:
         before = Datetime.from_us(int((self._clock.now() - MOVE_SHOWN_SECONDS) * 1_000_000))
         moves = [_move(one) for one in told["moves"] if one["updatedAt"] > before]
         return tuple(_import(one) for one in told["imports"]) + tuple(moves)
-
-    async def _measure(self) -> Storage:
-        now = self._clock.now()
-        if self._storage is None or now - self._measured_at > STORAGE_SECONDS:
-            self._storage = await asyncio.to_thread(measure, self._data)
-            self._measured_at = now
-        return self._storage
 
     def _findings(self, reports: Iterable[RoleReport]) -> list[Finding]:
         now = self._clock.now()
@@ -149,22 +159,6 @@ def _import(told: Mapping[str, Any]) -> Move:
 
 def _share(done: int, of: int) -> float | None:
     return min(1.0, done / of) if of else None
-
-
-def measure(data: Path) -> Storage:
-    """Add up what the data folder holds."""
-    disk = shutil.disk_usage(data)
-    databases = sum(_size(path) for path in data.glob("*.sqlite*"))
-    blobs = sum(_size(path) for path in (data / "blobs").rglob("*"))
-    return Storage(databases, blobs, disk.free, disk.total)
-
-
-def _size(path: Path) -> int:
-    """The size of a file; nothing for a folder, or for a file that has just gone."""
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
 
 
 def _part(report: RoleReport) -> Part:

@@ -9,6 +9,7 @@ from appliance.admin.acts import Acts
 from appliance.admin.anew import Anew
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
+from appliance.admin.figures import DailyFigures
 from appliance.admin.hosts import OtherHosts
 from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
@@ -42,6 +43,7 @@ class Panel:
     people: People
     wards: Wards
     hosts: OtherHosts
+    figures: DailyFigures
     reports: Reports
     acts: Acts
     overview: Overview
@@ -67,6 +69,8 @@ async def open_admin(
     owner = OwnerFile(paths.data / "admin.json")
     roles = Roles(http, settings, OperatorAccess(paths.secret("operator-token")))
     throttle = Throttle(clock.now)
+    figures = DailyFigures(roles.pds, roles.relay)
+    in_service = settings.network.mode != "dev"
     strings = Strings.load()
     yield Panel(
         clock=clock,
@@ -77,9 +81,10 @@ async def open_admin(
         people=People(roles.pds),
         wards=Wards(roles.pds),
         hosts=OtherHosts(roles.relay),
+        figures=figures,
         reports=Reports(roles.pds),
         acts=Acts(roles.pds),
-        overview=Overview(roles, paths.data, clock, in_service=settings.network.mode != "dev"),
+        overview=Overview(roles, figures, paths.data, clock, in_service=in_service),
         reach_check=ReachCheck(
             settings, roles, strings, addresses_of, partial(describe_server, http)
         ),

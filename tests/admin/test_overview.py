@@ -1,8 +1,6 @@
 """How everything is doing."""
 
-from pathlib import Path
-
-from appliance.admin.overview import MOVE_SHOWN_SECONDS, STORAGE_SECONDS, measure
+from appliance.admin.overview import MOVE_SHOWN_SECONDS
 from tests.support.panel_house import House
 
 
@@ -27,24 +25,15 @@ async def test_roles_that_do_not_answer_are_named(house: House) -> None:
     assert all(one.remedy and one.expected for one in picture.findings)
 
 
-async def test_the_disk_is_measured_once_a_minute(house: House) -> None:
-    before = (await house.panel.overview.look()).storage
-    (house.settings.paths.data / "blobs").mkdir(exist_ok=True)
-    (house.settings.paths.data / "blobs" / "new").write_bytes(b"x" * 5000)
-    assert (await house.panel.overview.look()).storage == before
-    house.clock.advance(STORAGE_SECONDS + 1)
-    assert (await house.panel.overview.look()).storage.blobs == before.blobs + 5000
-
-
-def test_storage_tells_databases_from_uploads(tmp_path: Path) -> None:
-    (tmp_path / "pds.sqlite").write_bytes(b"x" * 10)
-    (tmp_path / "pds.sqlite-wal").write_bytes(b"x" * 5)
-    (tmp_path / "hearth.toml").write_bytes(b"x" * 100)
-    (tmp_path / "blobs" / "ab").mkdir(parents=True)
-    (tmp_path / "blobs" / "ab" / "c").write_bytes(b"x" * 7)
-    storage = measure(tmp_path)
-    assert (storage.databases, storage.blobs, storage.used) == (15, 7, 22)
-    assert 0 < storage.free <= storage.total
+async def test_the_disk_is_told_as_it_was_measured_last(house: House) -> None:
+    await house.box.pds.figures.take()
+    picture = await house.panel.overview.look()
+    kinds = dict(picture.storage.kinds)
+    assert kinds["repos"] > 0
+    assert picture.storage.used == sum(kinds.values())
+    assert 0 < picture.storage.free <= picture.storage.total
+    assert [point.value for point in picture.posts_by_day] == [0] * 31
+    assert picture.events_by_hour == []
 
 
 async def test_accounts_on_their_way_are_shown_with_how_far_they_are(house: House) -> None:

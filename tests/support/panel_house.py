@@ -116,6 +116,14 @@ class House:
     def visitor(self) -> Visitor:
         return Visitor(self.session, self.server)
 
+    async def visitor_signed_in(self) -> Visitor:
+        """A browser of the owner, with a form's token at hand."""
+        owner = self.visitor()
+        await owner.get("/sign-in")
+        assert (await owner.post("/sign-in", password=OWNER_PASSWORD)).status == 303
+        await owner.get("/people/new")
+        return owner
+
     @property
     def code(self) -> str:
         """The claim code, as the owner finds it on the computer."""

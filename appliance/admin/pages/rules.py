@@ -11,6 +11,7 @@ LONGEST_TEXT: Final = 6000
 MORE: Final = (
     ("mail", "mail", "/mail"),
     ("hosts", "hosts", "/hosts"),
+    ("storage", "storage", "/storage"),
     ("shield", "rules", "/rules"),
     ("log", "log", "/log"),
     ("settings", "settings", "/settings"),

@@ -1,6 +1,6 @@
 """The owner has a member looked after, and hands the account over."""
 
-from tests.support.panel_house import OWNER_PASSWORD, House
+from tests.support.panel_house import House
 
 LABELER = "did:plc:ar7c4by46qjdydhdevvrndac"
 
@@ -30,9 +30,7 @@ async def test_an_account_is_looked_after_by_a_member_and_handed_over(house: Hou
     assert "By @mum.test" in (await owner.get(f"/people/{child.did}")).words
     assert "Looks after @ben.test" in (await owner.get(f"/people/{mum.did}")).words
     house.clock.advance(12 * 366 * 86_400)
-    owner = house.visitor()
-    await owner.get("/sign-in")
-    await owner.post("/sign-in", password=OWNER_PASSWORD)
+    owner = await house.visitor_signed_in()
     assert "@ben.test is 18" in (await owner.get(page)).words
     over = await owner.post(f"{page}/hand-over")
     assert over.location.endswith("?done=handed-over")
