@@ -94,6 +94,8 @@ _NOBODY_COMES_IN: Final = frozenset(
 )
 # Each is left out where one of those behind it was found.
 FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
+    "port-outside": _NOBODY_COMES_IN - {"port-outside"},
+    "hop-silent": _NOBODY_COMES_IN,
     "relay-door": _NOBODY_COMES_IN,
     "relay-offline": _NOBODY_COMES_IN | {"relay-door", "proxy-upgrade"},
     "relay-unknown": _NOBODY_COMES_IN | {"relay-door", "proxy-upgrade"},

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.abc import AbstractResolver
 
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
@@ -172,12 +173,17 @@ class Box:
 
 @asynccontextmanager
 async def open_box(
-    folder: Path, policy: OutboundPolicy = _LOOPBACK, *, port: int | None = None, **changes: Any
+    folder: Path,
+    policy: OutboundPolicy = _LOOPBACK,
+    *,
+    port: int | None = None,
+    resolver: AbstractResolver | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Box]:
     """Run directory, PDS and AppView stub; `changes` are settings, "_" in the place of ".".
 
     With a `port` the PDS is also there for programs of others, and known by it. By `policy` it may
-    ask this machine.
+    ask this machine, and by `resolver` look up names.
     """
     values = {
         "pds.public_url": f"http://localhost:{port or 2583}",
@@ -188,7 +194,7 @@ async def open_box(
     settings.paths.run.mkdir(parents=True, exist_ok=True)
     clock, validator = FakeClock(), Validator(load_catalog())
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(HttpClient.open(policy))
+        http = await stack.enter_async_context(HttpClient.open(policy, resolver))
         workers = await stack.enter_async_context(Workers())
         ground = (settings, http, workers, clock, validator)
         directory = await stack.enter_async_context(open_directory(*ground))

@@ -42,7 +42,7 @@ class Doctor:
     ) -> None:
         self.reach = reach
         self.identities = identities
-        self._post = post
+        self.post = post
         self._now = now
         self._one_look = asyncio.Lock()
         self.last = Examination()
@@ -72,13 +72,13 @@ class Doctor:
         )
         self._note("identities")
         found += await self.identities.look()
-        if self._post.server is not None:
+        if self.post.server is not None:
             self._note("mail")
-            found += await asyncio.to_thread(self._mail, self._post.server)
+            found += await asyncio.to_thread(self._mail, self.post.server)
         return found
 
     def _mail(self, server: MailServer) -> list[Finding]:
-        return list(mail_checks.look(server, self._post.sender, self._post.contact))
+        return list(mail_checks.look(server, self.post.sender, self.post.contact))
 
     def _note(self, step: str) -> None:
         self.last.step = step

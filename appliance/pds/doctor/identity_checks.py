@@ -110,19 +110,23 @@ class IdentityChecks:
             owner: Did | None = await self._resolver.did_for(account.handle)
         except IdentityNotFound:
             owner = None
+        except IdentityUnreachable as problem:
+            # The directory has answered: so it is this name that cannot be looked up.
+            return [self._lost(subject, account, f"it leads nowhere: {problem}")]
         if owner == account.did:
             return []
-        return [
-            Finding(
-                subject,
-                "bad",
-                f"{account.handle} leads to {owner or 'nobody'}",
-                str(account.did),
-                f"for a name of its own: a DNS record _atproto.{account.handle} with"
-                f" did={account.did}; for one of this network: a wildcard that leads here",
-                "handle-resolve",
-            )
-        ]
+        return [self._lost(subject, account, f"{account.handle} leads to {owner or 'nobody'}")]
+
+    def _lost(self, subject: str, account: Account, seen: str) -> Finding:
+        return Finding(
+            subject,
+            "bad",
+            seen,
+            str(account.did),
+            f"for a name of its own: a DNS record _atproto.{account.handle} with"
+            f" did={account.did}; for one of this network: a wildcard that leads here",
+            "handle-resolve",
+        )
 
     async def _of_log(self, subject: str, did: Did) -> list[Finding]:
         log = plc_log.validate_log(did, await self._directory.audit_log(did))

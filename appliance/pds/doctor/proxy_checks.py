@@ -3,7 +3,7 @@
 Whatever certificate is shown there is taken: what is wrong with it is told by `tls_checks`.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ MADE_UP: Final = "192.0.2.77"
 FORWARDED: Final = "X-Forwarded-For"
 SECONDS: Final = 15.0
 BODY_SECONDS: Final = 40.0
+CHUNK: Final = 60_000
 GREETING: Final = "hello"
 _REFUSED_NAME: Final = 421
 _GATEWAYS: Final = (502, 503, 504, 530)
@@ -161,7 +162,11 @@ class ProxyChecks:
         megabytes = BODY_BYTES // 1_000_000
         try:
             answer = await self._http.request(
-                "POST", self._at(self._mirror.new()), body=bytes(BODY_BYTES), timeout=BODY_SECONDS
+                "POST",
+                self._at(self._mirror.new()),
+                headers={"Content-Length": str(BODY_BYTES)},
+                body=_picture(),
+                timeout=BODY_SECONDS,
             )
             if answer.status == 200:
                 seen = _reflection(answer)
@@ -180,6 +185,12 @@ class ProxyChecks:
                 "proxy-body",
             )
         ]
+
+
+async def _picture() -> AsyncIterator[bytes]:
+    """Give as many bytes as a large picture has."""
+    for _ in range(BODY_BYTES // CHUNK):
+        yield bytes(CHUNK)
 
 
 def _reflection(answer: Response) -> Reflection | None:
