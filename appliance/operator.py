@@ -240,9 +240,9 @@ async def ask_roles(paths: Paths) -> dict[str, dict[str, Any] | None]:
     """Ask every role that should run how it is; None for one that does not answer."""
     found: dict[str, dict[str, Any] | None] = {}
     async with HttpClient.open(OutboundPolicy()) as http:
-        for name in ("directory", "pds", "relay", "labeler", "appview"):
-            if name == "directory" and not paths.socket(name).exists():
-                continue  # a network that uses another directory
+        for name in ("directory", "neighbours", "pds", "relay", "labeler", "appview"):
+            if name in ("directory", "neighbours") and not paths.socket(name).exists():
+                continue  # a network that uses another directory, or pairs with none
             client = XrpcClient(http, paths.address(name))
             try:
                 found[name] = await client.query(

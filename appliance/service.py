@@ -87,7 +87,10 @@ async def _silent(settings: Settings, names: Sequence[str]) -> list[str]:
     async with HttpClient.open(OutboundPolicy(allow_loopback=True)) as http:
         silent = await silent_roles(http, settings.paths, names)
         for name, (host, port) in _places(settings).items():
-            served = name in names or (name == "door" and settings.pds.hostname)
+            # Neighbours speak TLS with certificates that nobody else knows.
+            served = (name in names and name != "neighbours") or (
+                name == "door" and settings.pds.hostname
+            )
             # What listens on one address of several has no loopback; its socket has answered.
             asked = served and port and host in (LOOPBACK, *EVERYWHERE)
             if asked and not await answers(http, f"http://{LOOPBACK}:{port}"):
@@ -100,6 +103,10 @@ def _places(settings: Settings) -> dict[str, tuple[str, int]]:
     places = {
         "door": (settings.door.host, settings.door.port),
         "admin": (settings.admin.host, settings.admin.port),
+        "neighbours": (
+            settings.neighbours.host,
+            settings.neighbours.port if settings.neighbours.enabled else 0,
+        ),
     }
     for name in ("directory", *BEHIND_THE_DOOR):
         places[name] = (LOOPBACK, getattr(settings, name).port)

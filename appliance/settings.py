@@ -30,6 +30,7 @@ from appliance.settings_groups import (
     LimitsSettings,
     LookSettings,
     Mode,
+    NeighboursSettings,
     NetworkSettings,
     Paths,
     PdsSettings,
@@ -60,6 +61,7 @@ class Settings:
     client: ClientSettings = ClientSettings()
     directory: DirectorySettings = DirectorySettings()
     door: DoorSettings = DoorSettings()
+    neighbours: NeighboursSettings = NeighboursSettings()
     admin: AdminSettings = AdminSettings()
     smtp: SmtpSettings = SmtpSettings()
     look: LookSettings = LookSettings()
@@ -69,6 +71,11 @@ class Settings:
     limits: LimitsSettings = LimitsSettings()
     dev: DevSettings = DevSettings()
     paths: Paths = Paths()
+
+    @property
+    def neighbours_address(self) -> str:
+        """Where to ask for those who live in paired houses; empty where none can be paired."""
+        return self.paths.address("neighbours") if self.neighbours.enabled else ""
 
     def with_values(self, values: Mapping[str, object]) -> "Settings":
         """Return a copy with some settings changed, by name: {"pds.port": 2583}.

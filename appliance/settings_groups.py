@@ -3,6 +3,7 @@
 What reads and checks them is `settings`.
 """
 
+import base64
 import hashlib
 import os
 import tempfile
@@ -20,6 +21,7 @@ PLC: Final = "https://plc.directory"
 
 HOST: Final = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _URL: Final = r"https?://[^\s/]+(/\S*)?"
+_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 _BYTE: Final = r"\s*(\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*"
 _COLOUR: Final = rf"#([0-9a-fA-F]{{3}}){{1,2}}|rgb\(({_BYTE},){{2}}{_BYTE}\)"
 
@@ -218,6 +220,29 @@ class DoorSettings:
 
 
 @dataclass(frozen=True)
+class NeighboursSettings:
+    """Other Hearths on the network at home."""
+
+    enabled: bool = setting(True, "Whether other Hearths at home can be paired with this one.")
+    announce: bool = setting(
+        True,
+        "Whether this one tells the network at home where it is, and listens for others.",
+        dev=False,
+        public=False,
+    )
+    name: str = setting(
+        "", "The NAME of NAME.local; empty for one made from the network's name.", form=_LABEL
+    )
+    host: str = setting(
+        "0.0.0.0",  # noqa: S104
+        "The address where paired Hearths reach it; 0.0.0.0 for every one.",
+    )
+    port: int = setting(
+        2590, "The TCP port where paired Hearths reach it; 0 for none.", dev=0, public=0
+    )
+
+
+@dataclass(frozen=True)
 class AdminSettings:
     """The panel."""
 
@@ -349,6 +374,16 @@ class Paths:
 
     def socket(self, role: str) -> Path:
         return self.run / f"{role}.sock"
+
+    def gate(self, pds_url: str) -> Path:
+        """The socket that leads to the paired house where a PDS of this URL is, if there is one."""
+        digest = hashlib.sha256(pds_url.encode()).digest()
+        return self.run / f"~{base64.b32encode(digest).decode().lower()[:15]}"
+
+    def door(self, pds_url: str) -> str | None:
+        """The way to that house, as HttpClient takes it; None where no such house is paired."""
+        gate = self.gate(pds_url)
+        return f"unix:{gate}" if gate.exists() else None
 
     def address(self, role: str) -> str:
         """Where a role of ours listens, as HttpClient takes it."""

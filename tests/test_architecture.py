@@ -26,12 +26,13 @@ CODE = [
     if "node_modules" not in path.parts
 ]
 XRPC_FILES = sorted(PACKAGE.glob("*/xrpc/*.py"))
-ROLES = ("pds", "relay", "labeler", "appview", "directory")
+ROLES = ("pds", "relay", "labeler", "appview", "directory", "neighbours")
 SCHEMAS = {
     "pds": ["pds/schema"],
     "relay": ["relay/schema"],
     "labeler": ["labeler/schema"],
     "directory": ["directory/schema"],
+    "neighbours": ["neighbours/schema"],
     "appview": ["appview/schema", "appview/schema_viewers"],
     "firehose": ["pds/schema", "relay/schema"],
 }

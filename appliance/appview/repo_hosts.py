@@ -1,6 +1,6 @@
 """Where accounts' repos and blobs are: at the PDS their DID document names, or next door."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -16,14 +16,23 @@ class NoRepoHost(Exception):
 
 
 class RepoHosts:
-    """Asks the PDS of an account. `home`: PDS endpoints that are answered by a socket of ours."""
+    """Asks the PDS of an account.
+
+    home: PDS endpoints that are answered by a socket of ours. door: the way to the paired house
+    where such an endpoint is, if there is one.
+    """
 
     def __init__(
-        self, http: HttpClient, resolver: IdentityResolver, home: Mapping[str, str]
+        self,
+        http: HttpClient,
+        resolver: IdentityResolver,
+        home: Mapping[str, str],
+        door: Callable[[str], str | None],
     ) -> None:
         self._http = http
         self._resolver = resolver
         self._home = home
+        self._door = door
 
     def is_home(self, pds: str | None) -> bool:
         """Tell whether a PDS endpoint is one of ours."""
@@ -42,7 +51,7 @@ class RepoHosts:
         """
         if document.pds is None:
             raise NoRepoHost(f"the DID document of {document.did} names no PDS")
-        address = self._home.get(document.pds, document.pds)
+        address = self._home.get(document.pds) or self._door(document.pds) or document.pds
         async with self._http.stream(
             "GET", address, path=f"/xrpc/{method}", params=params, redirects=3, decompress=True
         ) as response:

@@ -147,6 +147,14 @@ class HostStore:
         """
         await self._db.write(_configure, chosen, self._clock.now_us())
 
+    async def trust(self, hostname: str, url: str) -> None:
+        """Take a host that our owner chose, from its oldest event on; a banned one stays so."""
+        await self._db.write(_trust, hostname, url, False, self._clock.now_us())
+
+    async def distrust(self, host_id: int) -> None:
+        """Have a host wait that our owner chose before."""
+        await self._db.write(_distrust, host_id)
+
     async def add(self, hostname: str, url: str, *, waiting: bool, whole: bool) -> Host:
         """Take a new host, or one that waited; `whole` begins a new one at its oldest event.
 
@@ -240,15 +248,23 @@ def _configure(conn: Connection, chosen: Sequence[tuple[str, str, bool]], now_us
     conn.execute("UPDATE host SET standing = 'waiting' WHERE trusted = 1 AND standing = 'active'")
     conn.execute("UPDATE host SET trusted = 0 WHERE trusted = 1")
     for hostname, url, is_relay in chosen:
-        conn.execute(
-            "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us, is_relay)"
-            " VALUES (?, ?, 'active', 1, iif(?, NULL, 0), ?, ?)"
-            " ON CONFLICT (hostname) DO UPDATE"
-            " SET url = excluded.url, trusted = 1, offline_since_us = NULL,"
-            " is_relay = excluded.is_relay,"
-            " standing = iif(standing = 'banned', 'banned', 'active')",
-            (hostname, url, is_relay, now_us, is_relay),
-        )
+        _trust(conn, hostname, url, is_relay, now_us)
+
+
+def _trust(conn: Connection, hostname: str, url: str, is_relay: bool, now_us: int) -> None:
+    conn.execute(
+        "INSERT INTO host (hostname, url, standing, trusted, cursor, added_us, is_relay)"
+        " VALUES (?, ?, 'active', 1, iif(?, NULL, 0), ?, ?)"
+        " ON CONFLICT (hostname) DO UPDATE"
+        " SET url = excluded.url, trusted = 1, offline_since_us = NULL,"
+        " is_relay = excluded.is_relay,"
+        " standing = iif(standing = 'banned', 'banned', 'active')",
+        (hostname, url, is_relay, now_us, is_relay),
+    )
+
+
+def _distrust(conn: Connection, host_id: int) -> None:
+    conn.execute("UPDATE host SET trusted = 0, standing = 'waiting' WHERE id = ?", (host_id,))
 
 
 def _add(

@@ -1,10 +1,11 @@
 """The way to each host: the PDS beside us over its socket, a paired machine by its own client.
 
 Only what is followed goes these ways. What a DID document or a requestCrawl names never does: a
-name leads to a paired machine because the owner has written its address and key into the settings.
+name leads to a paired machine because the owner has written its address and key into the settings,
+or has paired with it: then there is a door to its house.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from appliance.atproto.xrpc.client import XrpcClient
 from appliance.base.http import HttpClient
@@ -12,7 +13,11 @@ from appliance.relay.hosts import Host
 
 
 class Ways:
-    """Knows how a host is reached. `homes`: where hosts of ours listen, by name."""
+    """Knows how a host is reached.
+
+    homes: where hosts of ours listen, by name. door: the way to the paired house where a PDS of
+    this URL is, if there is one.
+    """
 
     def __init__(
         self,
@@ -20,11 +25,13 @@ class Ways:
         homes: Mapping[str, str],
         peer_http: HttpClient,
         peers: Collection[str],
+        door: Callable[[str], str | None],
     ) -> None:
         self._http = http
         self._homes = homes
         self._peer_http = peer_http
         self._peers = peers
+        self._door = door
 
     def is_home(self, host: Host) -> bool:
         """Whether this is the PDS beside us."""
@@ -34,7 +41,9 @@ class Ways:
         return self._peer_http if host.hostname in self._peers else self._http
 
     def address(self, host: Host) -> str:
-        return self._homes.get(host.hostname, host.url)
+        if host.hostname in self._homes:
+            return self._homes[host.hostname]
+        return self._door(host.url) or host.url
 
     def client(self, host: Host) -> XrpcClient:
         """Make a client for the host's methods."""

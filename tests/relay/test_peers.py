@@ -103,13 +103,17 @@ async def test_a_machine_that_shows_another_key_is_not_believed(lab: Lab, tmp_pa
         assert attic.seen_cursors == []
 
 
+def no_door(_url: str) -> str | None:
+    return None
+
+
 async def test_the_way_to_a_paired_machine_leads_nowhere_else(lab: Lab) -> None:
     async with peers_client([read_peer(f"{NAME} 127.0.0.1 sha256:{'0' * 64}")]) as http:
         for url in ("https://example.com", "https://localhost", "http://10.0.0.1"):
             with pytest.raises(OSError, match="paired|public|https"):
                 await http.get_json(url)
         async with lab.relay() as running:
-            ways = Ways(running.role.repairer._ways._http, {}, http, {NAME})
+            ways = Ways(running.role.repairer._ways._http, {}, http, {NAME}, no_door)
             with pytest.raises(XrpcError):
                 await ways.stranger(f"https://{NAME}").query("com.atproto.server.describeServer")
 

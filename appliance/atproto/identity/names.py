@@ -29,7 +29,8 @@ class HandleNames:
     """Look handles up where they are declared.
 
     home_domains: endings (".test") whose handles our own hosts know. home_pds_urls: those hosts,
-    URLs or "unix:" addresses. A PDS leaves itself out, or it would ask itself.
+    URLs or "unix:" addresses. A PDS leaves itself out, or it would ask itself. neighbours: where
+    handles under names that are in no DNS are known, if their owners live in paired houses.
 
     Under a home domain of the open network (".example.com") the DNS is asked next; under one that
     is in no DNS (".test"), the PDS of the account.
@@ -41,11 +42,13 @@ class HandleNames:
         home_domains: Sequence[str] = (),
         home_pds_urls: Sequence[str] = (),
         lookup_txt: LookupTxt | None = None,
+        neighbours: str = "",
     ) -> None:
         self._http = http
         self._home_domains = tuple(f".{domain.lstrip('.').lower()}" for domain in home_domains)
         self._home_pds_urls = tuple(home_pds_urls)
         self._lookup_txt = lookup_txt or lookup_txt_records
+        self._neighbours = neighbours
 
     def is_home(self, handle: str) -> bool:
         """Tell whether a handle is one that our own hosts would know."""
@@ -63,6 +66,10 @@ class HandleNames:
                 return did
             if top in OFFLINE:
                 raise HandleNotFound(f"{handle} is not known here")
+        if top in OFFLINE and self._neighbours:
+            did = await self._ask_neighbours(handle)
+            if did is not None:
+                return did
         if top in RESERVED:
             raise HandleNotFound(f"{handle} ends in a reserved name")
         return await self._look_up(handle)
@@ -119,6 +126,13 @@ class HandleNames:
         if failure is not None:
             raise failure
         return None
+
+    async def _ask_neighbours(self, handle: Handle) -> Did | None:
+        """Ask for somebody in a paired house; what is in no DNS is nobody else's to know."""
+        try:
+            return await self._ask(self._neighbours, handle)
+        except IdentityUnreachable:
+            return None
 
     async def _ask(self, url: str, handle: Handle) -> Did | None:
         try:

@@ -71,7 +71,8 @@ class IdentityResolver:
     handle that cannot be looked up any more is believed for 3 days after it last could.
 
     plc_url: the did:plc directory, a URL or "unix:/path.sock". now: seconds since 1970.
-    home_domains, home_pds_urls: see `HandleNames`.
+    home_domains, home_pds_urls: see `HandleNames`. neighbours: where those are known who live in
+    paired houses, asked after the directory.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class IdentityResolver:
         now: Callable[[], float],
         home_domains: Sequence[str] = (),
         home_pds_urls: Sequence[str] = (),
+        neighbours: str = "",
     ) -> None:
         self._http = http
         self._plc = PlcClient(http, plc_url)
         self._now = now
-        self._names = HandleNames(http, home_domains, home_pds_urls)
+        self._nearby = PlcClient(http, neighbours) if neighbours else None
+        self._names = HandleNames(http, home_domains, home_pds_urls, neighbours=neighbours)
         self._documents: Memory[Did, _HeldDocument] = Memory(now, MAX_KEPT)
         self._identities: Memory[Did, _HeldIdentity] = Memory(now, MAX_KEPT)
         self._dids: Memory[Handle, Did] = Memory(now, MAX_KEPT)
@@ -178,7 +181,7 @@ class IdentityResolver:
     async def _fetch(self, did: Did) -> DidDocument:
         match did.method:
             case "plc":
-                raw = await self._plc.document(did)
+                raw = await self._fetch_plc(did)
             case "web":
                 raw = await self._fetch_web(did)
             case _:
@@ -190,6 +193,17 @@ class IdentityResolver:
         if document.did != did:
             raise DidNotFound(f"the document found for {did} is that of another DID")
         return document
+
+    async def _fetch_plc(self, did: Did) -> JsonObject:
+        try:
+            return await self._plc.document(did)
+        except DidNotFound as unknown:
+            if self._nearby is None:
+                raise
+            try:
+                return await self._nearby.document(did)
+            except IdentityUnreachable:
+                raise unknown from None
 
     async def _fetch_web(self, did: Did) -> JsonObject:
         url = web_document_url(did)

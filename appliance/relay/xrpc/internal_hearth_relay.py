@@ -34,6 +34,13 @@ async def approve_host(relay: Relay, caller: None, *, hostname: str) -> None:
     await relay.moderation.approve(host)
 
 
+@methods.procedure("internal.hearth.relay.setNeighbours", auth=operator)
+async def set_neighbours(relay: Relay, caller: None, *, urls: list[str]) -> Json:
+    """Follow the PDSes of the houses that are paired, and none whose pair has ended."""
+    followed = await relay.neighbours.follow_only(urls)
+    return {"followed": [{"url": url, "seq": host.cursor or 0} for url, host in followed]}
+
+
 @methods.procedure("internal.hearth.relay.compareHost", auth=operator)
 async def compare_host(relay: Relay, caller: None, *, hostname: str) -> Json:
     return {"differing": await relay.reconciler.compare(_host(relay, hostname))}

@@ -1,0 +1,170 @@
+"""What goes on between paired houses by itself: see who is there, follow, learn whom they have."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from appliance.atproto.xrpc.client import XrpcClient
+from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.addresses import OutboundFailed
+from appliance.base.clock import Clock
+from appliance.neighbours.cards import InvalidCard, read_card
+from appliance.neighbours.gates import Gates
+from appliance.neighbours.identities import Identities
+from appliance.neighbours.line import MOST_BYTES, Line, Lines, Refused
+from appliance.neighbours.sightings import Sightings
+from appliance.neighbours.store import MOST_MEMBERS, Neighbour, NeighbourStore
+
+LOOK_SECONDS: Final = 10.0
+PAGE: Final = 500
+RELAY: Final = "internal.hearth.relay"
+AUTH_REQUIRED: Final = 401
+
+
+@dataclass
+class Contact:
+    """How it stands with a paired house. `head`: the newest event there; `at`: how far we are."""
+
+    here: bool = False
+    knows_us: bool = True
+    head: int = 0
+    at: int = 0
+    first_behind: int = 0
+    is_followed: bool = False
+
+    @property
+    def behind(self) -> int:
+        """How many events there are to come."""
+        return max(0, self.head - self.at)
+
+    @property
+    def progress(self) -> int:
+        """How much of what was missed has come, in percent."""
+        if not self.behind or not self.first_behind:
+            return 100
+        return max(0, min(99, 100 - 100 * self.behind // self.first_behind))
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What company is kept with."""
+
+    store: NeighbourStore
+    lines: Lines
+    gates: Gates
+    sightings: Sightings
+    clock: Clock
+
+
+class Company:
+    """Looks after every paired house, each in its turn."""
+
+    def __init__(self, tools: Tools, relay: XrpcClient, operator: Mapping[str, str]) -> None:
+        self._tools = tools
+        self._relay = relay
+        self._operator = operator
+        self._contacts: dict[str, Contact] = {}
+        self._news = asyncio.Event()
+        self.identities = Identities(tools.store, self.ask, tools.clock)
+
+    def contact(self, key: str) -> Contact:
+        """Tell how it stands with a house."""
+        return self._contacts.get(key, Contact())
+
+    async def take_in(self, key: str) -> None:
+        """Begin with a house that was just paired."""
+        await self._tools.gates.open(self._tools.store.named(key))
+        self._contacts[key] = Contact()
+        self._news.set()
+
+    async def leave(self, key: str) -> None:
+        """Follow a house no longer that was unpaired."""
+        self._contacts.pop(key, None)
+        await self._tools.gates.close(key)
+        self._news.set()
+
+    async def run(self) -> None:
+        """See to every house, for ever; a worker."""
+        for house in self._tools.store.all():
+            await self._tools.gates.open(house)
+        while True:
+            self._news.clear()
+            houses = self._tools.store.all()
+            with suppress(XrpcError):
+                await self._tell_relay(houses)
+            await asyncio.gather(*(self._see(house) for house in houses))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+
+    async def ask(
+        self, house: Neighbour, path: str, params: Sequence[tuple[str, str]], most: int
+    ) -> Any:
+        """Ask a paired house. Raises OutboundFailed."""
+        line = await self._line(house)
+        return await line.ask(path, house.certificate, params=params, max_bytes=most)
+
+    async def _line(self, house: Neighbour) -> Line:
+        return await self._tools.lines.to(house.key, house.address, house.port)
+
+    async def _tell_relay(self, houses: Sequence[Neighbour]) -> None:
+        """Have the relay follow these houses, and no others for our sake. Raises XrpcError."""
+        urls = [house.card.pds for house in houses]
+        answer: Any = await self._relay.procedure(
+            f"{RELAY}.setNeighbours", {"urls": urls}, self._operator
+        )
+        followed = {one["url"]: one["seq"] for one in answer["followed"]}
+        for house in houses:
+            contact = self._contacts.setdefault(house.key, Contact())
+            contact.is_followed = house.card.pds in followed
+            contact.at = followed.get(house.card.pds, 0)
+
+    async def _see(self, house: Neighbour) -> None:
+        """Look whether a house is there, under the address it has now."""
+        contact = self._contacts.setdefault(house.key, Contact())
+        sighting = self._tools.sightings.find(house.key)
+        places = [(house.address, house.port)]
+        if sighting is not None and (sighting.address, sighting.port) not in places:
+            places.append((sighting.address, sighting.port))
+        was_here, contact.here = contact.here, False
+        for address, port in places:
+            try:
+                told = await self.ask(house.at(address, port), "/state", (), MOST_BYTES)
+                now = replace(house.at(address, port), card=read_card(told.get("card")))
+                contact.head = max(0, int(told.get("seq", 0)))
+            except Refused as refusal:
+                contact.knows_us = refusal.status != AUTH_REQUIRED
+                continue
+            except (OutboundFailed, InvalidCard, AttributeError, TypeError, ValueError):
+                continue
+            contact.here = contact.knows_us = True
+            await self._met(house, now, contact, is_back=not was_here)
+            return
+
+    async def _met(
+        self, before: Neighbour, now: Neighbour, contact: Contact, *, is_back: bool
+    ) -> None:
+        await self._tools.store.met(now, self._tools.clock.now_us())
+        if now.card.pds != before.card.pds:
+            self._news.set()
+        await self._tools.gates.open(self._tools.store.named(now.key))
+        if is_back or not contact.behind:
+            contact.first_behind = contact.behind
+        with suppress(OutboundFailed):
+            await self._learn(now)
+
+    async def _learn(self, house: Neighbour) -> None:
+        """Learn the identities of members there that are new. Raises OutboundFailed."""
+        cursor = ""
+        for _ in range(MOST_MEMBERS // PAGE):
+            params = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
+            page = await self.ask(house, "/xrpc/com.atproto.sync.listRepos", params, 500_000)
+            repos = page.get("repos") if isinstance(page, dict) else None
+            for repo in repos if isinstance(repos, list) else ():
+                did = repo.get("did") if isinstance(repo, dict) else None
+                if isinstance(did, str) and did.startswith("did:plc:"):
+                    await self.identities.learn(house, did)
+            cursor = str(page.get("cursor") or "") if isinstance(page, dict) else ""
+            if not cursor:
+                return

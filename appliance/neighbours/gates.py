@@ -1,0 +1,92 @@
+"""The doors of our own roles to paired houses: a UNIX socket for each, named by the PDS there.
+
+The relay and the AppView find a door by the address that a DID document names; where there is
+none, the address is an address like any other, and the guarded client judges it. Through a door
+goes what a PDS tells anybody, to the one house that it is for.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import web
+
+from appliance.base.addresses import OutboundFailed
+from appliance.neighbours.line import Lines
+from appliance.neighbours.passing import pass_on
+from appliance.neighbours.store import Neighbour, NeighbourStore, NoSuchNeighbour
+from appliance.settings_groups import Paths
+
+LONGEST_LINE: Final = 8190
+SECONDS_TO_FINISH: Final = 1.0
+
+
+class Gates:
+    """The open doors, by the key of the house."""
+
+    def __init__(self, paths: Paths, lines: Lines, store: NeighbourStore) -> None:
+        self._paths = paths
+        self._lines = lines
+        self._store = store
+        self._open: dict[str, tuple[str, web.AppRunner]] = {}
+        self._lock = asyncio.Lock()
+
+    async def open(self, house: Neighbour) -> None:
+        """Open the door to a house, unless it is open under the address it has now.
+
+        A house that goes by a public name is asked where that name leads: what a neighbour says of
+        itself must not speak for somebody out there.
+        """
+        async with self._lock:
+            held = self._open.get(house.key)
+            if held is not None and held[0] == house.card.pds:
+                return
+            await self._shut(house.key)
+            if not house.card.is_public:
+                await self._make(house)
+
+    async def _make(self, house: Neighbour) -> None:
+        app = web.Application(client_max_size=0)
+
+        async def passed(request: web.Request) -> web.StreamResponse:
+            return await self._pass(request, house.key)
+
+        app.router.add_get("/xrpc/{nsid}", passed)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=SECONDS_TO_FINISH,
+            auto_decompress=False,
+            max_line_size=LONGEST_LINE,
+        )
+        await runner.setup()
+        path = self._paths.gate(house.card.pds)
+        with suppress(FileNotFoundError):
+            path.unlink()
+        await web.UnixSite(runner, path).start()
+        path.chmod(0o600)
+        self._open[house.key] = house.card.pds, runner
+
+    async def close(self, key: str) -> None:
+        """Shut the door to a house; whatever goes through it is cut."""
+        async with self._lock:
+            await self._shut(key)
+
+    async def _shut(self, key: str) -> None:
+        held = self._open.pop(key, None)
+        if held is not None:
+            self._paths.gate(held[0]).unlink(missing_ok=True)
+            await held[1].cleanup()
+
+    async def close_all(self) -> None:
+        for key in list(self._open):
+            await self.close(key)
+
+    async def _pass(self, request: web.Request, key: str) -> web.StreamResponse:
+        try:
+            house = self._store.named(key)
+            line = await self._lines.to(key, house.address, house.port)
+        except (NoSuchNeighbour, OutboundFailed) as reason:
+            told = {"error": "UpstreamFailure", "message": str(reason)}
+            return web.json_response(told, status=502)
+        return await pass_on(request, line.http, line.url, line.headers(house.certificate))

@@ -1,0 +1,20 @@
+"""Two houses, by name."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.street import Home, home
+
+
+@pytest.fixture
+async def smiths(tmp_path: Path) -> AsyncIterator[Home]:
+    async with home(tmp_path, "smiths") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def jones(tmp_path: Path) -> AsyncIterator[Home]:
+    async with home(tmp_path, "jones") as opened:
+        yield opened
