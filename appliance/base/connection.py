@@ -21,7 +21,7 @@ class Connection(apsw.Connection):
         super().__init__(str(path), flags=flags, statementcachesize=STATEMENTS_CACHED)
         self.committed: list[Callable[[], object]] = []
         self.undone: list[Callable[[], object]] = []
-        self.listeners: dict[str, Callable[[Connection, Any], None]] = {}
+        self._listeners: dict[str, list[Callable[[Connection, Any], None]]] = {}
         self.set_busy_timeout(BUSY_TIMEOUT_MS)
         self.pragma("cache_size", -CACHE_KIB)
         self.pragma("temp_store", "MEMORY")
@@ -42,9 +42,14 @@ class Connection(apsw.Connection):
 
     def tell(self, about: str, news: Any) -> None:
         """Let who listens about this know what is being written, inside the transaction."""
-        listener = self.listeners.get(about)
-        if listener is not None:
+        for listener in self._listeners.get(about, ()):
             listener(self, news)
+
+    def listen(self, about: str, listener: "Callable[[Connection, Any], None]") -> None:
+        """Have every `tell` about this heard, in the thread that writes; once, if asked twice."""
+        listeners = self._listeners.setdefault(about, [])
+        if listener not in listeners:
+            listeners.append(listener)
 
     def after_commit(self, fn: Callable[[], object]) -> None:
         """Call fn on the event loop once this job is on the disk; jobs keep their order."""

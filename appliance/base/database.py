@@ -137,6 +137,10 @@ class Database:
         result: T = await self._writer.submit(lambda conn: fn(conn, *args, **kwargs))
         return result
 
+    def listen(self, about: str, listener: Callable[[Connection, Any], None]) -> None:
+        """Have what jobs `tell` about this heard, inside their transactions, from the next on."""
+        self._writer.conn.listen(about, listener)
+
     def read(self, sql: str, *args: Any) -> list[Row]:
         """Fetch rows on the event loop: only through an index, and only a bounded number."""
         self._note(sql)

@@ -58,7 +58,7 @@ class Writer:
     """A thread that owns the writing connection and runs jobs in batches, in order."""
 
     def __init__(self, conn: Connection, loop: asyncio.AbstractEventLoop, name: str) -> None:
-        self._conn = conn
+        self.conn = conn
         self._loop = loop
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
@@ -89,9 +89,9 @@ class Writer:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        attempt(self._conn.pragma, "optimize")
-        attempt(self._conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._conn.close()
+        attempt(self.conn.pragma, "optimize")
+        attempt(self.conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self.conn.close()
 
     def _work(self) -> None:
         waiting: list[Job] = []
@@ -130,7 +130,7 @@ class Writer:
 
     def _run_batch(self, jobs: list[Job]) -> list[Job]:
         """Run jobs in one transaction; return those left for the next one."""
-        begun = attempt(self._conn.execute, "BEGIN IMMEDIATE")
+        begun = attempt(self.conn.execute, "BEGIN IMMEDIATE")
         if begun.error is not None:
             self._give_back([_Done(job, begun, [], []) for job in jobs], begun.error)
             return []
@@ -139,13 +139,13 @@ class Writer:
         for job in jobs:
             done.append(self._run_job(job))
             # A full disk can make SQLite end the whole transaction by itself.
-            if not self._conn.in_transaction or time.monotonic() > until:
+            if not self.conn.in_transaction or time.monotonic() > until:
                 break
         self._finish(done)
         return jobs[len(done) :]
 
     def _run_job(self, job: Job) -> _Done:
-        conn = self._conn
+        conn = self.conn
         conn.committed, conn.undone = [], []
         conn.execute("SAVEPOINT job")
         outcome = attempt(job.run, conn)
@@ -160,15 +160,15 @@ class Writer:
 
     def _finish(self, done: list[_Done]) -> None:
         """Commit and tell the loop, or undo everything and say so."""
-        if not self._conn.in_transaction:
+        if not self.conn.in_transaction:
             self._give_back(done, done[-1].outcome.error)
             return
-        commit = attempt(self._conn.execute, "COMMIT")
+        commit = attempt(self.conn.execute, "COMMIT")
         if commit.error is None:
             self._tell(done)
             return
-        if self._conn.in_transaction:
-            attempt(self._conn.execute, "ROLLBACK")
+        if self.conn.in_transaction:
+            attempt(self.conn.execute, "ROLLBACK")
         self._give_back(done, commit.error)
 
     def _give_back(self, done: list[_Done], cause: BaseException | None) -> None:
@@ -190,7 +190,7 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Copy the log back as far as no reader needs it; never wait."""
-        outcome = attempt(self._conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        outcome = attempt(self.conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_PASSIVE)
         if outcome.value is None:
             log.warning("checkpoint failed cause=%s", outcome.error)
             self._checkpoint_at = self._log_pages + LARGE_LOG_PAGES

@@ -248,7 +248,7 @@ class EventLog:
 
     def _listen(self, conn: Connection) -> None:
         """Hear of every change of the table. Runs in the writer thread."""
-        conn.listeners[_TABLE] = self._told
+        conn.listen(_TABLE, self._told)
         conn.after_commit(self._restart)
 
     def _told(self, conn: Connection, news: Entry | CommitEvent | None) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from appliance.atproto.xrpc.frames import Unnumbered
 from appliance.firehose.events import CommitEvent
 
-MOST_BYTES: Final = 2_000_000
+MOST_BYTES: Final = 1_000_000
 # The end of a frame holds the CIDs of the commit and of the tree before it.
 _MARK_BYTES: Final = 128
 

@@ -1,7 +1,8 @@
 """Who has an account here: create, find, rename, deactivate, take down, erase."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 import apsw
 
@@ -9,6 +10,9 @@ from appliance.atproto.syntax import Did, Handle
 from appliance.base.database import Connection, Database
 
 AccountStatus = Literal["takendown", "deactivated"]
+
+MOST_KEPT: Final = 1000
+_TABLE: Final = "account"
 
 _FIELDS = (
     "id",
@@ -112,15 +116,28 @@ class NewAccount:
 
 
 class AccountStore:
-    """The accounts of this server; the async face of the `account` table."""
+    """The accounts of this server; the async face of the `account` table.
+
+    Who was looked up lately is kept until their row changes.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._kept: dict[Did, Account] = {}
+        db.listen(_TABLE, self._changed)
 
     def find(self, identifier: Did | Handle) -> Account | None:
         """Look an account up by DID or handle, whatever its status."""
-        sql = _BY_DID if isinstance(identifier, Did) else _BY_HANDLE
-        return _account(self._db.read_one(sql, identifier))
+        if not isinstance(identifier, Did):
+            return _account(self._db.read_one(_BY_HANDLE, identifier))
+        found = self._kept.get(identifier)
+        if found is None:
+            found = _account(self._db.read_one(_BY_DID, identifier))
+            if found is not None:
+                if len(self._kept) >= MOST_KEPT:
+                    self._kept.clear()
+                self._kept[identifier] = found
+        return found
 
     def by_email(self, email: str) -> Account | None:
         return _account(self._db.read_one(_BY_EMAIL, email.lower()))
@@ -160,6 +177,9 @@ class AccountStore:
 
     async def set_invites_disabled(self, did: Did, disabled: bool, note: str | None) -> None:
         await self._db.write(set_invites_disabled, did, disabled, note)
+
+    def _changed(self, conn: Connection, did: Did) -> None:
+        conn.after_commit(partial(self._kept.pop, did, None))
 
 
 def get(conn: Connection, did: Did) -> Account | None:
@@ -205,25 +225,24 @@ def adopt(conn: Connection, old: Account) -> None:
     Raises NameTaken.
     """
     new = NewAccount(old.did, old.handle, old.email, old.password_hash)
-    number = insert(conn, new, old.created_at)
-    conn.execute(
-        "UPDATE account SET email_confirmed_at = ?, deactivated_at = ?, delete_after = ?,"
-        " takedown_ref = ?, invites_disabled = ? WHERE id = ?",
-        (
-            old.email_confirmed_at,
-            old.deactivated_at,
-            old.delete_after,
-            old.takedown_ref,
-            int(old.invites_disabled),
-            number,
-        ),
+    insert(conn, new, old.created_at)
+    _change(
+        conn,
+        old.did,
+        "email_confirmed_at = ?, deactivated_at = ?, delete_after = ?, takedown_ref = ?,"
+        " invites_disabled = ?",
+        old.email_confirmed_at,
+        old.deactivated_at,
+        old.delete_after,
+        old.takedown_ref,
+        int(old.invites_disabled),
     )
 
 
 def rename(conn: Connection, did: Did, handle: Handle) -> None:
     """Give an account another handle. Raises NameTaken."""
     try:
-        conn.execute("UPDATE account SET handle = ? WHERE did = ?", (handle, did))
+        _change(conn, did, "handle = ?", handle)
     except apsw.ConstraintError as taken:
         raise NameTaken("Handle", handle) from taken
 
@@ -231,56 +250,52 @@ def rename(conn: Connection, did: Did, handle: Handle) -> None:
 def set_email(conn: Connection, did: Did, email: str) -> None:
     """Change the address, which is unconfirmed from then on. Raises NameTaken."""
     try:
-        conn.execute(
-            "UPDATE account SET email = ?, email_confirmed_at = NULL WHERE did = ?",
-            (email.lower(), did),
-        )
+        _change(conn, did, "email = ?, email_confirmed_at = NULL", email.lower())
     except apsw.ConstraintError as taken:
         raise NameTaken("Email", email) from taken
 
 
 def confirm_email(conn: Connection, did: Did, now_us: int) -> None:
-    conn.execute("UPDATE account SET email_confirmed_at = ? WHERE did = ?", (now_us, did))
+    _change(conn, did, "email_confirmed_at = ?", now_us)
 
 
 def set_password(conn: Connection, did: Did, password_hash: str) -> None:
-    conn.execute("UPDATE account SET password_hash = ? WHERE did = ?", (password_hash, did))
+    _change(conn, did, "password_hash = ?", password_hash)
 
 
 def renew_hash(conn: Connection, account: Account, password_hash: str) -> None:
     """Put another hash of the same password in place, unless the password has been changed."""
-    conn.execute(
-        "UPDATE account SET password_hash = ? WHERE did = ? AND password_hash = ?",
-        (password_hash, account.did, account.password_hash),
-    )
+    if conn.value("SELECT password_hash FROM account WHERE did = ?", account.did) == (
+        account.password_hash
+    ):
+        set_password(conn, account.did, password_hash)
 
 
 def deactivate(conn: Connection, did: Did, now_us: int, delete_after: int | None) -> None:
-    conn.execute(
-        "UPDATE account SET deactivated_at = ?, delete_after = ? WHERE did = ?",
-        (now_us, delete_after, did),
-    )
+    _change(conn, did, "deactivated_at = ?, delete_after = ?", now_us, delete_after)
 
 
 def activate(conn: Connection, did: Did) -> None:
-    conn.execute(
-        "UPDATE account SET deactivated_at = NULL, delete_after = NULL WHERE did = ?", (did,)
-    )
+    _change(conn, did, "deactivated_at = NULL, delete_after = NULL")
 
 
 def set_takedown(conn: Connection, did: Did, reference: str | None) -> None:
-    conn.execute("UPDATE account SET takedown_ref = ? WHERE did = ?", (reference, did))
+    _change(conn, did, "takedown_ref = ?", reference)
 
 
 def set_invites_disabled(conn: Connection, did: Did, disabled: bool, note: str | None) -> None:
-    conn.execute(
-        "UPDATE account SET invites_disabled = ?, invite_note = ? WHERE did = ?",
-        (int(disabled), note, did),
-    )
+    _change(conn, did, "invites_disabled = ?, invite_note = ?", int(disabled), note)
 
 
 def erase(conn: Connection, did: Did) -> None:
     conn.execute("DELETE FROM account WHERE did = ?", (did,))
+    conn.tell(_TABLE, did)
+
+
+def _change(conn: Connection, did: Did, columns: str, *values: Any) -> None:
+    """Change a row, and let who keeps it forget it: the only way to change one."""
+    conn.execute(f"UPDATE account SET {columns} WHERE did = ?", (*values, did))  # noqa: S608
+    conn.tell(_TABLE, did)
 
 
 def _search(conn: Connection, email: str, after_id: int, limit: int) -> list[Account]:
