@@ -23,6 +23,7 @@ from appliance.admin.pages import (
     setup_backup,
     setup_reach,
     storage,
+    updates,
 )
 from appliance.admin.panel import STATIC_PATH, Panel
 from appliance.admin.visit import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name
@@ -89,6 +90,9 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/storage"): storage.show,
     ("GET", "/settings"): settings.show,
     ("POST", "/settings/{group}"): settings.save,
+    ("GET", "/updates"): updates.show,
+    ("POST", "/updates"): updates.ask,
+    ("POST", "/updates/hold"): updates.hold,
     ("GET", "/hosts"): hosts.show,
     ("POST", "/hosts/approve"): hosts.approve,
     ("POST", "/hosts/ban"): hosts.ban,

@@ -18,6 +18,7 @@ from appliance.admin.reach_check import ReachCheck, addresses_of, describe_serve
 from appliance.admin.reports import Reports
 from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
+from appliance.admin.updates import Updates
 from appliance.admin.wards import Wards
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient
@@ -46,6 +47,7 @@ class Panel:
     figures: DailyFigures
     reports: Reports
     acts: Acts
+    updates: Updates
     overview: Overview
     reach_check: ReachCheck
     pages: Pages
@@ -84,6 +86,7 @@ async def open_admin(
         figures=figures,
         reports=Reports(roles.pds),
         acts=Acts(roles.pds),
+        updates=Updates(roles.pds),
         overview=Overview(roles, figures, paths.data, clock, in_service=in_service),
         reach_check=ReachCheck(
             settings, roles, strings, addresses_of, partial(describe_server, http)

@@ -35,6 +35,7 @@ from appliance.pds.xrpc import (
     internal_hearth_pds_moves,
     internal_hearth_pds_network,
     internal_hearth_pds_wards,
+    internal_hearth_updates,
     internal_hearth_upkeep,
 )
 from appliance.pds.xrpc.acts import note_act
@@ -68,6 +69,7 @@ _TABLES = (
     internal_hearth_pds_network.methods,
     internal_hearth_pds_moves.methods,
     internal_hearth_pds_wards.methods,
+    internal_hearth_updates.methods,
     internal_hearth_upkeep.methods,
 )
 _HANDLE_DOCUMENT = "/.well-known/atproto-did"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+ANSWER: Final = Path("/opt/hearth/updates/answer.json")
 DAY: Final = 86_400.0
 
 Asked = Literal["", "check", "install"]

@@ -19,6 +19,7 @@ MORE: Final = (
     ("move", "reach", "/setup/reach"),
     ("download", "backup", "/setup/backup"),
     ("key", "sheet", "/setup/sheet"),
+    ("download", "updates", "/updates"),
 )
 
 

@@ -5,6 +5,7 @@ from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.upkeep.status import report
+from appliance.upkeep.update_checks import check_updates
 
 methods: MethodTable[Pds] = MethodTable()
 
@@ -27,4 +28,11 @@ async def get_status(pds: Pds, caller: Caller) -> Json:
         "identities": identities,
     }
     findings = [*pds.readdressing.findings(), *pds.move_reports.findings()]
+    update = pds.settings.update
+    findings += check_updates(
+        pds.settings.paths.data,
+        pds.clock.now(),
+        channel=update.channel,
+        automatic=update.automatic,
+    )
     return report("pds", pds.workers.status(), counts, findings)
