@@ -1,5 +1,7 @@
 """What the kernel tells of memory, mounts and wear, and what is made of it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,41 @@ def test_what_is_not_well_is_named(
     assert seen in finding.seen
     assert finding.expected
     assert finding.remedy
+
+
+def test_errors_of_a_file_system_are_counted(tmp_path: Path) -> None:
+    found = machine(tmp_path)
+    for name, count in (("sda1", "0\n"), ("mmcblk0p2", "3\n")):
+        (found.sys / "fs" / "ext4" / name).mkdir(parents=True)
+        (found.sys / "fs" / "ext4" / name / "errors_count").write_text(count)
+    (finding,) = found.look(tmp_path)
+    assert (finding.cause, finding.subject) == ("disk-errors", "Disk mmcblk0p2")
+
+
+def test_a_second_program_that_writes_is_told_and_one_that_reads_is_not(tmp_path: Path) -> None:
+    (tmp_path / "pds.sqlite").write_bytes(b"")
+    program = "import sys; f = open(sys.argv[1], sys.argv[2]); print(flush=True); input()"
+
+    def run(mode: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", program, str(tmp_path / "pds.sqlite"), mode]
+        running = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert running.stdout is not None
+        running.stdout.readline()
+        return running
+
+    def causes() -> list[str]:
+        return [each.cause for each in Machine().look(tmp_path) if each.cause == "two-processes"]
+
+    programs = [run("rb"), run("r+b")]
+    try:
+        assert causes() == []
+        programs.append(run("r+b"))
+        assert causes() == ["two-processes"]
+    finally:
+        for each in programs:
+            each.communicate(b"\n", timeout=60)
 
 
 def test_the_mount_that_counts_is_the_one_nearest_to_the_folder(tmp_path: Path) -> None:

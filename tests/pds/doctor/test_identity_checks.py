@@ -1,5 +1,6 @@
 """Identities that lead elsewhere, sign with another key, were changed by others: each is named."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,16 @@ import pytest
 
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.identity import plc
+from appliance.atproto.identity.errors import InvalidOperation
 from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, Handle, JsonObject
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
 from appliance.pds.accounts import Account
+from appliance.pds.doctor import identity_rounds
+from appliance.pds.doctor.identity_checks import IdentityChecks
+from appliance.pds.signing_keys import NoSigningKey, SigningKeys
 from appliance.upkeep.checkup import Finding
 from tests.support.pds_box import Box, Member, open_box
 
@@ -160,3 +165,32 @@ async def test_a_directory_that_is_away_is_told_for_each(
     findings = await box.pds.doctor.examine()
     assert [finding.level for finding in findings] == ["warn", "warn"]
     assert "cannot be looked at" in findings[0].seen
+
+
+async def test_an_account_without_its_key_and_a_log_that_cannot_be_true_are_told(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await box.sign_up("alice")
+
+    def no_key(_self: SigningKeys, did: Did) -> None:
+        raise NoSigningKey(did)
+
+    async def forged(_self: IdentityChecks, *_: object) -> None:
+        raise InvalidOperation("the signature does not hold")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SigningKeys, "get", no_key)
+        assert (await only(box)).cause == "key-missing"
+    monkeypatch.setattr(IdentityChecks, "look", forged)
+    assert (await only(box)).cause == "plc-forged"
+
+
+async def test_a_look_that_takes_too_long_ends(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    await box.sign_up("alice")
+
+    async def slow(_self: IdentityChecks, *_: object) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(IdentityChecks, "look", slow)
+    monkeypatch.setattr(identity_rounds, "SECONDS", 0.1)
+    assert (await only(box)).cause == "look-slow"
