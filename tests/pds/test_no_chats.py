@@ -4,18 +4,27 @@ import pytest
 
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
-from appliance.pds.xrpc.no_chats import ANSWERS, BLUESKY_CHAT
+from appliance.pds.xrpc.no_chats import ANSWERS, BLUESKY_CHAT, EXPORT
 from tests.support.pds_box import Box, Member
 
+# Nothing is there to be deleted, or to be read.
+ACTS = ("chat.bsky.actor.deleteAccount", "chat.bsky.convo.updateAllRead")
 PROXIED = {"atproto-proxy": BLUESKY_CHAT}
 
 
 @pytest.mark.parametrize("nsid", ANSWERS)
 async def test_nobody_has_chats(box: Box, alice: Member, nsid: str) -> None:
-    answer = await box.ask("GET", f"/xrpc/{nsid}", token=alice.access, headers=PROXIED)
+    verb = "POST" if nsid in ACTS else "GET"
+    answer = await box.ask(verb, f"/xrpc/{nsid}", token=alice.access, headers=PROXIED)
     assert answer.status == 200
     assert answer.json == ANSWERS[nsid]
     Validator(load_catalog()).output(nsid, answer.json)
+
+
+async def test_nobody_has_chats_to_take_along(box: Box, alice: Member) -> None:
+    answer = await box.ask("GET", f"/xrpc/{EXPORT}", token=alice.access, headers=PROXIED)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/jsonl"
 
 
 async def test_nobody_can_be_written_to(box: Box, alice: Member) -> None:

@@ -18,6 +18,8 @@ from appliance.pds.proxy import NoService
 BLUESKY_CHAT: Final = "did:web:api.bsky.chat#bsky_chat"
 _QUIET: Final[JsonObject] = {"include": "all", "push": False}
 ANSWERS: Final[Mapping[str, JsonObject]] = {
+    # Nothing of anybody is there. The official client deletes an account only after this.
+    "chat.bsky.actor.deleteAccount": {},
     "chat.bsky.actor.getStatus": {
         "chatDisabled": True,
         "canCreateGroups": False,
@@ -37,8 +39,14 @@ ANSWERS: Final[Mapping[str, JsonObject]] = {
 }
 
 
+# A download, one JSON object to a line: no lines.
+EXPORT: Final = "chat.bsky.actor.exportAccountData"
+
+
 def answer(nsid: Nsid) -> web.Response:
     """Answer a call to the chat service. Raises NoService where only a service could."""
+    if nsid == EXPORT:
+        return web.Response(headers={"Content-Type": "application/jsonl", **PRIVATE})
     found = ANSWERS.get(nsid)
     if found is None:
         raise NoService("This network has no chat service")
