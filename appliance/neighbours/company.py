@@ -67,7 +67,9 @@ class Company:
         self._operator = operator
         self._contacts: dict[str, Contact] = {}
         self._news = asyncio.Event()
-        self.identities = Identities(tools.store, self.ask, tools.clock)
+        self.identities = Identities(
+            tools.store, self.ask, lambda key: self.contact(key).here, tools.clock
+        )
 
     def contact(self, key: str) -> Contact:
         """Tell how it stands with a house."""
@@ -76,7 +78,7 @@ class Company:
     async def take_in(self, key: str) -> None:
         """Begin with a house that was just paired."""
         await self._tools.gates.open(self._tools.store.named(key))
-        self._contacts[key] = Contact()
+        self._contacts[key] = Contact(here=True)
         self._news.set()
 
     async def leave(self, key: str) -> None:
@@ -127,7 +129,6 @@ class Company:
         places = [(house.address, house.port)]
         if sighting is not None and (sighting.address, sighting.port) not in places:
             places.append((sighting.address, sighting.port))
-        was_here, contact.here = contact.here, False
         for address, port in places:
             try:
                 told = await self.ask(house.at(address, port), "/state", (), MOST_BYTES)
@@ -139,18 +140,16 @@ class Company:
             except (OutboundFailed, InvalidCard, AttributeError, TypeError, ValueError):
                 continue
             contact.here = contact.knows_us = True
-            await self._met(house, now, contact, is_back=not was_here)
+            await self._met(house, now, contact)
             return
+        contact.here = False
 
-    async def _met(
-        self, before: Neighbour, now: Neighbour, contact: Contact, *, is_back: bool
-    ) -> None:
+    async def _met(self, before: Neighbour, now: Neighbour, contact: Contact) -> None:
         await self._tools.store.met(now, self._tools.clock.now_us())
         if now.card.pds != before.card.pds:
             self._news.set()
         await self._tools.gates.open(self._tools.store.named(now.key))
-        if is_back or not contact.behind:
-            contact.first_behind = contact.behind
+        contact.first_behind = max(contact.first_behind, contact.behind) if contact.behind else 0
         with suppress(OutboundFailed):
             await self._learn(now)
 

@@ -32,22 +32,37 @@ class NotAMember(DidNotFound):
 
 
 class Identities:
-    """Asks the houses, and remembers. `ask`: the way to a house: path, parameters, most bytes."""
+    """Asks the houses, and remembers.
 
-    def __init__(self, store: NeighbourStore, ask: Ask, clock: Clock) -> None:
+    ask: the way to a house: path, parameters, most bytes. is_here: whether it answers, by its key.
+    """
+
+    def __init__(
+        self, store: NeighbourStore, ask: Ask, is_here: Callable[[str], bool], clock: Clock
+    ) -> None:
         self._store = store
         self._ask = ask
+        self._is_here = is_here
         self._clock = clock
 
     async def document(self, did: str) -> JsonObject:
         """Return a DID document, as its house has it now or had it last. Raises NotAMember."""
-        member = self._store.member(did)
+        member = self._store.member(did) or await self._looked_for(did)
         if member is None:
             raise NotAMember(f"{did} lives in no house that is paired")
         house = self._store.find(member.key)
         if house is not None and self._clock.now_us() - member.checked_us > FRESH_US:
             member = await self._refreshed(house, did) or member
         return _document(member)
+
+    async def _looked_for(self, did: str) -> Member | None:
+        """Ask the houses that are there for somebody new."""
+        for house in self._store.all():
+            if self._is_here(house.key):
+                member = await self._refreshed(house, did)
+                if member is not None:
+                    return member
+        return None
 
     async def log(self, did: str) -> Sequence[JsonObject]:
         """Return the audit log. Raises NotAMember."""
@@ -58,7 +73,11 @@ class Identities:
 
     async def did_for(self, handle: str) -> str:
         """Return whose a handle is. Raises NotAMember."""
-        houses = [one for one in self._store.all() if handle.endswith(one.card.domains)]
+        houses = [
+            one
+            for one in self._store.all()
+            if handle.endswith(one.card.domains) and self._is_here(one.key)
+        ]
         for house in houses:
             try:
                 params = [("handle", handle)]
