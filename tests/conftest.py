@@ -6,10 +6,31 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
+from tests.support import answered
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 
+# So many tests are a whole run, fast or slow.
+WHOLE_RUN = 2_000
+
 Join: TypeAlias = Callable[..., Awaitable[Member]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let nonsense be asked for longer than there is time for each day."""
+    parser.addoption("--fuzz", type=int, default=1, help="how many times as much nonsense")
+
+
+def pytest_configure() -> None:
+    """Listen to what is answered from the first test on."""
+    answered.listen()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back upon the whole run comes last, and only where there was one."""
+    looks_back = [item for item in items if item.path.name == "test_every_answer.py"]
+    others = [item for item in items if item not in looks_back]
+    items[:] = [*others, *looks_back] if len(others) >= WHOLE_RUN else others
 
 
 @pytest.fixture(scope="session")

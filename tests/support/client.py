@@ -16,6 +16,7 @@ import orjson
 
 from appliance.atproto.lexicon.catalog import Catalog, load_catalog
 from appliance.atproto.lexicon.validate import Validator
+from tests.support.answered import ANSWERED
 
 PASSWORD = "correct horse battery"
 T = TypeVar("T")
@@ -265,6 +266,7 @@ def checked(nsid: str, answer: Answer) -> Any:
     if "application/json" not in answer.headers.get("Content-Type", ""):
         return answer.body
     _validator().output(nsid, answer.json)
+    ANSWERED.add(nsid)
     return answer.json
 
 
