@@ -9,14 +9,11 @@ from appliance.atproto.lexicon.catalog import load_catalog
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import IndexLab
 
-# Answered by the PDS, and by the video service.
+# Answered by the PDS, and by the services of feeds.
 ELSEWHERE = {
     "app.bsky.actor.getPreferences",
     "app.bsky.actor.putPreferences",
     "app.bsky.feed.describeFeedGenerator",
-    "app.bsky.feed.getFeedSkeleton",
-    "app.bsky.video.uploadPart",
-    "app.bsky.video.uploadVideo",
 }
 BESIDE = {
     "com.atproto.identity.resolveHandle",

@@ -53,3 +53,13 @@ async def finish_upload(appview: AppView, viewer: SignedIn, *, job_id: str) -> J
 @methods.procedure("app.bsky.video.abortUpload", auth=signed_in)
 async def abort_upload(appview: AppView, viewer: SignedIn, *, job_id: str) -> Json:
     raise InvalidRequest("There is no such upload", "UploadNotFound")
+
+
+@methods.procedure("app.bsky.video.uploadPart", auth=signed_in)
+async def upload_part(appview: AppView, viewer: SignedIn, *, job_id: str, part_number: int) -> Json:
+    raise InvalidRequest("There is no such upload", "UploadNotFound")
+
+
+@methods.procedure("app.bsky.video.uploadVideo", auth=signed_in)
+async def upload_video(appview: AppView, viewer: SignedIn) -> Json:
+    raise InvalidRequest("Videos cannot be uploaded on this network yet", "UploadForbidden")
