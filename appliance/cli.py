@@ -56,6 +56,7 @@ def _account(args: argparse.Namespace) -> int:
         "request-crawl": operator.request_crawl,
         "reset-password": operator.reset_password,
         "takedown": operator.take_down,
+        "suspend": operator.suspend,
         "appview": operator.choose_app_view,
         "delete": operator.delete,
     }
@@ -79,6 +80,7 @@ def _relay(args: argparse.Namespace) -> int:
         "takedown": relay_operator.take_down,
         "repair": relay_operator.repair,
         "quarantine": relay_operator.show_quarantine,
+        "upstreams": relay_operator.show_upstreams,
         "release": relay_operator.release,
         "discard": relay_operator.discard,
     }
@@ -101,6 +103,12 @@ def _guardian(args: argparse.Namespace) -> int:
     from appliance import guardian_operator, operator
 
     return operator.run(guardian_operator.ACTIONS[args.action], args, print)
+
+
+def _neighbours(args: argparse.Namespace) -> int:
+    from appliance import neighbours_operator, operator
+
+    return operator.run(neighbours_operator.ACTIONS[args.action], args, print, role="neighbours")
 
 
 def _feed(args: argparse.Namespace) -> int:
@@ -181,6 +189,7 @@ _COMMANDS: Final = {
     "relay": _relay,
     "label": _label,
     "feed": _feed,
+    "neighbours": _neighbours,
     "guardian": _guardian,
     "moderate": _moderate,
     "checkup": _checkup,

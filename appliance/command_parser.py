@@ -84,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
         "guardian", help="look after children", description=network_parser.GUARDIAN
     )
     network_parser.add_guardian(guardian)
+    neighbours = commands.add_parser(
+        "neighbours", help="pair with other Hearths at home", description=network_parser.NEIGHBOURS
+    )
+    network_parser.add_neighbours(neighbours)
     adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
     adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
     _add_data(adopt)
@@ -162,7 +166,10 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     reset.add_argument("--password", help="one of your choice; else one is made and printed")
     takedown = add("takedown", "hide an account and all it wrote")
     takedown.add_argument("--undo", action="store_true", help="show it again")
-    add("untakedown", "show an account again that was taken down")
+    suspend = add("suspend", "hide an account and all it wrote for some days")
+    suspend.add_argument("--days", type=int, default=7, help="how many (7)")
+    suspend.add_argument("--reason", help="for yourself and those after you")
+    add("untakedown", "show an account again that was taken down or suspended")
     appview = add("appview", "tell which AppView an account uses, or choose one")
     appview.add_argument("choice", nargs="?", help="server, local, any, or DID#service")
     add("delete", "delete an account for good")
@@ -217,6 +224,8 @@ def _add_relay(command: argparse.ArgumentParser) -> None:
     add("repair", "compare an account with its host now").add_argument("did")
     quarantine = add("quarantine", "list what was not passed on, and why")
     quarantine.add_argument("--did", help="of one account only")
+    upstreams = add("upstreams", "tell what other relays know of this network")
+    upstreams.add_argument("--now", action="store_true", help="look now; it may take a minute")
     add("release", "judge a kept frame once more").add_argument("number", type=int)
     add("discard", "forget a kept frame").add_argument("number", type=int)
 

@@ -51,6 +51,19 @@ async def show_bans(operator: Operator, args: argparse.Namespace, say: Say) -> N
         say(f"{each['name']:40} {each['createdAt'][:10]} {each['reason']}")
 
 
+async def show_upstreams(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Tell what other relays know of this network, as it was seen last, or now."""
+    if args.now:
+        await operator.call(f"{RELAY}.checkUpstreams")
+    for one in (await operator.query(f"{RELAY}.listUpstreams"))["upstreams"]:
+        say(f"{one['relay']:40} {one['checkedAt'][:19]}")
+        for finding in one["findings"]:
+            say(f"    {finding['level']:5} {finding['seen']}")
+        for account in one.get("accounts", ()):
+            if account["state"] != "well":
+                say(f"    {account['did']} {account['state']}")
+
+
 async def take_down(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Take an account out of the stream and its replay, or let it back."""
     await operator.call(f"{RELAY}.takeDownAccount", did=args.did, applied=not args.undo)

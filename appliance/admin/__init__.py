@@ -10,7 +10,9 @@ Reading order:
 - `people`: members, invites and mail, over the PDS
 - `wards`: who is looked after, over the PDS
 - `hosts`: whom the relay follows, over the relay
-- `overview`: how everything is doing
+- `network`: who sees us, bans, what was not passed on; over the relay
+- `figures`, `overview`: how everything is doing
+- `checkup`: what the doctor finds, and how far he is
 - `settings_desk`: the settings the wizard may change
 - `strings`: every word a person reads
 - `panel`: the parts above, built once

@@ -7,10 +7,12 @@ from functools import partial
 
 from appliance.admin.acts import Acts
 from appliance.admin.anew import Anew
+from appliance.admin.checkup import Checkup
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
 from appliance.admin.figures import DailyFigures
 from appliance.admin.hosts import OtherHosts
+from appliance.admin.network import Network
 from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
@@ -44,10 +46,12 @@ class Panel:
     people: People
     wards: Wards
     hosts: OtherHosts
+    network: Network
     figures: DailyFigures
     reports: Reports
     acts: Acts
     updates: Updates
+    checkup: Checkup
     overview: Overview
     reach_check: ReachCheck
     pages: Pages
@@ -83,10 +87,12 @@ async def open_admin(
         people=People(roles.pds),
         wards=Wards(roles.pds),
         hosts=OtherHosts(roles.relay),
+        network=Network(roles.relay),
         figures=figures,
         reports=Reports(roles.pds),
         acts=Acts(roles.pds),
         updates=Updates(roles.pds),
+        checkup=Checkup(roles, paths.data, clock, in_service=in_service),
         overview=Overview(roles, figures, paths.data, clock, in_service=in_service),
         reach_check=ReachCheck(
             settings, roles, strings, addresses_of, partial(describe_server, http)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from appliance.atproto.syntax import Did
 from appliance.upkeep.checkup import Finding
 
 ECHO_SECONDS = 60
@@ -28,6 +29,8 @@ class AccountsSeen:
     hidden: int = 0
     # Known, with an older commit than ours that was written more than a minute ago.
     behind: int = 0
+    # How each one stands: "well", or one of the words above.
+    each: tuple[tuple[Did, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

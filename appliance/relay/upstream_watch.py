@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,11 +125,9 @@ class UpstreamWatch:
         return self._home.seq()
 
     async def _ask_for(self, client: XrpcClient, accounts: Sequence[HomeAccount]) -> AccountsSeen:
-        counted = dict.fromkeys(("unknown", "throttled", "hidden", "behind", "well"), 0)
-        for account in accounts:
-            counted[await self._standing(client, account)] += 1
-        del counted["well"]
-        return AccountsSeen(len(accounts), **counted)
+        each = [(account.did, await self._standing(client, account)) for account in accounts]
+        counts = Counter(standing for _, standing in each if standing != "well")
+        return AccountsSeen(len(accounts), each=tuple(each), **counts)
 
     async def _standing(self, client: XrpcClient, account: HomeAccount) -> str:
         nsid = "com.atproto.sync.getRepoStatus"

@@ -64,6 +64,12 @@ async def test_a_member_is_made_found_hidden_shown_and_deleted(
     status = await stranger.get("com.atproto.sync.getRepoStatus", did=ann.did)
     assert status["status"] == "takendown"
     said(network, "account", "untakedown", handle)
+    told = said(network, "account", "suspend", handle, "--days", "3", "--reason", "Spam.")
+    assert "is suspended for 3 days" in told
+    status = await stranger.get("com.atproto.sync.getRepoStatus", did=ann.did)
+    assert status["status"] == "suspended"
+    assert "suspended" in said(network, "account", "list")
+    said(network, "account", "untakedown", handle)
     await sign_in(http, network.pds, handle, renewed)
     assert said(network, "account", "appview", handle) == "server\n"
     assert said(network, "account", "appview", handle, "any") == "any\n"
@@ -115,6 +121,7 @@ async def test_the_relay_is_looked_after_from_the_command_line(network: Applianc
     said(network, "relay", "unban", "spam.example")
     assert "spam.example" not in said(network, "relay", "bans")
     said(network, "relay", "quarantine")
+    assert said(network, "relay", "upstreams", "--now") == ""
     nobody = "did:plc:" + "z" * 24
     assert said(network, "relay", "repair", nobody) == "its DID does not resolve\n"
     for args in (

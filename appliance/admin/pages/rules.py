@@ -9,8 +9,9 @@ from appliance.admin.visit import Visit
 LONGEST_TEXT: Final = 6000
 # What is not needed every day: the icon, the name of the words, and the path.
 MORE: Final = (
+    ("done", "checkup", "/checkup"),
     ("mail", "mail", "/mail"),
-    ("hosts", "hosts", "/hosts"),
+    ("hosts", "network", "/network"),
     ("storage", "storage", "/storage"),
     ("shield", "rules", "/rules"),
     ("log", "log", "/log"),

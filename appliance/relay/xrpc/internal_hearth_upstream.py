@@ -33,6 +33,7 @@ def _view(seen: Seen) -> Json:
         "relay": seen.relay,
         "checkedAt": Datetime.from_us(seen.checked_us),
         "ourSeq": seen.our_seq,
+        "accounts": [{"did": did, "state": state} for did, state in seen.accounts.each],
         "findings": [asdict(finding) for finding in findings(seen)],
     }
     if seen.host is not None:
