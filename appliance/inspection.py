@@ -54,12 +54,11 @@ async def look(paths: Paths) -> list[Finding]:
     if not paths.data.is_dir():
         return findings
     findings += Machine().look(paths.data)
-    reports = await operator.ask_roles(paths)
-    for name, status in reports.items():
+    # First, since roles tell of the last look at them.
+    examined = await _examined(paths) if paths.socket("pds").exists() else []
+    for name, status in (await operator.ask_roles(paths)).items():
         findings.extend(check_role(name, status))
-    if reports.get("pds"):
-        findings += await _examined(paths)
-    return told_apart(findings)
+    return told_apart([*findings, *examined])
 
 
 async def _examined(paths: Paths) -> list[Finding]:

@@ -39,9 +39,12 @@ class RoleClient:
         return await self._client.query(nsid, given, self._headers)
 
     async def call(self, nsid: str, **fields: Any) -> Json:
-        """Call a procedure; a field that is None is left out. Raises XrpcError."""
+        """Call a procedure; a field that is None is left out, and no field at all is no input.
+
+        Raises XrpcError.
+        """
         given = {name: value for name, value in fields.items() if value is not None}
-        answer = await self._client.procedure(nsid, given, self._headers)
+        answer = await self._client.procedure(nsid, given if fields else None, self._headers)
         if self._log is not None:
             await self._log.note(nsid, given)
         return answer

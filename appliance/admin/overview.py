@@ -18,7 +18,6 @@ from appliance.upkeep.checkup import (
     check_clock,
     check_data_folder,
     check_role,
-    check_version,
 )
 
 MOVE_SHOWN_SECONDS: Final = 86_400.0
@@ -140,7 +139,6 @@ class Overview:
         now = self._clock.now()
         found = [*check_data_folder(self._data), *check_clock(now)]
         found.extend(check_backups(self._data, now, expected=self._in_service))
-        found.extend(check_version(self._data, now))
         for one in reports:
             found.extend(check_role(one.name, one.status))
         return [finding for finding in found if finding.level != "good"]

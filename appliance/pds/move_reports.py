@@ -73,6 +73,7 @@ def _finding(report: MoveReport) -> Finding:
         f"The {report.what} {done} at the step {report.step}. {report.words}",
         "that it goes on to its end",
         "Give the same command again: it goes on from there.",
+        "move-stuck",
     )
 
 

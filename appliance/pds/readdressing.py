@@ -35,6 +35,7 @@ FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 3600.0
 MOST_NAMES_TRIED = 20
 MOST_TOLD = 5
+SETTLING = "address-unsettled"
 
 
 class Elsewhere(Exception):
@@ -174,7 +175,8 @@ class Readdressing:
             return []
         if not progress.refused:
             seen = f"{progress.done} of {progress.of} identities name the new address"
-            return [Finding("Identities", "warn", seen, "all of them", "nothing: this goes on")]
+            remedy = "nothing: this goes on"
+            return [Finding("Identities", "warn", seen, "all of them", remedy, SETTLING)]
         told = [f"{name}: {why}" for name, why in list(progress.refused.items())[:MOST_TOLD]]
         return [
             Finding(
@@ -184,6 +186,7 @@ class Readdressing:
                 f" {'; '.join(told)}",
                 "every identity names the address of this server",
                 "see that the did:plc directory can be reached; this is tried again by itself",
+                SETTLING,
             )
         ]
 

@@ -25,7 +25,6 @@ from appliance.base.secret_files import read_or_create
 from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.inside import Inside
-from appliance.firehose.own_frames import OwnFrames
 from appliance.firehose.seats import Seats
 from appliance.pds import rates
 from appliance.pds.accounts import AccountStore
@@ -135,6 +134,7 @@ class Pds:
     handles: HandlePolicy
     house_texts: HouseTexts
     identities: Identities
+    inside: Inside
     imports: RepoImporter
     invites: InviteStore
     joining: Joining
@@ -187,7 +187,7 @@ async def open_pds(
     paths = settings.paths
     schema = files("appliance.pds") / "schema"
     async with await Database.open(paths.database("pds"), schema) as db:
-        pds = _build(settings, http, db, clock, validator, workers, (inside or Inside()).own)
+        pds = _build(settings, http, db, clock, validator, workers, inside or Inside())
         name = urlsplit(pds.site.url).netloc
         safety = RestoreSafety(db, pds.repos, _relays(settings, http), name, clock)
         await safety.look()
@@ -196,11 +196,13 @@ async def open_pds(
             workers.start("pds restore safety", safety.run),
             workers.start("pds mail", pds.mailer.run),
             workers.start("pds takedown news", pds.takedown_news.run),
+            workers.start("pds suspensions", pds.lifecycle.lift_for_ever),
             workers.start("pds blobs", pds.blobs.collect_for_ever),
             workers.start("pds figures", pds.figures.run),
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
             workers.start("pds crawl requests", pds.crawl_requests.run),
             workers.start("pds readdressing", pds.readdressing.run),
+            workers.start("pds doctor", pds.doctor.run),
         ]
         try:
             yield pds
@@ -257,7 +259,7 @@ def _build(
     clock: Clock,
     validator: Validator,
     workers: Workers,
-    own: OwnFrames,
+    inside: Inside,
 ) -> Pds:
     paths, site = settings.paths, site_of(settings)
     home_domains = () if settings.network.mode == "public" else site.handle_domains
@@ -341,7 +343,7 @@ def _build(
             clock.now,
         ),
         email_tokens=email_tokens,
-        event_log=EventLog(db, own=own),
+        event_log=EventLog(db, own=inside.own),
         seats=Seats.of(settings),
         exports=RepoExporter(db, repos, paths.data),
         factors=Factors(db, passkeys, codes, clock),
@@ -351,6 +353,7 @@ def _build(
         handles=handles,
         house_texts=HouseTexts(db, clock),
         identities=identities,
+        inside=inside,
         imports=RepoImporter(db, blobs, resolver, clock),
         invites=invites,
         joining=Joining(handles, accounts, invites, signup, terms),

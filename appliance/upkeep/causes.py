@@ -84,6 +84,10 @@ CAUSES: Final[Mapping[str, str]] = {
     "part-silent": "a part of Hearth does not answer",
     "part-failing": "background work of a part fails",
     "version-behind": "there is a newer version",
+    "update-failed": "a newer version could not be installed, or did not answer",
+    "channel-unread": "it cannot be seen whether there is a newer version",
+    "move-stuck": "an account on its way waits or has stopped",
+    "address-unsettled": "identities do not name this server's new address yet",
 }
 
 _NOBODY_COMES_IN: Final = frozenset(
@@ -115,6 +119,6 @@ FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
 
 def told_apart(findings: Iterable[Finding]) -> list[Finding]:
     """Leave out what follows from another finding."""
-    all_of_them = list(findings)
+    all_of_them = list(dict.fromkeys(findings))
     found = {finding.cause for finding in all_of_them if finding.level != "good"}
     return [one for one in all_of_them if not FOLLOWS.get(one.cause, frozenset()) & found]

@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from appliance.base.database import damage_in
 from appliance.upkeep.backup_journal import Journal
-from appliance.upkeep.update_journal import Known
-from appliance.version import VERSION
 
 Level = Literal["good", "warn", "bad"]
 
@@ -20,7 +18,6 @@ DAY = 86_400.0
 # In days; one or two nights may go wrong by themselves.
 BACKUP_TOO_OLD = 3
 PROOF_TOO_OLD = 10
-VERSION_WAITS = 3
 LITTLE_SPACE = 1 * GIB
 HARDLY_ANY_SPACE = 200 * 1024**2
 # Nothing of this appliance can be older: a clock before it was never set.
@@ -176,32 +173,6 @@ def _check_proof(known: Journal, now: float) -> Iterator[Finding]:
         yield Finding("Proof of backups", "good", f"restored and verified: {known.proven}")
 
 
-def check_version(data: Path, now: float, version: str = VERSION) -> Iterator[Finding]:
-    """Say when a newer release was there for some days, or could not be installed."""
-    known = Known.read(data)
-    if not known.version or _numbers(known.version) <= _numbers(version):
-        return
-    waited = time.strftime("%Y-%m-%d", time.gmtime(now - VERSION_WAITS * DAY)) >= known.date
-    if known.tried == known.version and known.tried_failure:
-        seen = f"release {known.version} could not be installed: {known.tried_failure}"
-    elif waited:
-        seen = f"this is {version}; {known.version} is there since {known.date}"
-    else:
-        return
-    yield Finding(
-        "Version",
-        "warn",
-        seen,
-        "the newest release, which closes what was found open",
-        "install it on the panel, or run: hearth update now",
-        "version-behind",
-    )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
-
-
 def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:
     """Judge what a role said of itself; None when it did not answer."""
     if status is None:
@@ -237,6 +208,5 @@ def check_files(data: Path, now: float, *, in_service: bool) -> list[Finding]:
         lambda: check_clock(now),
         lambda: check_databases(data),
         lambda: check_backups(data, now, expected=in_service),
-        lambda: check_version(data, now),
     )
     return [finding for check in checks for finding in check()]

@@ -10,6 +10,8 @@ from appliance.version import VERSION
 
 # A server that is away for a while is nothing to tell.
 UNREAD_DAYS: Final = 3
+FAILED: Final = "update-failed"
+BEHIND: Final = "version-behind"
 
 
 def check_updates(
@@ -26,6 +28,7 @@ def check_updates(
             f"the channel cannot be read: {known.failure}",
             "a channel signed by its publisher",
             "see the setting update.channel, and /etc/hearth/release.pub",
+            "channel-unread",
         )
         return
     if not known.version or known.version == VERSION:
@@ -34,13 +37,13 @@ def check_updates(
     remedy = "see what it changes under New releases, or run: hearth update now"
     if last.version == known.version and last.state in ("refused", "back"):
         seen = f"{known.version} was not kept: {last.reason}"
-        yield Finding("New releases", "warn", seen, "a release that answers", remedy)
+        yield Finding("New releases", "warn", seen, "a release that answers", remedy, FAILED)
     elif known.tried == known.version and known.tried_failure:
         seen = f"{known.version} could not be installed: {known.tried_failure}"
-        yield Finding("New releases", "warn", seen, "a release that is installed", remedy)
+        yield Finding("New releases", "warn", seen, "a release that is installed", remedy, FAILED)
     elif not automatic or Wish.read(data).holds(now):
         seen = f"{known.version} waits for you; this is {VERSION}"
-        yield Finding("New releases", "warn", seen, "the newest release", remedy)
+        yield Finding("New releases", "warn", seen, "the newest release", remedy, BEHIND)
     else:
         seen = f"{known.version} will be installed by itself; this is {VERSION}"
         yield Finding("New releases", "good", seen)

@@ -1,5 +1,4 @@
 import shutil
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +12,7 @@ from appliance.upkeep.checkup import (
     check_data_folder,
     check_databases,
     check_role,
-    check_version,
 )
-from appliance.upkeep.update_journal import Known
 
 
 def database(path: Path) -> Path:
@@ -97,22 +94,6 @@ def test_backups_that_are_missing_old_failing_or_never_proven_are_told(tmp_path:
     assert levels(failing)["Backups"] == "warn"
     broken = Journal(taken_at=now - day, proven_at=now - day, proof_failure="a record is damaged")
     assert levels(broken)["Proof of backups"] == "bad"
-
-
-def test_a_release_that_waits_is_told_after_some_days_and_a_failed_one_at_once(
-    tmp_path: Path,
-) -> None:
-    now = 1_790_000_000.0
-    day = time.strftime("%Y-%m-%d", time.gmtime(now - 86_400))
-    assert list(check_version(tmp_path, now, "1.2.0")) == []
-    known = Known(version="1.10.0", date=day).note(tmp_path)
-    assert list(check_version(tmp_path, now, "1.10.0")) == []
-    assert list(check_version(tmp_path, now, "1.2.0")) == []
-    (waiting,) = check_version(tmp_path, now + 3 * 86_400, "1.2.0")
-    assert waiting.seen == f"this is 1.2.0; 1.10.0 is there since {day}"
-    known.note(tmp_path, tried="1.10.0", tried_failure="no room")
-    (failed,) = check_version(tmp_path, now, "1.2.0")
-    assert (failed.cause, "no room" in failed.seen) == ("version-behind", True)
 
 
 def test_a_folder_that_is_not_there_and_a_full_disk_are_told(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from appliance.pds.doctor import mail_checks
 from appliance.pds.doctor.identity_rounds import IdentityRounds
@@ -10,6 +11,9 @@ from appliance.pds.doctor.reach import Reach
 from appliance.pds.mail_server import MailServer
 from appliance.upkeep.causes import told_apart
 from appliance.upkeep.checkup import Finding
+
+FIRST_SECONDS: Final = 180.0
+AGAIN_SECONDS: Final = 12 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,17 @@ class Doctor:
                 self.last.is_running = False
                 self.last.step = ""
         return self.last.findings
+
+    def troubles(self) -> list[Finding]:
+        """Give what the last look found that is not well."""
+        return [one for one in self.last.findings if one.level != "good"]
+
+    async def run(self) -> None:
+        """Look now and then, a while after the start; a worker."""
+        await asyncio.sleep(FIRST_SECONDS)
+        while True:
+            await self.examine()
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def look_once(self) -> None:
         """The same, for a worker."""

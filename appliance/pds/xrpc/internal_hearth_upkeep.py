@@ -27,7 +27,7 @@ async def get_status(pds: Pds, caller: Caller) -> Json:
         "imports": len(pds.imports.running()),
         "identities": identities,
     }
-    findings = [*pds.readdressing.findings(), *pds.move_reports.findings()]
+    findings = [*pds.readdressing.findings(), *pds.move_reports.findings(), *pds.doctor.troubles()]
     update = pds.settings.update
     findings += check_updates(
         pds.settings.paths.data,

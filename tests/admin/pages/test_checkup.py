@@ -1,0 +1,58 @@
+"""The doctor's page: asked to look, it tells how far it is, then what was found."""
+
+import asyncio
+
+import pytest
+
+from appliance.pds.doctor.doctor import Doctor
+from appliance.upkeep.checkup import Finding
+from tests.support.panel_house import House
+
+FAULT = Finding("Name x.example", "bad", "seen <b>so</b>", "expected", "do this", "dns-name")
+
+
+async def test_before_the_first_look_the_page_offers_one(house: House) -> None:
+    owner = await house.claim()
+    assert "Checkup" in (await owner.get("/more")).words
+    seen = await owner.get("/checkup")
+    assert "Nobody has looked since the last start" in seen.words
+    assert "Look now" in seen.words
+
+
+async def test_while_it_looks_the_page_says_at_what_and_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, done = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Doctor) -> list[Finding]:
+        self.last.step = "certificate"
+        going.set()
+        await done.wait()
+        return [FAULT]
+
+    monkeypatch.setattr(Doctor, "_look", slow)
+    owner = await house.claim()
+    await owner.get("/checkup")
+    assert (await owner.post("/checkup")).location == "/checkup"
+    await going.wait()
+    seen = await owner.get("/checkup")
+    assert "Looking at the certificate." in seen.words
+    assert seen.headers["Refresh"] == "2"
+    assert (await owner.post("/checkup")).location == "/checkup"
+    done.set()
+    await house.box.pds.doctor.examine()
+    seen = await owner.get("/checkup")
+    assert "Refresh" not in seen.headers
+    assert "seen <b>so</b>" in seen.words
+    assert "do this" in seen.words
+    assert "Look again" in seen.words
+    # The home page tells of it, too.
+    assert "Name x.example" in (await owner.get("/")).words
+
+
+async def test_only_the_owner_has_everything_looked_over(house: House) -> None:
+    await house.claim()
+    stranger = house.visitor()
+    assert (await stranger.get("/checkup")).location.startswith("/sign-in")
+    assert (await stranger.post("/checkup")).status == 403
+    assert house.box.pds.doctor.last.ended == 0
