@@ -45,7 +45,6 @@ class StreamBroken(Exception):
 
 OnFrames = Callable[[list[bytes]], Awaitable[None]]
 OnError = Callable[[str], Awaitable[None]]
-Gather = Callable[[int], Awaitable[None]]
 
 
 class Follower:
@@ -55,8 +54,8 @@ class Follower:
     there, subscribeRepos unless another is given. `cursor` is asked before
     each connection; None means live from now on. `on_frames` gets raw frames in order, several at
     once if several wait, and stores its cursor itself; by StreamBroken it ends the connection.
-    `on_error` gets the name of an error frame, after which the connection is made again. `gather`
-    waits for more frames, behind a batch whose size it is given.
+    `on_error` gets the name of an error frame,
+    after which the connection is made again.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class Follower:
         on_error: OnError | None = None,
         *,
         path: str = PATH,
-        gather: Gather | None = None,
     ) -> None:
         self._http = http
         self._address = address
@@ -76,7 +74,6 @@ class Follower:
         self._on_frames = on_frames
         self._on_error = on_error
         self._path = path
-        self._gather = gather or _moment
         self._nudged = asyncio.Event()
         self.connected_since: float | None = None
         self.last_failure: str | None = None
@@ -111,8 +108,7 @@ class Follower:
         try:
             while frames := await inbox.take():
                 await self._give(frames)
-                if inbox.may_gather:
-                    await self._gather(len(frames))
+                await inbox.gather()
         except StreamBroken as broken:
             self._failed(str(broken))
         finally:
@@ -183,10 +179,10 @@ class _Inbox:
         self._ended = True
         self._filled.set()
 
-    @property
-    def may_gather(self) -> bool:
-        """Whether there are too few frames for a batch, and more to come."""
-        return len(self._frames) < BATCH_FRAMES and not self._ended
+    async def gather(self) -> None:
+        """Wait a moment for frames, unless there are enough for a batch or no more to come."""
+        if len(self._frames) < BATCH_FRAMES and not self._ended:
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def take(self) -> list[bytes]:
         """Give what waits, in order; nothing more comes after an empty list."""
@@ -202,10 +198,6 @@ class _Inbox:
                 break
         self._drained.set()
         return frames
-
-
-async def _moment(_size: int) -> None:
-    await asyncio.sleep(GATHER_SECONDS)
 
 
 def _error_name(frame: bytes) -> str | None:

@@ -3,6 +3,7 @@
 https://atproto.com/specs/event-stream
 """
 
+import socket
 from functools import partial
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.frames import MAX_SEQ, error_frame
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.events import InfoEvent
+from appliance.firehose.inside import Haste
 from appliance.firehose.messages import binary_messages
 from appliance.firehose.seats import Seats
 from appliance.firehose.subscriber import Send, serve_stream
@@ -19,21 +21,30 @@ OUTDATED = InfoEvent("OutdatedCursor", "Requested cursor exceeded limit. Possibl
 FUTURE = error_frame("FutureCursor", "Cursor in the future.")
 TOO_SLOW = error_frame("ConsumerTooSlow", "Stream consumer too slow")
 
+# How long frames for a role of ours are gathered.
+SECONDS_A_FRAME = 0.01
+LONGEST_GATHERING = 0.1
+
 
 async def serve_subscribe_repos(
-    request: web.Request, log: EventLog, seats: Seats | None = None
+    request: web.Request,
+    log: EventLog,
+    seats: Seats | None = None,
+    haste: Haste | None = None,
 ) -> web.WebSocketResponse:
     """Answer a subscription: replay after the cursor, then live, until one side ends it.
 
     Cursor: none is live from now on; 0 or less is everything kept; one older than what is kept
     begins with an #info OutdatedCursor; one ahead of the log is answered FutureCursor and closed.
+    With `haste` a role of ours gets what is new in gathered batches: each is a transaction there.
 
     Raises XrpcError for a malformed cursor, a request that is no WebSocket, too many
     subscribers.
     """
     cursor = _cursor(request)
+    inside = haste if _is_from_inside(request) else None
     with (seats or Seats()).taken_by(request):
-        return await serve_stream(request, partial(_send_all, log, cursor))
+        return await serve_stream(request, partial(_send_all, log, cursor, inside))
 
 
 def close_on_shutdown(app: web.Application, log: EventLog) -> None:
@@ -55,7 +66,15 @@ def _cursor(request: web.Request) -> int | None:
     return max(int(text), 0)
 
 
-async def _send_all(log: EventLog, cursor: int | None, send: Send) -> bytes | None:
+def _is_from_inside(request: web.Request) -> bool:
+    """Tell whether a request came through the socket that only our own roles can reach."""
+    listener = None if request.transport is None else request.transport.get_extra_info("socket")
+    return listener is not None and listener.family == socket.AF_UNIX
+
+
+async def _send_all(
+    log: EventLog, cursor: int | None, inside: Haste | None, send: Send
+) -> bytes | None:
     """Send until the log is closed, or give the error that ends the stream."""
     head, floor = log.head(), log.floor()
     at = head if cursor is None else cursor
@@ -68,8 +87,11 @@ async def _send_all(log: EventLog, cursor: int | None, send: Send) -> bytes | No
     while batch := await log.next(at):
         if batch[0][0] > at + 1 and at < log.floor():
             return binary_messages([TOO_SLOW])
-        at, messages = batch[-1][0], batch.messages
+        at, messages, size = batch[-1][0], batch.messages, len(batch)
         # While the socket takes nothing, hold on to no more than what is being sent.
         del batch
         await send(messages)
+        if inside is not None and not log.after(at):
+            # Longer the busier it is; nothing waits where there is little.
+            await inside.pause(min(size * SECONDS_A_FRAME, LONGEST_GATHERING))
     return None

@@ -62,7 +62,6 @@ class Crawler:
             partial(self._cursor, host.id),
             partial(self._take, host.id),
             partial(self._refused, host.id),
-            gather=self._ingest.gather if self._ways.is_home(host) else None,
         )
         worker = self._workers.start(f"relay follows {host.hostname}", follower.run)
         self._followers[host.id] = follower, worker

@@ -24,7 +24,7 @@ from appliance.firehose.events import (
     parse,
 )
 from appliance.firehose.follow import StreamBroken
-from appliance.firehose.inside import Inside
+from appliance.firehose.own_frames import OwnFrames
 from appliance.relay import hosts, quarantine
 from appliance.relay.hosts import Host, save_cursor
 from appliance.relay.judgement import PASSED, AskAgain, Incoming, Judge, Known, Verdict
@@ -40,9 +40,6 @@ QUIET_SECONDS = 60.0
 # A host whose numbers leap by more than this has lost them, or plays with them.
 SEQ_LEAP = 1_000_000
 OUTDATED = "OutdatedCursor"
-# How long frames of the PDS beside us are gathered: longer the busier it is.
-SECONDS_A_FRAME = 0.01
-LONGEST_GATHERING = 0.1
 MAX_PASSED = 20_000
 _EXPECTED = frozenset(("old_seq", "host_full"))
 
@@ -77,27 +74,19 @@ class Ingest:
         lookups: Lookups,
         rates: Rates,
         clock: Clock,
-        inside: Inside,
+        own: OwnFrames,
     ) -> None:
         self._db = db
         self._lookups = lookups
         self._rates = rates
         self._clock = clock
-        self._own = inside.own
-        self._haste = inside.haste
+        self._own = own
         self._passed: OrderedDict[tuple[Did, str, str], None] = OrderedDict()
         self._warned: dict[tuple[int, str], float] = {}
         self.counts: Counter[str] = Counter()
         self.received: Counter[tuple[str, str]] = Counter()
         self.judging = Timing()
         self.lag_seconds: dict[str, float] = {}
-
-    async def gather(self, size: int) -> None:
-        """Let frames of the PDS beside us come together after a batch of this size.
-
-        Each batch is a transaction, here and in the AppView; nothing waits where there is little.
-        """
-        await self._haste.pause(min(size * SECONDS_A_FRAME, LONGEST_GATHERING))
 
     async def take(self, host: Host, frames: Sequence[bytes]) -> int | None:
         """Handle frames of one host in order; give its new cursor, None if nothing was numbered.

@@ -147,7 +147,7 @@ async def open_relay(
         rates = Rates(clock)
         repairer = Repairer(db, ways, resolver, clock)
         lookups = Lookups(resolver, repairer.ask_status, clock)
-        ingest = Ingest(db, lookups, rates, clock, inside or Inside())
+        ingest = Ingest(db, lookups, rates, clock, (inside or Inside()).own)
         crawler = Crawler(ways, workers, hosts, ingest, rates)
         reconciler = Reconciler(db, ways, crawler, clock)
         log = EventLog(db)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,6 +17,7 @@ from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.firehose import event_log, serve, subscriber
 from appliance.firehose.event_log import EventLog
+from appliance.firehose.inside import Haste
 from tests.firehose.test_event_log import ALICE, write
 
 PATH = "/xrpc/com.atproto.sync.subscribeRepos"
@@ -275,3 +277,35 @@ async def test_fifty_subscribers_that_take_nothing_hold_little_and_delay_nobody(
         assert sum(held) < 50 * 150_000
         assert log.held_bytes() <= event_log.RING_BYTES
         assert sorted(late)[5] < 1.0
+
+
+async def test_a_role_inside_gets_gathered_batches_and_others_each_event_at_once(
+    db: Database, log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "SECONDS_A_FRAME", 60.0)
+    monkeypatch.setattr(serve, "LONGEST_GATHERING", 60.0)
+    haste = Haste()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await serve.serve_subscribe_repos(request, log, None, haste)
+
+    app = web.Application()
+    app.router.add_get(PATH, handle)
+    path = tmp_path / "host.sock"
+    async with (
+        TestServer(app) as server,
+        subscribe(server, "0") as outside,
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session,
+    ):
+        assert server.runner is not None
+        await web.UnixSite(server.runner, path).start()
+        async with session.ws_connect(f"http://inside{PATH}?cursor=0") as inside:
+            await db.write(write, 1)
+            assert await seqs(inside, 1) == [1]
+            await db.write(write, 300)
+            assert await seqs(outside, 301) == list(range(1, 302))
+            with pytest.raises(TimeoutError):
+                await inside.receive(timeout=0.2)
+            with haste.wanted():
+                # All that there is comes without another pause.
+                assert await seqs(inside, 300) == list(range(2, 302))

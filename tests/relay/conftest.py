@@ -15,7 +15,6 @@ from appliance.base.clock import Clock
 from appliance.base.http import HttpClient, OutboundPolicy
 from appliance.base.workers import Workers
 from appliance.firehose.events import Event, parse
-from appliance.firehose.inside import Inside
 from appliance.relay.app import build_app
 from appliance.relay.role import Relay, open_relay
 from appliance.settings import Settings, defaults
@@ -72,7 +71,6 @@ class Lab:
         open_to_all: bool = True,
         peers: tuple[str, ...] = (),
         relays: tuple[str, ...] = (),
-        inside: Inside | None = None,
     ) -> AsyncIterator["Running"]:
         """Run the relay and serve it."""
         chosen = {
@@ -88,7 +86,7 @@ class Lab:
             validator = Validator(load_catalog())
             workers = Workers()
             relay = await stack.enter_async_context(
-                open_relay(settings, http, workers, self.clock, validator, inside)
+                open_relay(settings, http, workers, self.clock, validator)
             )
             await stack.enter_async_context(workers)
             server = await stack.enter_async_context(TestServer(build_app(relay, settings)))

@@ -17,8 +17,7 @@ from appliance.firehose.events import (
     SyncEvent,
     parse,
 )
-from appliance.firehose.inside import Inside
-from appliance.relay import crawler, ingest
+from appliance.relay import crawler
 from tests.relay.conftest import Lab, Running
 from tests.support.hosts import TIME, fake_host
 from tests.support.waiting import until
@@ -60,23 +59,6 @@ async def test_a_single_event_passes_in_milliseconds(lab: Lab) -> None:
             taken.append(time.perf_counter() - started)
     # The reference polls every half second.
     assert min(taken) < 0.1
-
-
-async def test_a_busy_home_is_gathered_until_somebody_waits(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ingest, "SECONDS_A_FRAME", 60.0)
-    monkeypatch.setattr(ingest, "LONGEST_GATHERING", 60.0)
-    alice = lab.account("alice")
-    inside = Inside()
-    async with lab.relay(inside=inside) as running, running.stream() as stream:
-        await lab.home.tell_commit(alice.commit())
-        await stream.frame()
-        await lab.home.tell_commit(alice.post("one"), alice.post("two"))
-        with pytest.raises(TimeoutError):
-            await stream.ws.receive_bytes(timeout=0.2)
-        with inside.haste.wanted():
-            assert await stream.kinds(2) == ["commit"] * 2
 
 
 async def test_a_relay_that_was_away_misses_nothing_and_repeats_nothing(lab: Lab) -> None:

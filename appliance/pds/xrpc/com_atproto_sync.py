@@ -132,7 +132,7 @@ async def subscribe_repos(
     pds: Pds, *, cursor: int | None, request: web.Request
 ) -> web.WebSocketResponse:
     del cursor  # the firehose reads it from the request, to answer inside the stream
-    return await serve_subscribe_repos(request, pds.event_log, pds.seats)
+    return await serve_subscribe_repos(request, pds.event_log, pds.seats, pds.inside.haste)
 
 
 def _car(archive: bytes | BinaryIO) -> Stream:
