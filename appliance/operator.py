@@ -143,6 +143,14 @@ async def take_down(operator: Operator, args: argparse.Namespace, say: Say) -> N
     say(f"{args.account} is {'visible again' if args.undo else 'taken down'}")
 
 
+async def suspend(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Hide an account and all it wrote for some days."""
+    did = await operator.did_of(args.account)
+    given = {"reason": args.reason} if args.reason else {}
+    await operator.call("internal.hearth.pds.suspendAccount", did=did, days=args.days, **given)
+    say(f"{args.account} is suspended for {args.days} days")
+
+
 async def bring_back(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Show an account again that was taken down."""
     args.undo = True

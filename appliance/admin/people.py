@@ -10,7 +10,7 @@ from appliance.admin.clients import RoleClient
 from appliance.atproto.syntax import Did, Handle, InvalidSyntax
 from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 
-State: TypeAlias = Literal["active", "takendown", "deactivated", "inactive"]
+State: TypeAlias = Literal["active", "takendown", "suspended", "deactivated", "inactive"]
 
 PAGE_SIZE: Final = 50
 # How many accounts a search by name looks through.
@@ -130,7 +130,7 @@ class People:
         state: State = "deactivated" if hidden else "active"
         takedown = status.get("takedown", {})
         if takedown.get("applied"):
-            state = "takendown"
+            state = _state(await self._pds.query("com.atproto.sync.getRepoStatus", did=did))
         reason = str(takedown.get("ref", ""))
         return replace(_person(info, state), storage=storage, reason=reason)
 
@@ -171,6 +171,11 @@ class People:
     async def remove_second_steps(self, did: str) -> None:
         """Let a member's password do alone."""
         await self._pds.call("internal.hearth.pds.removeSecondSteps", did=did)
+
+    async def suspend(self, did: str, days: int, reason: str) -> None:
+        """Hide a member and all they wrote for some days, noting why."""
+        given = {"reason": reason} if reason else {}
+        await self._pds.call("internal.hearth.pds.suspendAccount", did=did, days=days, **given)
 
     async def set_takedown(self, did: str, *, applied: bool, reason: str = "") -> None:
         """Hide a member and all they wrote, noting why, or show them again."""
@@ -253,7 +258,7 @@ def _state(repo: Mapping[str, Any]) -> State:
     if repo.get("active", True):
         return "active"
     status = repo.get("status")
-    return status if status in ("takendown", "deactivated") else "inactive"
+    return status if status in ("takendown", "suspended", "deactivated") else "inactive"
 
 
 def _person(info: Mapping[str, Any], state: State) -> Person:

@@ -9,7 +9,7 @@ import apsw
 from appliance.atproto.syntax import Did, Handle
 from appliance.base.database import Connection, Database
 
-AccountStatus = Literal["takendown", "deactivated"]
+AccountStatus = Literal["takendown", "suspended", "deactivated"]
 
 MOST_KEPT: Final = 1000
 _TABLE: Final = "account"
@@ -27,6 +27,7 @@ _FIELDS = (
     "takedown_ref",
     "invites_disabled",
     "invite_note",
+    "suspended_until",
 )
 _COLUMNS = ", ".join(_FIELDS)
 _BY_DID = f"SELECT {_COLUMNS} FROM account WHERE did = ?"  # noqa: S608
@@ -91,6 +92,7 @@ class Account:
     takedown_ref: str | None
     invites_disabled: bool
     invite_note: str | None
+    suspended_until: int | None = None
 
     @property
     def is_active(self) -> bool:
@@ -98,9 +100,9 @@ class Account:
 
     @property
     def status(self) -> AccountStatus | None:
-        """None while active; a takedown outweighs a deactivation."""
+        """None while active; a takedown outweighs a deactivation, and is suspended if it ends."""
         if self.takedown_ref is not None:
-            return "takendown"
+            return "takendown" if self.suspended_until is None else "suspended"
         return "deactivated" if self.deactivated_at is not None else None
 
 
@@ -279,8 +281,17 @@ def activate(conn: Connection, did: Did) -> None:
     _change(conn, did, "deactivated_at = NULL, delete_after = NULL")
 
 
-def set_takedown(conn: Connection, did: Did, reference: str | None) -> None:
-    _change(conn, did, "takedown_ref = ?", reference)
+def set_takedown(
+    conn: Connection, did: Did, reference: str | None, until_us: int | None = None
+) -> None:
+    """Take an account down, with an end or without, or let it back (None)."""
+    _change(conn, did, "takedown_ref = ?, suspended_until = ?", reference, until_us)
+
+
+def suspended_before(conn: Connection, now_us: int) -> list[Did]:
+    """Name those whose suspension is over."""
+    rows = conn.rows("SELECT did FROM account WHERE suspended_until <= ?", now_us)
+    return [Did.unchecked(did) for (did,) in rows]
 
 
 def set_invites_disabled(conn: Connection, did: Did, disabled: bool, note: str | None) -> None:

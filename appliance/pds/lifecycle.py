@@ -1,5 +1,8 @@
 """What becomes of an account: deactivated, active again, taken down, deleted; each is announced."""
 
+import asyncio
+from typing import Final
+
 from appliance.atproto.repo.commit import parse_commit
 from appliance.atproto.syntax import Datetime, Did, Handle
 from appliance.base.clock import Clock
@@ -29,6 +32,8 @@ from appliance.pds.factors import second_steps
 from appliance.pds.oauth import grants
 from appliance.pds.signing_keys import SigningKeys
 
+LIFT_EVERY_S: Final = 30.0
+
 
 class Lifecycle:
     """Change the standing of an account, in one transaction with its event."""
@@ -49,6 +54,21 @@ class Lifecycle:
     async def set_takedown(self, did: Did, reference: str | None) -> None:
         """Take an account down, or let it back (None)."""
         await self._db.write(set_takedown, did, reference, self._clock.now_us())
+
+    async def suspend(self, did: Did, reference: str, for_us: int) -> None:
+        """Take an account down for so many microseconds."""
+        now_us = self._clock.now_us()
+        await self._db.write(set_takedown, did, reference, now_us, now_us + for_us)
+
+    async def lift_for_ever(self) -> None:
+        """Let accounts back when their suspension is over: the body of a worker."""
+        while True:
+            await self.lift()
+            await asyncio.sleep(LIFT_EVERY_S)
+
+    async def lift(self) -> None:
+        """Let back whose suspension is over."""
+        await self._db.write(lift, self._clock.now_us())
 
     async def rename(self, did: Did, handle: Handle) -> None:
         """Give an account a handle, announced even if it had it already. Raises NameTaken."""
@@ -106,9 +126,16 @@ def activate(conn: Connection, did: Did, now_us: int) -> None:
     repos.append_sync(conn, parse_commit(repos.load_head(conn, did).commit_block), now_us)
 
 
-def set_takedown(conn: Connection, did: Did, reference: str | None, now_us: int) -> None:
-    accounts.set_takedown(conn, did, reference)
+def set_takedown(
+    conn: Connection, did: Did, reference: str | None, now_us: int, until_us: int | None = None
+) -> None:
+    accounts.set_takedown(conn, did, reference, until_us)
     append_account(conn, did, now_us)
+
+
+def lift(conn: Connection, now_us: int) -> None:
+    for did in accounts.suspended_before(conn, now_us):
+        set_takedown(conn, did, None, now_us)
 
 
 def rename(conn: Connection, did: Did, handle: Handle, now_us: int) -> None:

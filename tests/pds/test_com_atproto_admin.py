@@ -106,6 +106,47 @@ async def test_a_taken_down_account_is_closed_and_comes_back(box: Box, alice: Me
     assert (await box.post("com.atproto.server.refreshSession", alice.refresh)).status == 200
 
 
+async def test_a_suspended_account_comes_back_by_itself(box: Box, alice: Member) -> None:
+    seq = box.pds.event_log.head()
+    nsid = "internal.hearth.pds.suspendAccount"
+    for days in (0, 4000):
+        refused = await box.operate("POST", nsid, did=alice.did, days=days)
+        assert (refused.status, refused.error) == (400, "InvalidRequest")
+    assert (await box.operate("POST", nsid, did=alice.did, days=2, reason="Spam.")).status == 200
+    assert (await box.operate("GET", STATUS, did=alice.did)).json["takedown"]["ref"] == "Spam."
+    for nsid in ("sync.getRepo", "sync.getLatestCommit", "sync.listBlobs"):
+        public = await box.get(f"com.atproto.{nsid}", did=alice.did)
+        assert (public.status, public.error) == (400, "RepoSuspended"), nsid
+    [listed] = (await box.get("com.atproto.sync.listRepos")).json["repos"]
+    assert (listed["active"], listed["status"]) == (False, "suspended")
+    assert (await box.log_in(alice.handle)).error == "AccountTakedown"
+    left = await box.log_in(alice.handle, allowTakendown=True)
+    assert left.json["status"] == "suspended"
+    await box.pds.lifecycle.lift()
+    assert not box.pds.accounts.require(alice.did).is_active
+    box.clock.advance(2 * 86_400 + 1)
+    await box.pds.lifecycle.lift()
+    assert (await box.get("com.atproto.sync.getRepo", did=alice.did)).status == 200
+    assert (await box.log_in(alice.handle)).status == 200
+    down, up = box.announced(seq)
+    assert isinstance(down, AccountEvent)
+    assert isinstance(up, AccountEvent)
+    assert (down.active, down.status, up.active) == (False, "suspended", True)
+
+
+async def test_a_suspension_becomes_a_takedown_and_ends_with_it(box: Box, alice: Member) -> None:
+    nsid = "internal.hearth.pds.suspendAccount"
+    subject = {"$type": REPO, "did": alice.did}
+    await box.operate("POST", nsid, did=alice.did, days=1)
+    await box.operate("POST", UPDATE, subject=subject, takedown={"applied": True})
+    box.clock.advance(2 * 86_400)
+    await box.pds.lifecycle.lift()
+    assert box.pds.accounts.require(alice.did).status == "takendown"
+    await box.operate("POST", nsid, did=alice.did, days=1)
+    await box.operate("POST", UPDATE, subject=subject, takedown={"applied": False})
+    assert box.pds.accounts.require(alice.did).status is None
+
+
 async def test_a_taken_down_record_is_hidden_and_comes_back(box: Box, alice: Member) -> None:
     made = await write(box, alice)
     subject = {"$type": RECORD, "uri": made["uri"], "cid": made["cid"]}

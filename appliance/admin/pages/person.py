@@ -1,11 +1,14 @@
 """One member, and what can be done for or against them."""
 
+from typing import Final
 from urllib.parse import quote
 
 from aiohttp import web
 
 from appliance.admin.people import NoSuchPerson, Person
 from appliance.admin.visit import Visit
+
+MOST_DAYS: Final = 3650
 
 
 async def show(visit: Visit) -> web.Response:
@@ -45,8 +48,14 @@ async def delete(visit: Visit) -> web.Response:
 
 async def _set_takedown(visit: Visit, *, applied: bool) -> web.Response:
     person = await _person(visit)
-    reason = " ".join(visit.text("reason").split())
-    await visit.panel.people.set_takedown(person.did, applied=applied, reason=reason)
+    reason, days = " ".join(visit.text("reason").split()), visit.text("days")
+    if applied and days:
+        if not (days.isdecimal() and days.isascii() and 0 < int(days) <= MOST_DAYS):
+            error = visit.words("person.days_wrong", count=MOST_DAYS)
+            return await _page(visit, person, days=days, days_error=error)
+        await visit.panel.people.suspend(person.did, int(days), reason)
+    else:
+        await visit.panel.people.set_takedown(person.did, applied=applied, reason=reason)
     return visit.go(f"/people/{quote(person.did, safe='')}")
 
 
@@ -65,13 +74,15 @@ async def _page(
     error: str = "",
     typed: str = "",
     steps_removed: bool = False,
+    days: str = "",
+    days_error: str = "",
 ) -> web.Response:
     by = person.invited_by
     handles = await visit.panel.people.handles([by]) if by.startswith("did:") else {}
     wards = await visit.panel.wards.all()
     return visit.page(
         "person",
-        status=422 if error else 200,
+        status=422 if error or days_error else 200,
         person=person,
         ward=next((one for one in wards if one.did == person.did), None),
         wards=[one for one in wards if one.guardian_did == person.did],
@@ -81,4 +92,6 @@ async def _page(
         error=error,
         typed=typed,
         steps_removed=steps_removed,
+        days=days,
+        days_error=days_error,
     )

@@ -9,9 +9,11 @@ from appliance.pds.reports import Report
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.acts import actor_of
 from appliance.pds.xrpc.auth import Caller, operator
-from appliance.pds.xrpc.com_atproto_admin_account import page_number
+from appliance.pds.xrpc.com_atproto_admin_account import page_number, require_subject
 
 methods: MethodTable[Pds] = MethodTable()
+
+DAY_US = 86_400 * 1_000_000
 
 
 @methods.query("internal.hearth.pds.listReports", auth=operator)
@@ -26,6 +28,15 @@ async def list_reports(
     if len(page) == limit:
         view["cursor"] = str(page[-1].id)
     return view
+
+
+@methods.procedure("internal.hearth.pds.suspendAccount", auth=operator)
+async def suspend_account(
+    pds: Pds, caller: Caller, *, did: Did, days: int, reason: str | None
+) -> None:
+    """Hide an account and all it wrote for some days: a takedown with an end."""
+    found = require_subject(pds, did)
+    await pds.lifecycle.suspend(found.did, reason or pds.clock.iso(), days * DAY_US)
 
 
 @methods.procedure("internal.hearth.pds.closeReport", auth=operator)

@@ -45,6 +45,22 @@ async def test_who_is_taken_down_can_be_restored(house: House) -> None:
     assert "Take this account down" in (await owner.get(page)).words
 
 
+async def test_somebody_is_suspended_for_some_days(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    page = f"/people/{member.did}"
+    for typed in ("soon", "0", "-1", "1e3", "٣"):
+        seen = await owner.post(f"{page}/takedown", days=typed)
+        assert (seen.status, seen.errors) == (422, ["A number of days, 3650 at most."])
+    assert house.box.pds.accounts.require(member.did).is_active
+    await owner.post(f"{page}/takedown", days="3", reason="Spam.")
+    seen = await owner.get(page)
+    assert "Suspended" in seen.words
+    assert "Spam." in seen.words
+    await owner.post(f"{page}/restore")
+    assert house.box.pds.accounts.require(member.did).is_active
+
+
 async def test_deleting_takes_the_name_typed_by_hand(house: House) -> None:
     owner = await house.claim()
     member = await house.box.sign_up("ann")
