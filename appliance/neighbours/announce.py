@@ -121,6 +121,7 @@ class Announcer:
         if notice.web_port:
             announced.append((HTTP, notice.web_port, {"path": "/"}))
         title = _label(notice.title)
+        names = [f"{host}.local"]
         for kind, port, properties in announced:
             info = AsyncServiceInfo(
                 kind,
@@ -133,8 +134,8 @@ class Announcer:
             with suppress(NonUniqueNameException):
                 # It becomes "Smiths-2" where there are Smiths already.
                 await zc.async_register_service(info, allow_name_change=True)
-                self.names.append(info.name.removesuffix("." + kind) + "." + kind.rstrip("."))
-        self.names.insert(0, f"{host}.local")
+                names.append(info.name.removesuffix("." + kind) + "." + kind.rstrip("."))
+        self.names = names
 
     async def _free_host(self, zc: Any, addresses: list[str]) -> str:
         """Find a name to be reached by which stands for no other machine."""

@@ -127,8 +127,8 @@ class Company:
         contact = self._contacts.setdefault(house.key, Contact())
         sighting = self._tools.sightings.find(house.key)
         places = [(house.address, house.port)]
-        if sighting is not None and (sighting.address, sighting.port) not in places:
-            places.append((sighting.address, sighting.port))
+        if sighting is not None:
+            places += [place for place in sighting.places if place not in places]
         for address, port in places:
             try:
                 told = await self.ask(house.at(address, port), "/state", (), MOST_BYTES)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +19,7 @@ from appliance.neighbours.keys import (
 )
 from appliance.neighbours.line import Lines, Refused
 from appliance.neighbours.pairing import Caller, Course, PairingRefused, Pairings
+from appliance.neighbours.sightings import Place
 from appliance.neighbours.store import NameTaken, Neighbour, NeighbourStore, TooManyNeighbours
 
 STEP_SECONDS: Final = 2.0
@@ -73,8 +74,30 @@ class Introductions:
 
     # What our owner does.
 
-    async def want(self, key: str, address: str, port: int) -> None:
-        """Ask for a pair with the house of this key. Raises NotThere, NameTaken, PairingRefused."""
+    async def want(self, key: str, places: Sequence[Place]) -> list[Place]:
+        """Ask for a pair with the house of this key, at the first place where it is.
+
+        Gives the places where it is not. Raises NotThere, NameTaken, PairingRefused.
+        """
+        wrong: list[Place] = []
+        for place in places:
+            try:
+                caller = await self._greeted(key, place)
+            except NotThere:
+                wrong.append(place)
+                continue
+            self._refuse_same(caller.card)
+            self.pairings.want(caller)
+            self._news.set()
+            return wrong
+        raise NotThere("it does not answer as a Hearth")
+
+    async def _greeted(self, key: str, place: Place) -> Caller:
+        """Hear who answers at a place; TLS proves that it is the house of this key.
+
+        Raises NotThere.
+        """
+        address, port = place
         if not is_near(address):
             raise NotThere("it is not on this network")
         try:
@@ -85,9 +108,7 @@ class Introductions:
             raise NotThere("it does not answer as a Hearth") from error
         if fingerprint(certificate) != key:
             raise NotThere("another house answers there")
-        self._refuse_same(card)
-        self.pairings.want(Caller(key, certificate, card, address, port))
-        self._news.set()
+        return Caller(key, certificate, card, address, port)
 
     async def confirm(self, key: str, code: str) -> None:
         """Say that both screens show this code. Raises PairingRefused."""

@@ -109,9 +109,9 @@ async def test_a_house_of_the_same_name_cannot_be_paired(tmp_path: Path) -> None
 
 async def test_only_the_key_that_was_seen_is_spoken_to(smiths: Home, jones: Home) -> None:
     with pytest.raises(NotThere):
-        await smiths.role.introductions.want("0" * 64, HERE, jones.port)
+        await smiths.role.introductions.want("0" * 64, [(HERE, jones.port)])
     with pytest.raises(NotThere):
-        await smiths.role.introductions.want(jones.key, "8.8.8.8", jones.port)
+        await smiths.role.introductions.want(jones.key, [("8.8.8.8", jones.port)])
 
 
 async def ask(

@@ -56,7 +56,7 @@ class Home:
         return self.role.store.find(other.key) is not None
 
     async def want(self, other: "Home") -> None:
-        await self.role.introductions.want(other.key, HERE, other.port)
+        await self.role.introductions.want(other.key, [(HERE, other.port)])
 
 
 def card(name: str) -> Card:

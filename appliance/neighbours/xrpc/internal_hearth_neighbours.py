@@ -4,7 +4,6 @@ from typing import Any
 
 from appliance.atproto.syntax import Datetime, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
-from appliance.neighbours.introductions import NotThere
 from appliance.neighbours.pairing import Course
 from appliance.neighbours.role import Neighbours
 from appliance.neighbours.sightings import Sighting
@@ -37,13 +36,14 @@ async def list_neighbours(neighbours: Neighbours, caller: None) -> Json:
 @methods.procedure("internal.hearth.neighbours.pair", auth=operator)
 async def pair(neighbours: Neighbours, caller: None, *, key: str) -> Json:
     """Ask for a pair with a house that was seen, or that asked. The other owner has to, too."""
-    course = neighbours.introductions.pairings.find(key)
+    known = (neighbours.introductions.pairings.find(key), neighbours.store.find(key))
+    places = [(one.address, one.port) for one in known if one is not None]
     sighting = neighbours.sightings.find(key)
-    paired = neighbours.store.find(key)
-    place = course or sighting or paired
-    if place is None:
-        raise NotThere("no house of this key was seen")
-    await neighbours.introductions.want(key, place.address, place.port)
+    if sighting is not None:
+        places += sighting.places
+    wrong = await neighbours.introductions.want(key, list(dict.fromkeys(places)))
+    for place in wrong:
+        neighbours.sightings.wrong(key, place)
     return {"state": _state(neighbours, key)}
 
 
@@ -109,4 +109,4 @@ def _course(one: Course) -> JsonObject:
 
 
 def _seen(one: Sighting) -> JsonObject:
-    return {"key": one.key, "name": one.name, "did": one.did, "address": one.address}
+    return {"key": one.key, "name": one.name, "did": one.did, "address": one.places[0][0]}
