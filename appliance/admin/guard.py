@@ -4,12 +4,13 @@ from typing import Final
 
 from aiohttp import web
 
-from appliance.base.browsers import address_of
 from appliance.base.machine import in_url, is_literal, is_near, own_names
 from appliance.settings import Settings
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104
+# What proxies and tunnels tell of whom they ask for.
+_ON_BEHALF: Final = ("X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP")
 STANDARD_PORTS: Final = (80, 443)
 
 
@@ -18,14 +19,24 @@ class NearRule:
 
     def __init__(self, settings: Settings) -> None:
         self._from_anywhere = settings.admin.from_anywhere
-        self._proxies = settings.network.trusted_proxies
 
     def allows(self, request: web.Request) -> bool:
-        """Tell whether whoever asks is near. A socket of this machine has no address."""
-        if self._from_anywhere or request.remote in (None, ""):
+        """Tell whether whoever asks is near. A socket of this machine has no address.
+
+        What a proxy says of where a request comes from counts whether it is trusted or not: a
+        tunnel that ends on this machine brings strangers, and nobody gains by saying so falsely.
+        """
+        if self._from_anywhere:
             return True
-        asked_by = {str(request.remote), address_of(request, self._proxies)}
-        return all(is_near(each) or each == _own_end(request) for each in asked_by)
+        asked_by = {request.remote} - {None, ""}
+        for name in _ON_BEHALF:
+            for line in request.headers.getall(name, ()):
+                asked_by.update(each.strip() for each in line.split(","))
+        return all(_is_here(str(each), request) for each in asked_by)
+
+
+def _is_here(address: str, request: web.Request) -> bool:
+    return is_near(address) or address == _own_end(request)
 
 
 def _own_end(request: web.Request) -> str:

@@ -72,14 +72,24 @@ def test_behind_a_web_server_the_name_comes_without_a_port() -> None:
         ("93.184.216.34", "192.168.1.5", False),
         ("127.0.0.1", "93.184.216.34", False),
         ("127.0.0.1", "192.168.1.5", True),
+        ("127.0.0.1", "93.184.216.34, 192.168.1.5", False),
+        ("127.0.0.1", "192.168.1.5, 93.184.216.34", False),
+        ("127.0.0.1", "unknown", False),
     ],
 )
 def test_only_those_at_home_are_answered(remote: str | None, forwarded: str, allowed: bool) -> None:
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     request = make_mocked_request("GET", "/", headers).clone(remote=remote or "")
-    behind = PANEL.with_values({"network.trusted_proxies": 1})
-    assert NearRule(behind).allows(request) is allowed
-    assert NearRule(behind.with_values({"admin.from_anywhere": True})).allows(request)
+    for proxies in (0, 1):
+        settings = PANEL.with_values({"network.trusted_proxies": proxies})
+        assert NearRule(settings).allows(request) is allowed
+        assert NearRule(settings.with_values({"admin.from_anywhere": True})).allows(request)
+
+
+@pytest.mark.parametrize("header", ["X-Real-IP", "CF-Connecting-IP", "True-Client-IP"])
+def test_a_tunnel_that_ends_here_does_not_make_strangers_near(header: str) -> None:
+    request = make_mocked_request("GET", "/", {header: "93.184.216.34"}).clone(remote="127.0.0.1")
+    assert not NearRule(PANEL).allows(request)
 
 
 def test_names_of_its_own_can_be_given_to_the_panel() -> None:
