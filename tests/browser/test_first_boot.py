@@ -180,3 +180,23 @@ async def talk(page: Page) -> None:
     seen: Any = await page.evaluate(TALK, [f"http://{HOME}:{DOOR}", "Hello, house"])
     assert "Hello, house" in seen[0]
     assert seen[1] == [["bob.smiths.home", "Hello, Ann"]]
+
+
+def test_the_panel_answers_at_home_and_not_to_the_internet(island: Island) -> None:
+    far = "93.184.216.34"
+    inside = ["nsenter", "-t", str(island.process.pid), "-n"]
+    subprocess.run([*inside, "ip", "addr", "add", f"{far}/32", "dev", "home1"], check=True)  # noqa: S603
+
+    def status(address: str, port: int, *headers: str) -> str:
+        command = [*inside, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
+        command += ["--interface", address, *headers, f"http://{HOME}:{port}/"]
+        found = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        return found.stdout
+
+    near = f"X-Forwarded-For: {HOME}"
+    assert status(HOME, PANEL) == "303"
+    assert status(far, PANEL) == "403"
+    assert status(far, PANEL, "-H", near) == "403"
+    assert status(HOME, PANEL, "-H", f"X-Forwarded-For: {far}") == "403"
+    assert status(HOME, PANEL, "-H", f"X-Forwarded-For: {far}, {HOME}") == "403"
+    assert status(HOME, PANEL, "-H", "Host: evil.example") == "421"
