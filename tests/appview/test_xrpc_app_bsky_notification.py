@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from appliance.appview.notifications import insert
 from appliance.atproto.syntax import Datetime
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import START_US, IndexLab
@@ -40,6 +41,30 @@ async def test_notifications_come_newest_first_and_page(house: AppViewHouse) -> 
     assert "reasonSubject" not in rest["notifications"][1]
     chosen = await house.get(ann, LIST, reasons=["like", "follow"])
     assert reasons(chosen) == ["like", "follow"]
+
+
+async def test_mentions_are_found_at_once_among_thousands_of_likes(house: AppViewHouse) -> None:
+    def scene(lab: IndexLab) -> str:
+        ann, bob = lab.account("ann"), lab.account("bob")
+        post = lab.post(ann)
+        people = [lab.actor(did)["id"] for did in (ann, bob)]
+        for part in range(3):
+            lab.reply(bob, post)
+            for number in range(1_000):
+                uri = f"at://{bob}/app.bsky.feed.like/{part}-{number}"
+                lab.now_us += 1
+                record = (uri, post["cid"], "{}")
+                insert(
+                    lab.conn, people[0], people[1], "like", post["uri"], None, record, lab.now_us
+                )
+        return ann
+
+    ann = await house.write(scene)
+    page = await house.get(ann, LIST, reasons=["mention", "reply", "quote"], limit=2)
+    assert reasons(page) == ["reply", "reply"]
+    asked = {"reasons": ["reply"], "limit": 2}
+    rest = await house.get(ann, LIST, **asked, cursor=page["cursor"])
+    assert (reasons(rest), "cursor" in rest) == (["reply"], False)
 
 
 async def test_what_was_seen_is_read_and_no_longer_counted(house: AppViewHouse) -> None:
