@@ -25,11 +25,13 @@ from appliance.appview.role import open_appview
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
 from appliance.backup.schedule import Schedule as Backups
+from appliance.base import memory
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.clock import Clock
 from appliance.base.database import DatabaseInUse
 from appliance.base.http import HttpClient
 from appliance.base.migrations import DatabaseTooNew
+from appliance.base.room import Reserve
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
@@ -140,6 +142,7 @@ async def open_node(
             await _listen(runner, listeners["door"])
         workers = await stack.enter_async_context(Workers())
         workers.start("backups", Backups(settings).run)
+        workers.start("disk reserve", Reserve(settings.paths.data).run)
         workers.start("updates", Updates(settings, Installation()).run)
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
@@ -306,6 +309,7 @@ def serve(
     # Writer threads share the interpreter with the loop: let it have its turn soon.
     sys.setswitchinterval(0.001)
     gc.set_threshold(20_000, 20, 50)
+    memory.keep_small()
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             if runner.run(_serve(settings, listeners, ready, manager, restarts=restarts)):

@@ -26,6 +26,7 @@ import apsw
 
 from appliance.base.connection import Connection, Row
 from appliance.base.migrations import migrate
+from appliance.base.room import Room
 from appliance.base.writer import DatabaseClosed, WriteFailed, Writer
 
 __all__ = [
@@ -70,6 +71,8 @@ class Database:
         for _ in range(SCAN_CONNECTIONS):
             self._scanners.put(None)
         self._closing = False
+        # For those who are about to keep more than they take away.
+        self.room = Room(path.parent)
         self.inline_statements: set[str] = set()
 
     @classmethod

@@ -31,6 +31,8 @@ _STORAGE_FAULTS = (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyEr
 class WriteFailed(Exception):
     """The storage refused a write (disk full, I/O error); nothing of it was kept."""
 
+    xrpc_name = "NotEnoughResources"
+
 
 class DatabaseClosed(Exception):
     """The database was closed before the job could run."""

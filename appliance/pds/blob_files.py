@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from appliance.atproto.cid import RAW, Cid, InvalidCid
+from appliance.base import room
 
 _CHUNK = 256 * 1024
 _HEAD = 64  # bytes of a file that sniffing looks at
@@ -80,6 +81,8 @@ class BlobFiles:
         self._folder = folder
         self._incoming = folder / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
+        # Not always the disk of the databases.
+        self._room = room.Room(folder)
         for left_over in self._incoming.iterdir():
             left_over.unlink()
 
@@ -95,12 +98,13 @@ class BlobFiles:
     ) -> ReceivedBlob:
         """Write a stream to a temporary file, hashing, measuring and sniffing on the way.
 
-        Raises BlobTooLarge as soon as one byte is too many, and what `check_type` raises.
+        Raises NoRoom, BlobTooLarge as soon as one byte is too many, and what `check_type` raises.
         """
+        self._room.require()
         file, path = self._temporary()
         digest, size, head = sha256(), 0, b""
         try:
-            with file:
+            with room.named(), file:
                 async for chunk in chunks:
                     size += len(chunk)
                     if size > limit:

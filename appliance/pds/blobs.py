@@ -144,9 +144,10 @@ class BlobStore:
     ) -> BlobRef:
         """Take a blob in; it is on the disk when this returns, and temporary until claimed.
 
-        `check_type` is shown the type found. Raises BlobTooLarge, BlobTakendown,
+        `check_type` is shown the type found. Raises NoRoom, BlobTooLarge, BlobTakendown,
         QuotaExceeded, and as it does.
         """
+        self._db.room.require()
         received = await self._files.receive(chunks, self._limit, declared_type, check_type)
         self._arriving[received.cid] += 1
         mime_type = None

@@ -131,9 +131,11 @@ class RepoStore:
         """Apply all writes as one commit and announce it; None if nothing changes.
 
         Raises RepoNotFound, InvalidSwap, RecordExists, RecordMissing, CommitTooLarge, BlobNotFound,
-        InvalidMimeType, BlobTooLarge, RootMismatch, AccountTakedown or AccountDeactivated; then
-        nothing has changed.
+        InvalidMimeType, BlobTooLarge, RootMismatch, AccountTakedown, AccountDeactivated or NoRoom;
+        then nothing has changed.
         """
+        if any(each.row is not None for each in writes):
+            self._db.room.require()
         return await self._db.write(self._write, did, writes, swap_commit, self._keys.get(did))
 
     async def node_count(self, did: Did) -> int:

@@ -59,9 +59,10 @@ class SignUp:
     async def open(self, wish: Application) -> Account:
         """Open an account; one with a DID from elsewhere starts deactivated and unannounced.
 
-        The handle has been checked against the rules. Raises NameTaken, InvalidInviteCode, and
-        what the directory's refusal raises.
+        The handle has been checked against the rules. Raises NoRoom, NameTaken, InvalidInviteCode,
+        and what the directory's refusal raises.
         """
+        self._db.room.require()
         async with self._turn:
             self._accounts.check_names_free(wish.handle, wish.email)
             if wish.invite_code is not None:

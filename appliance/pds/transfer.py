@@ -30,7 +30,6 @@ from appliance.pds.blobs import BlobStore, RefArgs
 from appliance.pds.records import RecordArgs
 from appliance.pds.spool import Spool
 
-MAX_IMPORT_BYTES: Final = 4_000_000_000
 # Records that stand at several paths come once in an archive and several times in our rows: so
 # much more may the rows hold than the archive.
 _MOST_REPEATED: Final = 4
@@ -85,9 +84,16 @@ class RepoImporter:
     """Take repositories in from CAR archives."""
 
     def __init__(
-        self, db: Database, blob_store: BlobStore, resolver: IdentityResolver, clock: Clock
+        self,
+        db: Database,
+        blob_store: BlobStore,
+        resolver: IdentityResolver,
+        clock: Clock,
+        limit: int,
     ) -> None:
+        """`limit`: the most bytes an archive may have; 0 takes none."""
         self._db = db
+        self._limit = limit
         self._blobs = blob_store
         self._resolver = resolver
         self._clock = clock
@@ -107,14 +113,18 @@ class RepoImporter:
         account is read at a time: who comes again after a broken connection waits for the first.
         `size` is what the archive is said to have, for the progress alone.
 
-        Raises InvalidCar or InvalidImport, and what resolving the DID raises; then nothing changes.
+        Raises NoRoom, InvalidCar or InvalidImport, and what resolving the DID raises; then nothing
+        changes.
         """
+        self._db.room.require()
+        if not self._limit:
+            raise InvalidImport("Service is not accepting repo imports")
         async with self._turns.of(did):
             await self._take(did, archive, size)
 
     async def _take(self, did: Did, archive: AsyncIterable[bytes], size: int) -> None:
         with self._watched(did, size) as progress, Spool(self._folder) as blocks:
-            root = await _receive(archive, blocks, progress)
+            root = await _receive(archive, blocks, progress, self._limit)
             commit = _read_commit(did, root, blocks)
             document = await self._resolver.document(did, fresh=True)
             if document.signing_key is None or not commit.verify(document.signing_key):
@@ -191,13 +201,15 @@ def _merge(conn: Connection, rows: list[RecordArgs], present: dict[str, bytes]) 
     return released
 
 
-async def _receive(archive: AsyncIterable[bytes], blocks: Spool, progress: ImportProgress) -> Cid:
+async def _receive(
+    archive: AsyncIterable[bytes], blocks: Spool, progress: ImportProgress, limit: int
+) -> Cid:
     """Store the blocks of an archive as they come; give its root. Raises InvalidCar."""
     reader = CarReader()
     async for chunk in archive:
         progress.done += len(chunk)
-        if progress.done > MAX_IMPORT_BYTES:
-            raise InvalidImport(f"The archive is larger than {MAX_IMPORT_BYTES} bytes")
+        if progress.done > limit:
+            raise InvalidImport(f"The archive is larger than {limit} bytes")
         for cid, block in reader.feed(chunk):
             blocks.add(cid, block)
     reader.finish()

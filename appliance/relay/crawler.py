@@ -127,6 +127,9 @@ class Crawler:
 
     async def _take(self, host_id: int, frames: list[bytes]) -> None:
         host = self._hosts.by_id(host_id)
+        if not self._ways.is_home(host):
+            # What strangers have to say waits at their side until there is room for it.
+            await self._hosts.room.wait()
         self._refused_since.pop(host_id, None)
         await self._ingest.take(host, frames)
         if not host.trusted:

@@ -80,6 +80,7 @@ class HostStore:
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
+        self.room = db.room
         self._clock = clock
 
     def find(self, hostname: str) -> Host | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.base.database import damage_in
+from appliance.base.room import Room
 from appliance.upkeep.backup_journal import Journal
 
 Level = Literal["good", "warn", "bad"]
@@ -20,6 +21,7 @@ BACKUP_TOO_OLD = 3
 PROOF_TOO_OLD = 10
 LITTLE_SPACE = 1 * GIB
 HARDLY_ANY_SPACE = 200 * 1024**2
+_READ_ONLY = ": nothing new is kept; reading, signing in, deleting and exporting go on"
 # Nothing of this appliance can be older: a clock before it was never set.
 OLDEST_TIME = 1_790_000_000.0
 
@@ -67,7 +69,7 @@ def check_data_folder(data: Path) -> Iterator[Finding]:
         yield Finding(
             "Storage",
             "bad" if free < HARDLY_ANY_SPACE else "warn",
-            f"{free // 1024**2} MB are free",
+            f"{free // 1024**2} MB are free{_READ_ONLY if Room(data).is_short else ''}",
             "at least 1 GB free",
             "delete what is not needed, or move the data folder to a larger disk",
             "disk-low",

@@ -26,6 +26,7 @@ STATUS_OF_NAME: Final[Mapping[str, int]] = {
     "InternalServerError": 500,
     "MethodNotImplemented": 501,
     "UpstreamFailure": 502,
+    "NotEnoughResources": 503,
     "ServiceUnavailable": 503,
 }
 
