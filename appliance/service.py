@@ -26,7 +26,7 @@ from appliance.base.throttle import Throttle
 from appliance.listeners import HeldPorts, PortTaken, close_all
 from appliance.node import AGAIN, BEHIND_THE_DOOR, Node, roles_of, serve
 from appliance.settings import Settings, load
-from appliance.settings_aliases import SECRETS, UNUSED
+from appliance.settings_aliases import SECRETS, without_effect
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
 from appliance.upkeep.systemd import ServiceManager, answers, silent_roles
@@ -120,9 +120,8 @@ def take_over(paths: Paths, env: Mapping[str, str]) -> None:
     for variable, name in SECRETS.items():
         if env.get(variable):
             read_or_create(paths.secret(name), partial(env.__getitem__, variable))
-    for variable, reason in UNUSED.items():
-        if env.get(variable):
-            log.warning("%s has no effect: %s", variable, reason)
+    for variable, reason in without_effect(env):
+        log.warning("%s has no effect: %s", variable, reason)
 
 
 def _announce(settings: Settings, node: Node) -> None:

@@ -4,7 +4,7 @@ Whoever comes from there can keep their `pds.env`. Our own file stands above the
 changed in the panel holds. https://github.com/bluesky-social/pds
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 SETTINGS: Final[Mapping[str, str]] = {
@@ -22,6 +22,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "PDS_INVITE_REQUIRED": "pds.invites_required",
     "PDS_SERVICE_HANDLE_DOMAINS": "network.handle_domains",
     "PDS_RECOVERY_DID_KEY": "pds.recovery_key",
+    "PDS_ACCEPTING_REPO_IMPORTS": "pds.accepts_imports",
+    "PDS_MAX_REPO_IMPORT_SIZE": "pds.import_limit",
     "PDS_RATE_LIMITS_ENABLED": "limits.enabled",
     "PDS_RATE_LIMIT_BYPASS_IPS": "limits.bypass_addresses",
     "PDS_CONTACT_EMAIL_ADDRESS": "pds.contact_email",
@@ -41,7 +43,7 @@ SECRETS: Final[Mapping[str, str]] = {
     "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": "plc-rotation-key",
     "PDS_RATE_LIMIT_BYPASS_KEY": "rate-limit-bypass-key",
 }
-# Known and of no effect here, with the reason.
+# Known and of no effect here, with the reason; "_" at the end stands for all that begin so.
 UNUSED: Final[Mapping[str, str]] = {
     "PDS_REPORT_SERVICE_URL": "reports stay here unless an app names a labeler",
     "PDS_REPORT_SERVICE_DID": "reports stay here unless an app names a labeler",
@@ -52,5 +54,24 @@ UNUSED: Final[Mapping[str, str]] = {
     "PDS_ERROR_COLOR": "colours that mean something are the same everywhere",
     "PDS_WARNING_COLOR": "colours that mean something are the same everywhere",
     "PDS_SUCCESS_COLOR": "colours that mean something are the same everywhere",
-    "PDS_BLOBSTORE_S3_BUCKET": "blobs are kept in a folder",
+    "PDS_INFO_COLOR": "colours that mean something are the same everywhere",
+    "PDS_BACKGROUND_LIGHT_URL": "pages have no pictures behind them",
+    "PDS_BACKGROUND_DARK_URL": "pages have no pictures behind them",
+    "PDS_BLOBSTORE_S3_": "blobs are kept in a folder",
+    "PDS_DATA_DIRECTORY": "--data names the folder; `hearth adopt` takes an old one over",
+    "PDS_HCAPTCHA_": "invites keep machines out, not riddles",
+    "PDS_FETCH_MAX_RESPONSE_SIZE": "every fetch has the limit that fits what is fetched",
+    "PDS_PROXY_": "calls that are passed on have the limits of all others",
+    "PDS_SQLITE_DISABLE_WAL_AUTO_CHECKPOINT": "`hearth backup` copies while everything runs",
+    "LOG_ENABLED": "the service manager keeps the log",
+    "LOG_LEVEL": "the service manager keeps the log, and can be asked for parts of it",
+    "LOG_DESTINATION": "the service manager keeps the log",
 }
+
+
+def without_effect(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Name the variables that are set and have no effect here, each with the reason."""
+    for variable in sorted(name for name, text in env.items() if text):
+        for name, reason in UNUSED.items():
+            if variable == name or (name.endswith("_") and variable.startswith(name)):
+                yield variable, reason

@@ -17,6 +17,8 @@ def test_secrets_of_the_reference_become_files_once(
         "PDS_JWT_SECRET": "first",
         "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": "ab" * 32,
         "PDS_REPORT_SERVICE_URL": "https://mod.example",
+        "PDS_BLOBSTORE_S3_REGION": "eu",
+        "PDS_HCAPTCHA_SITE_KEY": "",
     }
     with caplog.at_level(logging.WARNING):
         service.take_over(paths, env)
@@ -25,6 +27,8 @@ def test_secrets_of_the_reference_become_files_once(
     assert paths.secret("plc-rotation-key").read_text() == "ab" * 32 + "\n"
     assert not paths.secret("operator-token").exists()
     assert "PDS_REPORT_SERVICE_URL has no effect" in caplog.text
+    assert "PDS_BLOBSTORE_S3_REGION has no effect" in caplog.text
+    assert "HCAPTCHA" not in caplog.text
     assert "first" not in caplog.text
     service.take_over(paths, {"PDS_JWT_SECRET": "second"})
     assert paths.secret("jwt-secret").read_text() == "first\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.settings import InvalidSettings, Settings, declarations, defaults, load
-from appliance.settings_aliases import SETTINGS
+from appliance.settings_aliases import SECRETS, SETTINGS, without_effect
 from appliance.settings_file import as_markdown, as_toml, save
 
 
@@ -147,6 +147,32 @@ def test_paths_lie_in_the_data_folder(tmp_path: Path) -> None:
     assert paths.secret("operator-token") == tmp_path / "secrets" / "operator-token"
 
 
+# What people have in the pds.env of a reference PDS, by its README and what they tell of.
+NAMES_PEOPLE_HAVE = """
+    PDS_HOSTNAME PDS_JWT_SECRET PDS_ADMIN_PASSWORD PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX
+    PDS_DATA_DIRECTORY PDS_BLOBSTORE_DISK_LOCATION PDS_BLOB_UPLOAD_LIMIT PDS_DID_PLC_URL
+    PDS_BSKY_APP_VIEW_URL PDS_BSKY_APP_VIEW_DID PDS_REPORT_SERVICE_URL PDS_REPORT_SERVICE_DID
+    PDS_CRAWLERS PDS_EMAIL_SMTP_URL PDS_EMAIL_FROM_ADDRESS PDS_INVITE_REQUIRED
+    PDS_RATE_LIMITS_ENABLED PDS_CONTACT_EMAIL_ADDRESS PDS_PRIVACY_POLICY_URL
+    PDS_TERMS_OF_SERVICE_URL PDS_SERVICE_NAME PDS_LOGO_URL PDS_PRIMARY_COLOR PDS_ERROR_COLOR
+    PDS_WARNING_COLOR PDS_INFO_COLOR PDS_SUCCESS_COLOR PDS_HOME_URL PDS_SUPPORT_URL
+    PDS_BACKGROUND_LIGHT_URL PDS_BACKGROUND_DARK_URL PDS_SERVICE_HANDLE_DOMAINS
+    PDS_RECOVERY_DID_KEY PDS_ACCEPTING_REPO_IMPORTS PDS_MAX_REPO_IMPORT_SIZE
+    PDS_RATE_LIMIT_BYPASS_KEY PDS_RATE_LIMIT_BYPASS_IPS PDS_BLOBSTORE_S3_BUCKET
+    PDS_BLOBSTORE_S3_REGION PDS_HCAPTCHA_SITE_KEY PDS_HCAPTCHA_SECRET_KEY
+    PDS_DISABLE_SSRF_PROTECTION PDS_FETCH_MAX_RESPONSE_SIZE PDS_PROXY_MAX_RESPONSE_SIZE
+    PDS_PROXY_BODY_TIMEOUT PDS_SQLITE_DISABLE_WAL_AUTO_CHECKPOINT LOG_ENABLED LOG_LEVEL
+    LOG_DESTINATION
+"""
+
+
+@pytest.mark.parametrize("variable", NAMES_PEOPLE_HAVE.split())
+def test_every_name_that_people_have_counts_or_is_told_of(variable: str) -> None:
+    told = dict(without_effect({variable: "something"}))
+    ways = (variable in SETTINGS, variable in SECRETS, variable in told)
+    assert sum(ways) == 1, ways
+
+
 def test_the_names_of_the_reference_pds_are_understood(tmp_path: Path) -> None:
     written(tmp_path, '[pds]\ncontact_email = "ours@a.example"')
     env = {
@@ -161,6 +187,7 @@ def test_the_names_of_the_reference_pds_are_understood(tmp_path: Path) -> None:
         "PDS_CONTACT_EMAIL_ADDRESS": "theirs@a.example",
         "PDS_PRIVACY_POLICY_URL": "",
         "PDS_JWT_SECRET": "not a setting",
+        "PDS_ACCEPTING_REPO_IMPORTS": "false",
         "PDS_UNHEARD_OF": "let be",
     }
     settings = load(tmp_path, env)
@@ -171,6 +198,7 @@ def test_the_names_of_the_reference_pds_are_understood(tmp_path: Path) -> None:
     assert settings.appview.did == "did:web:appview.example"
     assert not settings.pds.invites_required
     assert settings.smtp.url == "smtps://u:p@mail.example:465"
+    assert settings.pds.largest_import == 0
     # What was set in the panel holds.
     assert settings.pds.contact_email == "ours@a.example"
     assert load(tmp_path, {**env, "HEARTH_PDS_HOSTNAME": "c.example"}).pds.hostname == "c.example"

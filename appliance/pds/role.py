@@ -354,7 +354,7 @@ def _build(
         house_texts=HouseTexts(db, clock),
         identities=identities,
         inside=inside,
-        imports=RepoImporter(db, blobs, resolver, clock),
+        imports=RepoImporter(db, blobs, resolver, clock, settings.pds.largest_import),
         invites=invites,
         joining=Joining(handles, accounts, invites, signup, terms),
         keys=keys,

@@ -151,6 +151,18 @@ async def test_archives_of_one_account_are_read_one_after_the_other(house: House
     assert len(await house.paths()) == 3
 
 
+async def test_where_none_are_taken_or_they_are_too_large_imports_are_refused(
+    house: House,
+) -> None:
+    archive = repository(house.old_key, notes(30))
+    house.imports._limit = len(archive) - 1
+    await refused(house, archive, "larger than")
+    house.imports._limit = 0
+    await refused(house, archive, "Service is not accepting repo imports")
+    house.imports._limit = len(archive)
+    await house.take(archive)
+
+
 def without(archive: bytes, is_unwanted: Callable[[Car, Cid], bool]) -> bytes:
     car = read_car(archive)
     kept = [(cid, block) for cid, block in car.blocks.items() if not is_unwanted(car, cid)]

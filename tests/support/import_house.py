@@ -23,6 +23,7 @@ from appliance.pds.accounts import NewAccount
 from appliance.pds.transfer import InvalidImport, RepoImporter
 from tests.support.pds_stores import ALICE, NOTE, Stores, open_stores, pieces
 
+LIMIT = 10_000_000
 LONG_AGO = Tid.from_us(1_700_000_000_000_000)
 
 
@@ -102,7 +103,7 @@ async def open_house(folder: Path) -> AsyncIterator[House]:
         old_key = PrivateKey.generate()
         directory = Directory({ALICE: old_key})
         resolver = IdentityResolver(directory, "http://plc.example", stores.clock.now)
-        imports = RepoImporter(stores.db, stores.blobs, resolver, stores.clock)
+        imports = RepoImporter(stores.db, stores.blobs, resolver, stores.clock, LIMIT)
         yield House(stores, imports, directory, old_key)
 
 
