@@ -113,8 +113,10 @@ class RepoImporter:
         account is read at a time: who comes again after a broken connection waits for the first.
         `size` is what the archive is said to have, for the progress alone.
 
-        Raises InvalidCar or InvalidImport, and what resolving the DID raises; then nothing changes.
+        Raises NoRoom, InvalidCar or InvalidImport, and what resolving the DID raises; then nothing
+        changes.
         """
+        self._db.room.require()
         if not self._limit:
             raise InvalidImport("Service is not accepting repo imports")
         async with self._turns.of(did):
