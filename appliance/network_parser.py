@@ -41,6 +41,27 @@ def add_guardian(command: argparse.ArgumentParser) -> None:
     over.add_argument("account", help="a handle or a DID")
 
 
+NEIGHBOURS: Final = """\
+Pair with another Hearth at home: both owners ask for it, compare the code on both screens, and
+confirm. From then on the members of both find, follow and see each other, without the internet."""
+
+
+def add_neighbours(command: argparse.ArgumentParser) -> None:
+    """Add the actions of `hearth neighbours`."""
+    add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    add("list", "list who is paired, who asks, and who else was seen")
+    for name, text in (
+        ("pair", "ask for a pair"),
+        ("confirm", "say that both screens show the code"),
+        ("refuse", "stop what was begun"),
+        ("unpair", "end a pair"),
+    ):
+        action = add(name, text)
+        action.add_argument("name", help="as `list` shows it, or how its key begins")
+        if name == "confirm":
+            action.add_argument("code", help="the six digits on the other screen")
+
+
 def add_moderate(command: argparse.ArgumentParser) -> None:
     """Add the actions of `hearth moderate`."""
     add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))

@@ -75,6 +75,8 @@ class Roles:
         names = ["pds", "relay", "labeler", "appview"]
         if settings.directory.enabled:
             names.append("directory")
+        if settings.neighbours.enabled:
+            names.append("neighbours")
         address = settings.paths.address
         log = RoleClient("pds", XrpcClient(http, address("pds")), headers)
         self._clients = {
@@ -83,6 +85,10 @@ class Roles:
             else RoleClient(name, XrpcClient(http, address(name)), headers, log)
             for name in names
         }
+        # Where neighbours are switched off nobody answers, which the page says.
+        self.neighbours = self._clients.get("neighbours") or RoleClient(
+            "neighbours", XrpcClient(http, address("neighbours")), headers
+        )
 
     @property
     def pds(self) -> RoleClient:
@@ -91,6 +97,14 @@ class Roles:
     @property
     def relay(self) -> RoleClient:
         return self._clients["relay"]
+
+    @property
+    def labeler(self) -> RoleClient:
+        return self._clients["labeler"]
+
+    @property
+    def appview(self) -> RoleClient:
+        return self._clients["appview"]
 
     async def reports(self) -> list[RoleReport]:
         """Ask every role how it is, all at once."""

@@ -22,7 +22,7 @@ from appliance.upkeep.checkup import (
 
 MOVE_SHOWN_SECONDS: Final = 86_400.0
 # In the order in which a post travels.
-ORDER: Final = ("pds", "relay", "labeler", "appview", "directory")
+ORDER: Final = ("pds", "relay", "labeler", "appview", "directory", "neighbours")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
 from appliance.admin.figures import DailyFigures
 from appliance.admin.hosts import OtherHosts
+from appliance.admin.neighbours import OtherHearths
 from appliance.admin.network import Network
+from appliance.admin.offers import Feeds, Labels
 from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
@@ -46,7 +48,10 @@ class Panel:
     people: People
     wards: Wards
     hosts: OtherHosts
+    neighbours: OtherHearths
     network: Network
+    feeds: Feeds
+    labels: Labels
     figures: DailyFigures
     reports: Reports
     acts: Acts
@@ -87,7 +92,10 @@ async def open_admin(
         people=People(roles.pds),
         wards=Wards(roles.pds),
         hosts=OtherHosts(roles.relay),
+        neighbours=OtherHearths(roles.neighbours),
         network=Network(roles.relay),
+        feeds=Feeds(roles.appview),
+        labels=Labels(roles.labeler),
         figures=figures,
         reports=Reports(roles.pds),
         acts=Acts(roles.pds),

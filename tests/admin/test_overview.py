@@ -14,6 +14,7 @@ async def test_roles_that_do_not_answer_are_named(house: House) -> None:
         "labeler": "silent",
         "appview": "silent",
         "directory": "running",
+        "neighbours": "silent",
     }
     assert picture.people == 1
     assert (picture.posts, picture.follows) == (None, None)
@@ -21,6 +22,7 @@ async def test_roles_that_do_not_answer_are_named(house: House) -> None:
         "Part relay",
         "Part labeler",
         "Part appview",
+        "Part neighbours",
     }
     assert all(one.remedy and one.expected for one in picture.findings)
 

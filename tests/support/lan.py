@@ -112,7 +112,13 @@ class Box:
             self.process = subprocess.Popen(  # noqa: S603
                 self.machine.command(*words), cwd=ROOT, stdout=log, stderr=log
             )
-        wait_until(lambda: "role is up name=admin" in self.log, self.name)
+        wait_until(self._is_up, self.name)
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log
+        # A log may tell of earlier runs too.
+        return "role is up name=admin" in self.log.rpartition("stopping")[2]
 
     def stop(self) -> None:
         """End it, in order."""
