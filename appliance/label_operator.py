@@ -26,7 +26,7 @@ async def remove(operator: Operator, args: argparse.Namespace, say: Say) -> None
 
 async def show(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """List the labels that stand; of a subject also those on its records."""
-    patterns = ["*"]
+    patterns: list[str | None] = [None]
     if args.subject is not None:
         uri = await _address(args)
         patterns = [uri] if uri.startswith("at://") else [uri, f"at://{uri}/*"]

@@ -11,6 +11,7 @@ Reading order:
 - `wards`: who is looked after, over the PDS
 - `hosts`: whom the relay follows, over the relay
 - `network`: who sees us, bans, what was not passed on; over the relay
+- `offers`: feeds and labels, over AppView and labeler
 - `figures`, `overview`: how everything is doing
 - `checkup`: what the doctor finds, and how far he is
 - `settings_desk`: the settings the wizard may change

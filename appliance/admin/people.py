@@ -13,6 +13,7 @@ from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 State: TypeAlias = Literal["active", "takendown", "suspended", "deactivated", "inactive"]
 
 PAGE_SIZE: Final = 50
+CREATE: Final = "com.atproto.server.createAccount"
 # How many accounts a search by name looks through.
 MOST_SEARCHED: Final = 5000
 REPO_REF: Final = "com.atproto.admin.defs#repoRef"
@@ -151,7 +152,8 @@ class People:
         }
         if (await self.terms()).invites_required:
             fields["inviteCode"] = await self.invite(1)
-        made = await self._pds.call_as_anybody("com.atproto.server.createAccount", **fields)
+        made = await self._pds.call_as_anybody(CREATE, **fields)
+        await self._pds.note(CREATE, {"did": made["did"], "handle": made["handle"]})
         return Welcome(made["did"], made["handle"], fields["password"])
 
     async def reset_password(self, did: str) -> str:

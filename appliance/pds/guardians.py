@@ -34,11 +34,11 @@ class Ward:
 class Guardians:
     """Who looks after whom, and what they have fixed."""
 
-    def __init__(self, db: Database, clock: Clock, network: Callable[[], Did | None]) -> None:
-        """`network` tells the DID of the network's own labeler, once there is one."""
+    def __init__(self, db: Database, clock: Clock, usual: Callable[[], list[Preference]]) -> None:
+        """`usual` gives the preferences of somebody who has chosen nothing yet."""
         self._db = db
         self._clock = clock
-        self._network = network
+        self._usual = usual
 
     def ward(self, did: Did) -> Ward | None:
         """Tell how a member is looked after; None for who looks after themselves."""
@@ -66,7 +66,7 @@ class Guardians:
 
     async def hand_over(self, did: Did) -> None:
         """Let a member look after themselves; all stays set as it was until they change it."""
-        await self._db.write(hand_over, did, preferences.usual(self._network()))
+        await self._db.write(hand_over, did, self._usual())
 
     def is_grown_up(self, ward: Ward) -> bool:
         return ward.pins.is_grown_up(self.today)

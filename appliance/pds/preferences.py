@@ -1,6 +1,6 @@
 """An account's app preferences: a list of typed objects, kept as the client gave it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from appliance.atproto import data
 from appliance.atproto.syntax import Datetime, Did, InvalidSyntax
@@ -11,6 +11,7 @@ from appliance.pds.pins import PERSONAL as _PERSONAL
 from appliance.pds.pins import Pins, Preference, years_between
 
 _NAMESPACE = "app.bsky."
+_FEEDS = "app.bsky.actor.defs#savedFeedsPrefV2"
 _AGE = "app.bsky.actor.defs#declaredAgePref"
 
 
@@ -24,7 +25,8 @@ class PreferenceStore:
     """The preferences of all accounts.
 
     Personal details belong to the member: app passwords neither see nor change them. Who has
-    stored none yet has the usual ones: the labels of this network are listened to. What a guardian
+    stored none yet has the usual ones: the labels of this network are listened to, and whatever
+    else its owner has chosen. What a guardian
     has fixed stands in every answer, whatever was put.
     """
 
@@ -32,20 +34,20 @@ class PreferenceStore:
         self,
         db: Database,
         clock: Clock,
-        network: Callable[[], Did | None],
+        usual: Callable[[], list[Preference]],
         pins: Callable[[Did], Pins | None],
     ) -> None:
-        """`network` tells the DID of the network's own labeler, once there is one."""
+        """`usual` gives the preferences of somebody who has chosen nothing yet."""
         self._db = db
         self._clock = clock
-        self._network = network
+        self._usual = usual
         self._pins = pins
 
     def get(self, did: Did, *, personal: bool) -> list[Preference]:
         """The stored list; with `personal` also the birth date and what follows from it."""
         kept = self._kept(did)
         if kept is None:
-            kept = usual(self._network())
+            kept = self._usual()
         pins = self._pins(did)
         if pins is not None:
             kept = pins.put_into(kept)
@@ -73,9 +75,25 @@ class PreferenceStore:
         return data.loads(row[0]) if row else None
 
 
-def usual(network: Did | None) -> list[Preference]:
-    """Give the preferences of somebody who has chosen nothing yet."""
-    return [] if network is None else [{"$type": _LABELERS, "labelers": [{"did": network}]}]
+def usual(
+    network: Callable[[], Did | None], labelers: Sequence[str], feeds: Sequence[str]
+) -> list[Preference]:
+    """Give the preferences of somebody who has chosen nothing yet.
+
+    They listen to the network's own labels, and to what its owner has chosen.
+    """
+    found: list[Preference] = []
+    dids = [did for did in dict.fromkeys((network(), *labelers)) if did]
+    if dids:
+        found.append({"$type": _LABELERS, "labelers": [{"did": did} for did in dids]})
+    if feeds:
+        saved = [{"id": "following", "type": "timeline", "value": "following", "pinned": True}]
+        saved += [
+            {"id": uri.rpartition("/")[2], "type": "feed", "value": uri, "pinned": True}
+            for uri in feeds
+        ]
+        found.append({"$type": _FEEDS, "items": saved})
+    return found
 
 
 def replace(conn: Connection, did: Did, items: list[Preference], personal: bool) -> None:

@@ -187,3 +187,6 @@ async def test_a_member_is_looked_after_from_the_command_line(network: Appliance
     assert said(network, "guardian", "list").startswith(f"{handle:40} by the owner")
     assert "looks after the account alone" in said(network, "guardian", "hand-over", handle)
     assert said(network, "guardian", "list") == ""
+    said(network, "label", "add", handle, "!warn")
+    assert said(network, "label", "list").startswith("!warn ")
+    said(network, "label", "remove", handle, "!warn")

@@ -32,6 +32,7 @@ async def claim(visit: Visit) -> web.Response:
         words = visit.words("claim.unfit", least=SHORTEST_PASSWORD)
         return _claim_page(visit, code, {"password": words})
     visit.become_owner(await visit.panel.sessions.begin())
+    await _note(visit, "claim")
     return visit.go("/setup/name")
 
 
@@ -49,16 +50,23 @@ async def sign_in(visit: Visit) -> web.Response:
     except TooManyTries as stop:
         return _sign_in_page(visit, following, visit.words("errors.tries", count=stop.wait))
     except WrongPassword:
+        await _note(visit, "refuseSignIn")
         return _sign_in_page(visit, following, visit.words("sign_in.wrong"))
     visit.become_owner(token)
-    await visit.panel.acts.note("panel.signIn", {"address": visit.address})
+    await _note(visit, "signIn")
     return visit.go(following)
 
 
 async def sign_out(visit: Visit) -> web.Response:
     await visit.panel.sessions.end(visit.session)
+    if visit.is_owner:
+        await _note(visit, "signOut")
     visit.leave()
     return visit.go("/sign-in")
+
+
+async def _note(visit: Visit, what: str) -> None:
+    await visit.panel.acts.note(f"panel.{what}", {"address": visit.address})
 
 
 def _claim_page(visit: Visit, code: str, errors: dict[str, str]) -> web.Response:

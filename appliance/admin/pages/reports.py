@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from appliance.admin.offers import Refused
 from appliance.admin.reports import Gone
 from appliance.admin.visit import Visit
+from appliance.atproto.xrpc.errors import XrpcError
 
 
 async def show(visit: Visit) -> web.Response:
@@ -23,6 +25,8 @@ async def act(visit: Visit) -> web.Response:
         await done(visit)
     except Gone:
         return await _page(visit, error=visit.words("reports.gone"))
+    except Refused as refused:
+        return await _page(visit, error=str(refused))
     if visit.text("act") not in _LEFT_OPEN:
         await visit.panel.reports.close(int(number), visit.text("note"))
     return visit.go(f"/reports?done={visit.text('act')}")
@@ -71,6 +75,11 @@ async def _take_down_account(visit: Visit) -> None:
     await visit.panel.reports.take_down_account(visit.text("did"), visit.text("note"))
 
 
+async def _label(visit: Visit) -> None:
+    """Label what was reported, in the network's name."""
+    await visit.panel.labels.put(visit.text("uri") or visit.text("did"), visit.text("value"))
+
+
 async def _mute(visit: Visit) -> None:
     await visit.panel.reports.mute(visit.text("reporter"), muted=True)
 
@@ -85,10 +94,19 @@ _ACTS: Final[Mapping[str, Callable[[Visit], Awaitable[None]]]] = {
     "restore": _restore_record,
     "blob": _take_down_blob,
     "account": _take_down_account,
+    "label": _label,
     "mute": _mute,
     "unmute": _unmute,
 }
-_LEFT_OPEN: Final = ("restore", "blob", "unmute")
+_LEFT_OPEN: Final = ("restore", "blob", "unmute", "label")
+
+
+async def _labels(visit: Visit) -> list[str]:
+    """Which labels there are; none where the labeler does not answer."""
+    try:
+        return (await visit.panel.labels.kinds())[0]
+    except XrpcError:
+        return []
 
 
 async def _page(visit: Visit, error: str = "") -> web.Response:
@@ -106,6 +124,7 @@ async def _page(visit: Visit, error: str = "") -> web.Response:
         muted=muted,
         everything=everything,
         handles=await visit.panel.people.handles(list(named)[:100]),
+        labels=await _labels(visit),
         done=visit.query("done") if visit.query("done") in _ACTS else "",
         error=error,
     )

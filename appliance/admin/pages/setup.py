@@ -29,6 +29,8 @@ async def save_name(visit: Visit) -> web.Response:
         return step(visit, "name", name=name, error=error)
     is_new = name != visit.panel.desk.name
     await visit.panel.desk.rename(name)
+    if is_new:
+        await visit.panel.acts.note("panel.changeSettings", {"network.name": name})
     runs = bool(visit.settings.pds.hostname)
     return visit.go_anew("/setup/reach") if is_new and runs else visit.go("/setup/reach")
 
@@ -54,6 +56,7 @@ async def make_sheet(visit: Visit) -> web.Response:
     except WrongPassword:
         return _sheet_page(visit, None, visit.words("sign_in.wrong"))
     sheet = sheet_of(visit.settings.paths.secret(KEY_FILE))
+    await visit.panel.acts.note("panel.showSheet", {"address": visit.address})
     return _sheet_page(visit, sheet, "")
 
 

@@ -1,7 +1,7 @@
 """Other hosts: what waits is followed, banned and let ask again."""
 
 from tests.support.panel_house import House
-from tests.support.relay_beside import relay_beside
+from tests.support.roles_beside import relay_beside
 
 
 async def test_a_host_that_waits_is_followed_banned_and_let_ask_again(house: House) -> None:

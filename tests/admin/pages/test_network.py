@@ -8,7 +8,7 @@ from appliance.relay.quarantine import Kept
 from appliance.relay.role import Relay
 from appliance.relay.upstream import AccountsSeen, HostSeen, Seen
 from tests.support.panel_house import House
-from tests.support.relay_beside import relay_beside
+from tests.support.roles_beside import relay_beside
 
 
 async def keep(relay: Relay, number: int, did: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.support.panel_house import House, Seen, Visitor
 from tests.support.pds_box import Member
+from tests.support.roles_beside import labeler_beside
 
 SPAM = "com.atproto.moderation.defs#reasonSpam"
 
@@ -170,5 +171,24 @@ async def test_rules_and_welcome_are_written_and_read(house: House) -> None:
 async def test_every_other_page_is_found_under_more(house: House) -> None:
     owner = await house.claim()
     seen = await owner.get("/more")
-    for path in ("/mail", "/hosts", "/rules", "/log", "/setup/reach", "/setup/sheet"):
+    for path in ("/mail", "/network", "/storage", "/feeds", "/labels", "/rules", "/log"):
         assert f'href="{path}"' in seen.text
+
+
+async def test_what_was_reported_is_labelled_and_the_report_stays_open(house: House) -> None:
+    owner = await house.claim()
+    ann, bob = await house.box.sign_up("ann"), await house.box.sign_up("bob")
+    ref = await posted(house, bob, "Look")
+    await report(house, ann, ref)
+    assert "Put the label" not in (await owner.get("/reports")).words
+    async with labeler_beside(house) as labeler:
+        assert "Put the label" in (await owner.get("/reports")).words
+        fields = {"id": "1", "uri": ref["uri"], "did": bob.did}
+        done = await press(owner, "label", **fields, value="graphic-media")
+        assert (
+            "It is labelled now. The report is still open."
+            in (await owner.get(done.location)).words
+        )
+        assert await labeler.labels.count() == 1
+        wrong = await press(owner, "label", **fields, value="no-such-label")
+        assert (wrong.status, len(wrong.errors)) == (422, 1)
