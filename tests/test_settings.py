@@ -198,7 +198,7 @@ def test_the_names_of_the_reference_pds_are_understood(tmp_path: Path) -> None:
     assert settings.appview.did == "did:web:appview.example"
     assert not settings.pds.invites_required
     assert settings.smtp.url == "smtps://u:p@mail.example:465"
-    assert settings.pds.largest_import == 0
+    assert not settings.pds.accepts_imports
     # What was set in the panel holds.
     assert settings.pds.contact_email == "ours@a.example"
     assert load(tmp_path, {**env, "HEARTH_PDS_HOSTNAME": "c.example"}).pds.hostname == "c.example"

@@ -26,7 +26,7 @@ from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.inside import Inside
 from appliance.firehose.seats import Seats
-from appliance.pds import preferences, rates
+from appliance.pds import rates
 from appliance.pds.accounts import AccountStore
 from appliance.pds.app_passwords import AppPasswordStore
 from appliance.pds.appview_choices import AppViewChoices
@@ -319,9 +319,7 @@ def _build(
         f"{settings.network.own_name}{site.handle_domains[0]}",
         f"{settings.network.own_name}@{site.hostname}",
     )
-    chosen = (settings.pds.usual_labelers, settings.pds.usual_feeds)
-    usual = partial(preferences.usual, lambda: network.did, *chosen)
-    guardians = Guardians(db, clock, usual)
+    guardians = Guardians(db, clock, lambda: network.did)
     return Pds(
         settings=settings,
         site=site,
@@ -356,7 +354,7 @@ def _build(
         house_texts=HouseTexts(db, clock),
         identities=identities,
         inside=inside,
-        imports=RepoImporter(db, blobs, resolver, clock, settings.pds.import_limit * settings.pds.accepts_imports),
+        imports=RepoImporter(db, blobs, resolver, clock, settings.pds.largest_import),
         invites=invites,
         joining=Joining(handles, accounts, invites, signup, terms),
         keys=keys,
@@ -374,7 +372,7 @@ def _build(
         passkeys=passkeys,
         permission_sets=permission_sets,
         network_account=network,
-        preferences=PreferenceStore(db, clock, usual, guardians.pins),
+        preferences=PreferenceStore(db, clock, lambda: network.did, guardians.pins),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         readdressing=Readdressing(db, identities, lifecycle, _home(settings, http), address),
         records=records,
