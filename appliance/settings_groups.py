@@ -92,10 +92,10 @@ class PdsSettings:
         0, "How many bytes of blobs an account may keep; 0 for as many as it likes."
     )
     blob_folder: str = setting("", "Where blobs are kept, if not in the data folder.")
+    usual_feeds: tuple[str, ...] = setting((), "Feeds (at://) of new members.", form=r"at://\S+")
+    usual_labelers: tuple[str, ...] = setting((), "Labelers of new members.", form=r"did:\S+")
     accepts_imports: bool = setting(True, "Whether members may bring a repo from elsewhere.")
-    import_limit: int = setting(
-        4_000 * MEGABYTE, "The largest repo that is brought in, in bytes.", least=1
-    )
+    import_limit: int = setting(4_000 * MEGABYTE, "The largest such repo, in bytes.", least=1)
     recovery_key: str = setting(
         "",
         "A rotation key, as did:key, that stands before ours in every new did:plc.",
@@ -125,11 +125,6 @@ class PdsSettings:
     def did(self) -> str:
         """The DID of the service itself."""
         return f"did:web:{self.hostname}"
-
-    @property
-    def largest_import(self) -> int:
-        """The most bytes a repo from elsewhere may have; 0 where none is taken."""
-        return self.import_limit if self.accepts_imports else 0
 
     @property
     def url(self) -> str:

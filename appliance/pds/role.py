@@ -26,7 +26,7 @@ from appliance.base.workers import Workers
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.inside import Inside
 from appliance.firehose.seats import Seats
-from appliance.pds import rates
+from appliance.pds import preferences, rates
 from appliance.pds.accounts import AccountStore
 from appliance.pds.app_passwords import AppPasswordStore
 from appliance.pds.appview_choices import AppViewChoices
@@ -305,6 +305,7 @@ def _build(
     )
     names = Names(site.url, site.did, jwt_secret.encode(), settings.pds.trusted_apps)
     signup = SignUp(db, accounts, identities, repos, clock)
+    import_limit = settings.pds.import_limit if settings.pds.accepts_imports else 0
     handles = HandlePolicy(site.handle_domains, resolver)
     invites = InviteStore(db, clock, site.hostname)
     terms = Terms(settings.pds.invites_required, settings.pds.recovery_key)
@@ -319,7 +320,9 @@ def _build(
         f"{settings.network.own_name}{site.handle_domains[0]}",
         f"{settings.network.own_name}@{site.hostname}",
     )
-    guardians = Guardians(db, clock, lambda: network.did)
+    chosen = (settings.pds.usual_labelers, settings.pds.usual_feeds)
+    usual = partial(preferences.usual, lambda: network.did, *chosen)
+    guardians = Guardians(db, clock, usual)
     return Pds(
         settings=settings,
         site=site,
@@ -354,7 +357,7 @@ def _build(
         house_texts=HouseTexts(db, clock),
         identities=identities,
         inside=inside,
-        imports=RepoImporter(db, blobs, resolver, clock, settings.pds.largest_import),
+        imports=RepoImporter(db, blobs, resolver, clock, import_limit),
         invites=invites,
         joining=Joining(handles, accounts, invites, signup, terms),
         keys=keys,
@@ -372,7 +375,7 @@ def _build(
         passkeys=passkeys,
         permission_sets=permission_sets,
         network_account=network,
-        preferences=PreferenceStore(db, clock, lambda: network.did, guardians.pins),
+        preferences=PreferenceStore(db, clock, usual, guardians.pins),
         proxy=Proxy(http, resolver, keys, site.routes, clock),
         readdressing=Readdressing(db, identities, lifecycle, _home(settings, http), address),
         records=records,
