@@ -31,6 +31,7 @@ from appliance.base.clock import Clock
 from appliance.base.database import DatabaseInUse
 from appliance.base.http import HttpClient
 from appliance.base.migrations import DatabaseTooNew
+from appliance.base.mounts import FarAway, refuse_far
 from appliance.base.room import Reserve
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
@@ -113,8 +114,9 @@ async def open_node(
     with the settings as they are then. Leaving stops in reverse order: listeners, workers,
     database of each role.
 
-    Raises what the roles raise when they cannot open, SharedRunFolder.
+    Raises what the roles raise when they cannot open, SharedRunFolder, FarAway.
     """
+    refuse_far(settings.paths.data)
     for folder in (settings.paths.data, settings.paths.secrets, settings.paths.run):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.paths.run.stat().st_uid != os.getuid():
@@ -314,7 +316,7 @@ def serve(
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             if runner.run(_serve(settings, listeners, ready, manager, restarts=restarts)):
                 return AGAIN
-    except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, SharedRunFolder) as problem:
+    except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, FarAway, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")
         return 1
     return 0

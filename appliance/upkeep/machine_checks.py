@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.base.mounts import FAR_AWAY, mount_of
 from appliance.upkeep.checkup import Finding
 
 MIB: Final = 1024
 LITTLE_MEMORY_MIB: Final = 60
-# File systems on which SQLite's locks and syncs cannot be relied on.
-FAR_AWAY: Final = frozenset(
-    (
-        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs"),
-        *("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.glusterfs", "davfs", "fuse.davfs2"),
-    )
-)
 # A device tells its wear in tenths of its life: https://docs.kernel.org/driver-api/mmc/
 NEARLY_WORN: Final = 9
 
@@ -55,17 +49,7 @@ class Machine:
             )
 
     def _mount(self, data: Path) -> Iterator[Finding]:
-        """Find the mount a folder lies in: the longest that its path begins with, the last such."""
-        here = data.resolve()
-        kind, options = "", ""
-        depth = -1
-        for line in _lines(self.proc / "self" / "mounts"):
-            fields = line.split(" ")
-            if len(fields) < 4:
-                continue
-            place = Path(fields[1].encode().decode("unicode_escape"))
-            if here.is_relative_to(place) and len(place.parts) >= depth:
-                depth, kind, options = len(place.parts), fields[2], fields[3]
+        kind, options = mount_of(data, self.proc)
         if kind in FAR_AWAY:
             yield Finding(
                 "Data folder",
@@ -75,7 +59,7 @@ class Machine:
                 "move the data folder to a disk here; keep backups there (backup.target)",
                 "data-far",
             )
-        if "ro" in options.split(","):
+        if "ro" in options:
             yield Finding(
                 "Data folder",
                 "bad",
