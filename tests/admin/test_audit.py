@@ -5,7 +5,7 @@ from tests.support.panel_house import OWNER_PASSWORD, House
 
 async def methods(house: House) -> list[str]:
     page = await house.panel.acts.page(None)
-    return [str(one["method"]).rpartition(".")[2] for one in page.people]
+    return [str(one["method"]).rpartition(".")[2] for one in page.items]
 
 
 async def test_coming_and_going_is_written_down_with_the_address(house: House) -> None:
@@ -16,7 +16,7 @@ async def test_coming_and_going_is_written_down_with_the_address(house: House) -
     await owner.post("/sign-in", password=OWNER_PASSWORD)
     page = await house.panel.acts.page(None)
     assert await methods(house) == ["signIn", "refuseSignIn", "signOut", "claim"]
-    assert {one["about"]["address"] for one in page.people} == {"127.0.0.1"}
+    assert {one["about"]["address"] for one in page.items} == {"127.0.0.1"}
     assert "a guess" not in str(page)
 
 
