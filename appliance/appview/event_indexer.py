@@ -125,10 +125,10 @@ class EventIndexer:
     ) -> None:
         try:
             if event.made is not None:
-                blocks, data = event.made.blocks, event.made.data
+                blocks, data, checked = event.made.blocks, event.made.data, event.made.checked
             else:
                 blocks = read_car(event.blocks).blocks
-                data = parse_commit(blocks[event.commit]).data
+                data, checked = parse_commit(blocks[event.commit]).data, frozenset[Cid]()
             changed = {op.cid: blocks[op.cid] for op in event.ops if op.cid is not None}
         except (InvalidCar, InvalidCommitObject, KeyError) as error:
             self._desynchronized(conn, event.did, state, f"unusable commit: {error}", now_us)
@@ -139,7 +139,16 @@ class EventIndexer:
             if op.cid is None:
                 self.indexer.remove(conn, ref, arrived_us)
             else:
-                self.indexer.put(conn, ref, op.cid, changed[op.cid], arrived_us, is_live=True)
+                is_checked = op.cid in checked
+                self.indexer.put(
+                    conn,
+                    ref,
+                    op.cid,
+                    changed[op.cid],
+                    arrived_us,
+                    is_live=True,
+                    is_checked=is_checked,
+                )
         self._set_synced(conn, event.did, state.actor_id, event.rev, data)
 
     def _sync(self, conn: Connection, event: SyncEvent, state: SyncState, now_us: int) -> None:

@@ -23,7 +23,7 @@ from appliance.appview.index import (
 )
 from appliance.appview.index.record_index import RecordIndex
 from appliance.appview.records import IndexedRecord, RecordRef
-from appliance.atproto.cbor import InvalidCbor, decode
+from appliance.atproto.cbor import InvalidCbor, Value, decode
 from appliance.atproto.cid import Cid
 from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.lexicon.validate import Validator
@@ -73,11 +73,12 @@ class Indexer:
         *,
         is_live: bool,
         anew: bool = False,
+        is_checked: bool = False,
     ) -> bool:
         """Index a new or changed record; tell whether the index holds it now.
 
         A record that its lexicon refuses is left out; so is an older version of it.
-        anew: index it even if the very same is held.
+        anew: index it even if the very same is held. is_checked: its lexicon has taken it already.
         """
         index = _COLLECTIONS.get(ref.collection)
         if index is None:
@@ -93,14 +94,17 @@ class Indexer:
             return True
         if held is not None:
             self._delete(conn, index, ref, collection_id)
-        record = self._record(ref, cid, block, now_us, is_live)
-        if record is None:
+        value = self._value(ref, block, is_checked=is_checked)
+        if value is None:
             if held is not None:
                 notifications.forget_record(conn, ref.uri)
             return False
         conn.execute(
             "INSERT INTO record (actor_id, collection_id, rkey, cid) VALUES (?, ?, ?, ?)",
             (ref.actor_id, collection_id, ref.rkey, cid),
+        )
+        record = IndexedRecord(
+            ref.did, ref.actor_id, ref.collection, ref.rkey, cid, block, value, now_us, is_live
         )
         for blob in record.blobs():
             conn.execute(
@@ -202,9 +206,7 @@ class Indexer:
             log.error("record not indexed uri=%s", record.uri, exc_info=outcome.error)
         conn.execute("RELEASE record")
 
-    def _record(
-        self, ref: RecordRef, cid: Cid, block: bytes, now_us: int, is_live: bool
-    ) -> IndexedRecord | None:
+    def _value(self, ref: RecordRef, block: bytes, *, is_checked: bool) -> Value | None:
         """Decode and check a record; None, and counted, if it is not what it should be."""
         rule = self._validator.record_key_rule(ref.collection)
         if rule.startswith("literal:") and rule != f"literal:{ref.rkey}":
@@ -213,13 +215,12 @@ class Indexer:
         try:
             RecordKey(ref.rkey)
             value = decode(block)
-            self._validator.record(ref.collection, value)
+            if not is_checked:
+                self._validator.record(ref.collection, value)
         except (InvalidCbor, InvalidRecord, InvalidSyntax):
             self.counts["invalid"] += 1
             return None
-        return IndexedRecord(
-            ref.did, ref.actor_id, ref.collection, ref.rkey, cid, block, value, now_us, is_live
-        )
+        return value
 
     def _delete(
         self, conn: Connection, index: RecordIndex, ref: RecordRef, collection_id: int

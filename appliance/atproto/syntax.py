@@ -7,6 +7,7 @@ comes back from our own tables. https://atproto.com/specs/lexicon#string-formats
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from appliance.atproto.cid import Cid
@@ -278,17 +279,20 @@ class Language(_Parsed):
 
     @classmethod
     def _accepts(cls, text: str) -> bool:
-        if len(text) > 128:
-            return False
-        if text[:1].islower() and _GRANDFATHERED.fullmatch(text.lower()):
-            return True
-        match = _LANGUAGE.fullmatch(text)
-        if match is None:
-            return False
-        variants = (match["variants"] or "").lower().split("-")[1:]
-        extensions = (match["extensions"] or "").lower().split("-")[1:]
-        singletons = [part for part in extensions if len(part) == 1]
-        return not (_repeats(variants) or _repeats(singletons))
+        return len(text) <= 128 and _is_language(text)
+
+
+@lru_cache(maxsize=256)  # few are in use, each in nearly every post
+def _is_language(text: str) -> bool:
+    if text[:1].islower() and _GRANDFATHERED.fullmatch(text.lower()):
+        return True
+    match = _LANGUAGE.fullmatch(text)
+    if match is None:
+        return False
+    variants = (match["variants"] or "").lower().split("-")[1:]
+    extensions = (match["extensions"] or "").lower().split("-")[1:]
+    singletons = [part for part in extensions if len(part) == 1]
+    return not (_repeats(variants) or _repeats(singletons))
 
 
 def _repeats(parts: list[str]) -> bool:

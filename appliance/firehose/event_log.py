@@ -67,16 +67,22 @@ def append(conn: Connection, did: Did, kind: str, frame_body: bytes, now_us: int
     sync, identity or account. Tailers see it once the transaction is committed. Its time is now,
     or as much later as keeps the events in order and apart.
     """
-    return _append(conn, did, kind, unnumbered(frame_body), now_us)
+    return _append(conn, did, kind, unnumbered(frame_body), now_us, None)
 
 
 def append_made(conn: Connection, event: CommitEvent, made: Made, now_us: int) -> int:
     """Append a commit that this process made; the log notes it for those who will read it."""
-    conn.tell(_TABLE, replace(event, made=made))
-    return _append(conn, event.did, event.kind, made.frame, now_us)
+    return _append(conn, event.did, event.kind, made.frame, now_us, replace(event, made=made))
 
 
-def _append(conn: Connection, did: Did, kind: str, frame: Unnumbered, now_us: int) -> int:
+def _append(
+    conn: Connection,
+    did: Did,
+    kind: str,
+    frame: Unnumbered,
+    now_us: int,
+    made: CommitEvent | None,
+) -> int:
     seq = int(conn.value(_HEAD) or 0) + 1
     next_us = int(conn.value(_LAST_TIME) or 0) + APART_US
     if now_us < next_us < now_us + SET_BACK_US:
@@ -86,7 +92,7 @@ def _append(conn: Connection, did: Did, kind: str, frame: Unnumbered, now_us: in
         "INSERT INTO event (seq, did, kind, time_us, frame) VALUES (?, ?, ?, ?, ?)",
         (seq, did, kind, now_us, numbered),
     )
-    conn.tell(_TABLE, (seq, numbered))
+    conn.tell(_TABLE, ((seq, numbered), made))
     return seq
 
 
@@ -251,15 +257,12 @@ class EventLog:
         conn.listen(_TABLE, self._told)
         conn.after_commit(self._restart)
 
-    def _told(self, conn: Connection, news: Entry | CommitEvent | None) -> None:
+    def _told(self, conn: Connection, news: tuple[Entry, CommitEvent | None] | None) -> None:
         """Take what was written once it is on the disk; None: events were deleted."""
-        if news is None:
-            if self._restart not in conn.committed[-1:]:
-                conn.after_commit(self._restart)
-        elif isinstance(news, CommitEvent):
-            conn.after_commit(partial(self._own.note, news))
-        else:
-            conn.after_commit(partial(self._take, news))
+        if news is not None:
+            conn.after_commit(partial(self._take, *news))
+        elif self._restart not in conn.committed[-1:]:
+            conn.after_commit(self._restart)
 
     def _restart(self) -> None:
         """Empty the ring: events were deleted, or this is the beginning."""
@@ -269,8 +272,10 @@ class EventLog:
         self._start = self.head()
         self._wake()
 
-    def _take(self, entry: Entry) -> None:
-        """Take what was appended into the ring."""
+    def _take(self, entry: Entry, made: CommitEvent | None) -> None:
+        """Take what was appended into the ring; note what was made here."""
+        if made is not None:
+            self._own.note(made)
         if self._start is None or entry[0] <= self._start:
             return  # it came before the ring began
         self._batches.clear()

@@ -60,12 +60,14 @@ class Made:
     """What this process knows of a commit because it made it (see `own_frames`).
 
     key: whose signature it carries. data: the root of its tree. blocks: those of its archive.
+    checked: the records that were measured by their lexicons.
     """
 
     key: PublicKey
     data: Cid
     blocks: Mapping[Cid, bytes]
     frame: Unnumbered
+    checked: frozenset[Cid] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

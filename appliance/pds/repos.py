@@ -193,7 +193,8 @@ class RepoStore:
         if dropped:
             conn.after_commit(lambda: self._blobs.discard_files(dropped))
         set_head(conn, head.id, news.commit)
-        append_commit(conn, news, key.public, self._clock.now_us())
+        checked = frozenset(each.row.cid for each in writes if each.row and each.status == "valid")
+        append_commit(conn, news, key.public, self._clock.now_us(), checked)
         self._trees.keep(repo, _growth(news.ops))
         return news.commit
 
@@ -279,10 +280,19 @@ def set_head(conn: Connection, repo: int, commit: Commit) -> None:
     )
 
 
-def append_commit(conn: Connection, news: CommitSlice, key: PublicKey, now_us: int) -> int:
-    """Announce a commit signed by this key. Returns the event's seq."""
+def append_commit(
+    conn: Connection,
+    news: CommitSlice,
+    key: PublicKey,
+    now_us: int,
+    checked: frozenset[Cid] = frozenset(),
+) -> int:
+    """Announce a commit signed by this key. Returns the event's seq.
+
+    `checked`: the records in it that were measured by their lexicons.
+    """
     event = CommitEvent.of(news, Datetime.from_us(now_us))
-    made = Made(key, news.commit.data, news.blocks, event.unnumbered())
+    made = Made(key, news.commit.data, news.blocks, event.unnumbered(), checked)
     return event_log.append_made(conn, event, made, now_us)
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from appliance.appview.event_indexer import EventIndexer
-from appliance.atproto.car import write_car
+from appliance.atproto.car import read_car, write_car
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.repo.commit import parse_commit
 from appliance.atproto.syntax import Datetime
-from appliance.firehose.events import CommitEvent, RepoEvent
+from appliance.firehose.events import CommitEvent, Made, RepoEvent
 from tests.support.index_lab import START_US, IndexLab, open_lab
 from tests.support.repo_author import RepoAuthor
 
@@ -204,3 +206,18 @@ def test_frames_that_are_no_events_are_counted_and_passed_over(stream: Stream) -
 
 def _with_blocks(event: CommitEvent, blocks: bytes) -> CommitEvent:
     return replace(event, blocks=blocks)
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_of_a_commit_made_here_only_what_no_lexicon_took_is_measured(
+    stream: Stream, is_checked: bool
+) -> None:
+    alice = RepoAuthor("alice")
+    odd = alice.create("app.bsky.feed.post", text="x" * 4000)  # longer than the lexicon allows
+    blocks = read_car(odd.blocks).blocks
+    checked = frozenset(op.cid for op in odd.ops if op.cid is not None and is_checked)
+    root = parse_commit(blocks[odd.commit]).data
+    key = PrivateKey.generate().public
+    made = Made(key, root, blocks, odd.unnumbered(), checked)
+    stream.feed(replace(odd, blocks=b"is not read", made=made))
+    assert stream.lab.conn.value("SELECT count(*) FROM post") == int(is_checked)
