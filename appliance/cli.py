@@ -99,6 +99,12 @@ def _moderate(args: argparse.Namespace) -> int:
     return operator.run(moderation_operator.ACTIONS[args.action], args, print)
 
 
+def _support_bundle(args: argparse.Namespace) -> int:
+    from appliance import support
+
+    return support.run(args, print)
+
+
 def _guardian(args: argparse.Namespace) -> int:
     from appliance import guardian_operator, operator
 
@@ -191,6 +197,7 @@ _COMMANDS: Final = {
     "feed": _feed,
     "neighbours": _neighbours,
     "guardian": _guardian,
+    "support-bundle": _support_bundle,
     "moderate": _moderate,
     "checkup": _checkup,
     "claim": _claim,

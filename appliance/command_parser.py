@@ -50,6 +50,9 @@ CLAIM: Final = """\
 Print the link, and its picture for a phone, with which the owner of a new network begins. Ends with
 status 1 where there is an owner already."""
 MOVES: Final = ("export", "import", "move-in", "move-out")
+SUPPORT: Final = """\
+Write versions, settings, the state of every part and the last lines of the log to a ZIP file, for
+somebody who helps you. Members, addresses and secrets are replaced."""
 SHEET: Final = """\
 Print the recovery sheet: the key that stands in the identities of this network's members, as words
 to be kept on paper. With --restore, type the words in before the first start of a network built
@@ -103,6 +106,11 @@ def parser() -> argparse.ArgumentParser:
         ("claim", "print the link to begin with", CLAIM),
     ):
         _add_data(commands.add_parser(name, help=help_text, description=text))
+    bundle = commands.add_parser(
+        "support-bundle", help="what helps somebody to help you", description=SUPPORT
+    )
+    bundle.add_argument("file", nargs="?", default="hearth-support.zip", help="(%(default)s)")
+    _add_data(bundle)
     sheet = commands.add_parser("sheet", help="the network's key on paper", description=SHEET)
     sheet.add_argument("--restore", action="store_true", help="read the words from standard input")
     _add_data(sheet)

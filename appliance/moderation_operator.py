@@ -59,7 +59,9 @@ async def unmute(operator: Operator, args: argparse.Namespace, say: Say) -> None
 
 async def show_log(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """List the newest acts of the operator."""
-    found = await operator.query(f"{PDS}.listActs", limit=args.last)
+    wish = {"actor": args.by, "about": args.about}
+    given = {name: text for name, text in wish.items() if text}
+    found = await operator.query(f"{PDS}.listActs", limit=args.last, **given)
     for one in found["acts"]:
         about = "  ".join(f"{name}={value}" for name, value in one["about"].items())
         say(f"{one['at'][:19]}  {one['actor']:8} {one['method']}  {about}".rstrip())

@@ -76,9 +76,10 @@ def add_moderate(command: argparse.ArgumentParser) -> None:
         action.add_argument("subject", help="an at:// address; for a picture at://DID#CID")
     for name, text in (("mute", "listen to a reporter no more"), ("unmute", "listen again")):
         add(name, text).add_argument("account", help="a handle or a DID")
-    add("log", "list the newest acts of the operator").add_argument(
-        "--last", type=int, default=50, metavar="N", help="how many (50, at most 100)"
-    )
+    log = add("log", "list the newest acts of the operator")
+    log.add_argument("--last", type=int, default=50, metavar="N", help="how many (50, at most 100)")
+    log.add_argument("--by", choices=("panel", "command", "token", "member"), help="only of these")
+    log.add_argument("--about", metavar="TEXT", help="only with this in it, such as a DID")
     add("rules", "print the rules of the house, or write them").add_argument(
         "file", nargs="?", help="take them from this file; - for standard input"
     )

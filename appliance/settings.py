@@ -132,6 +132,23 @@ def defaults(mode: Mode, data: Path) -> Settings:
     return Settings(paths=Paths(data)).with_values({**values, "network.mode": mode})
 
 
+def changed(settings: Settings) -> list[tuple[str, object]]:
+    """List the settings that are not what they are by themselves in this mode, by name."""
+    unset = defaults(settings.network.mode, settings.paths.data)
+    return [
+        (each.name, value)
+        for each in declarations()
+        if (value := value_of(settings, each.name)) != value_of(unset, each.name)
+    ]
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """Give the value of a setting, such as "pds.port"."""
+    group, _, key = name.partition(".")
+    value: object = getattr(getattr(settings, group), key)
+    return value
+
+
 def load(data: Path, env: Mapping[str, str]) -> Settings:
     """Read the settings of a data directory. Raises InvalidSettings."""
     values = {**_read_aliases(env), **_read_file(data / FILE_NAME), **_read_environment(env)}

@@ -101,6 +101,10 @@ class Overview:
         self._clock = clock
         self._in_service = in_service
 
+    async def reports(self) -> list[RoleReport]:
+        """What every role says of itself."""
+        return await self._roles.reports()
+
     async def look(self) -> Picture:
         """Ask the roles, and judge what they say."""
         told, days, hours, moves, disk = await asyncio.gather(

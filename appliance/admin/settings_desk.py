@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from appliance.settings import Settings, declarations, defaults, load
+from appliance.settings import Settings, changed, defaults, load
 from appliance.settings_file import save
 
 
@@ -37,19 +37,8 @@ def _rebased(stored: Settings, values: Mapping[str, object]) -> Settings:
     mode = stored.with_values(
         {"network.mode": values.get("network.mode", stored.network.mode)}
     ).network.mode
-    unset = defaults(stored.network.mode, stored.paths.data)
-    own = {
-        each.name: value
-        for each in declarations()
-        if (value := _value(stored, each.name)) != _value(unset, each.name)
-    }
+    own = dict(changed(stored))
     # Identities that were made inside are still asked for there, and handed on from there.
     kept = {"directory.enabled": True} if stored.directory.enabled else {}
-    changed = {**own, **kept, "network.mode": mode, **values}
-    return defaults(mode, stored.paths.data).with_values(changed)
-
-
-def _value(settings: Settings, name: str) -> object:
-    group, _, key = name.partition(".")
-    value: object = getattr(getattr(settings, group), key)
-    return value
+    wanted = {**own, **kept, "network.mode": mode, **values}
+    return defaults(mode, stored.paths.data).with_values(wanted)

@@ -99,6 +99,12 @@ def setup_logging(
     return recent
 
 
+def recent_lines(count: int = LINES_KEPT) -> list[str]:
+    """Give the last lines of this process's log, oldest first; none where none are kept."""
+    kept = [one for one in logging.getLogger().handlers if isinstance(one, RecentLines)]
+    return kept[0].lines(count) if kept else []
+
+
 def _is_of_ours(record: logging.LogRecord) -> bool:
     """Leave out bytes that are no HTTP, and clients that left: anybody could fill the log."""
     theirs = (HttpProcessingError, ConnectionError)

@@ -38,9 +38,11 @@ class OperatorActs:
         about = orjson.dumps(without_secrets(given)).decode()
         await self._db.write(insert, self._clock.now_us(), actor, method, about)
 
-    async def page(self, before: int | None, limit: int) -> list[Act]:
-        """The newest first; `before` is an id."""
-        return await self._db.scan(page, before, limit)
+    async def page(
+        self, before: int | None, limit: int, *, actor: str = "", about: str = ""
+    ) -> list[Act]:
+        """The newest first; `before` is an id. Only of an actor, or with a text in it, if given."""
+        return await self._db.scan(page, before, limit, actor, about)
 
 
 def without_secrets(value: Any) -> Any:
@@ -65,11 +67,18 @@ def insert(conn: Connection, now_us: int, actor: str, method: str, about: str) -
     )
 
 
-def page(conn: Connection, before: int | None, limit: int) -> list[Act]:
+def page(
+    conn: Connection, before: int | None, limit: int, actor: str = "", about: str = ""
+) -> list[Act]:
     rows = conn.rows(
-        f"SELECT {_COLUMNS} FROM operator_act WHERE id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM operator_act WHERE id < ?1"  # noqa: S608
+        " AND (?3 = '' OR actor = ?3)"
+        " AND (?4 = '' OR instr(lower(method || ' ' || about), lower(?4)))"
+        " ORDER BY id DESC LIMIT ?2",
         2**62 if before is None else before,
         limit,
+        actor,
+        about,
     )
     return [
         Act(number, at, actor, method, orjson.loads(about))

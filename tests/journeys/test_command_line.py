@@ -190,3 +190,10 @@ async def test_a_member_is_looked_after_from_the_command_line(network: Appliance
     said(network, "label", "add", handle, "!warn")
     assert said(network, "label", "list").startswith("!warn ")
     said(network, "label", "remove", handle, "!warn")
+
+
+def test_a_support_bundle_tells_what_it_holds(network: Appliance, tmp_path: Path) -> None:
+    told = said(network, "support-bundle", str(tmp_path / "it.zip"))
+    assert "log.txt" in told
+    assert (tmp_path / "it.zip").read_bytes().startswith(b"PK")
+    assert "putWard" not in said(network, "moderate", "log", "--by", "panel", "--about", "nobody")

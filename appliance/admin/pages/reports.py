@@ -1,7 +1,7 @@
 """Reports by members: what was reported, by whom, and what is to be done about it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -30,23 +30,6 @@ async def act(visit: Visit) -> web.Response:
     if visit.text("act") not in _LEFT_OPEN:
         await visit.panel.reports.close(int(number), visit.text("note"))
     return visit.go(f"/reports?done={visit.text('act')}")
-
-
-async def show_log(visit: Visit) -> web.Response:
-    """List every act of the operator, the newest first."""
-    found = await visit.panel.acts.page(visit.query("cursor") or None)
-    acts = [(one, _whom(one["about"])) for one in found.items]
-    named = [did for did in dict.fromkeys(did for _, did in acts) if did.startswith("did:")]
-    handles = await visit.panel.people.handles(named[:100])
-    return visit.page("log", acts=acts, cursor=found.cursor, handles=handles)
-
-
-def _whom(about: Mapping[str, Any]) -> str:
-    """The account that an act was about, if it was about one."""
-    subject = about.get("subject")
-    within = subject if isinstance(subject, dict) else about
-    uri = str(within.get("uri", ""))
-    return str(within.get("did") or uri.removeprefix("at://").partition("/")[0])
 
 
 async def _close(visit: Visit) -> None:

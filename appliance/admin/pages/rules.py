@@ -18,6 +18,7 @@ MORE: Final = (
     ("storage", "storage", "/storage"),
     ("shield", "rules", "/rules"),
     ("log", "log", "/log"),
+    ("search", "logs", "/logs"),
     ("settings", "settings", "/settings"),
     ("home", "name", "/setup/name"),
     ("move", "reach", "/setup/reach"),

@@ -1,7 +1,8 @@
-"""internal.hearth.pds.*: figures of each day, and who keeps how much."""
+"""internal.hearth.pds.*: figures of each day, who keeps how much, the last log."""
 
 from appliance.atproto.syntax import Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
+from appliance.base.logs import recent_lines
 from appliance.pds.figures import Share
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
@@ -20,6 +21,12 @@ async def list_figures(pds: Pds, caller: Caller, *, days: int) -> Json:
 async def list_storage(pds: Pds, caller: Caller, *, limit: int) -> Json:
     """Tell who keeps most here."""
     return {"accounts": [_view(pds, one) for one in await pds.figures.shares(limit)]}
+
+
+@methods.query("internal.hearth.pds.getLog", auth=operator)
+async def get_log(pds: Pds, caller: Caller, *, lines: int) -> Json:
+    """Give the last lines of the log of this process, without secrets."""
+    return {"lines": recent_lines(lines)}
 
 
 def _view(pds: Pds, share: Share) -> JsonObject:

@@ -64,8 +64,19 @@ async def note_act(
 
 
 @methods.query("internal.hearth.pds.listActs", auth=operator)
-async def list_acts(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
-    page = await pds.operator_acts.page(page_number(cursor), limit)
+async def list_acts(
+    pds: Pds,
+    caller: Caller,
+    *,
+    limit: int,
+    cursor: str | None,
+    actor: str | None,
+    about: str | None,
+) -> Json:
+    """List acts, the newest first; only those of an actor, or with a text in them, if given."""
+    page = await pds.operator_acts.page(
+        page_number(cursor), limit, actor=actor or "", about=about or ""
+    )
     view: JsonObject = {"acts": [_act_view(one) for one in page]}
     if len(page) == limit:
         view["cursor"] = str(page[-1].id)
