@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from appliance.atproto.data import dumps
+from appliance.atproto.identity.errors import IdentityUnreachable
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.server import add_methods
 from appliance.neighbours.identities import NotAMember
@@ -48,6 +49,8 @@ async def document(request: web.Request) -> web.Response:
         found = await request.app[_ROLE].company.identities.document(request.match_info["did"])
     except NotAMember as error:
         return _json({"message": str(error)}, 404)
+    except IdentityUnreachable as error:
+        return _json({"message": str(error)}, 503)
     return _json(found)
 
 

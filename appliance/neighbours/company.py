@@ -12,12 +12,19 @@ from appliance.base.addresses import OutboundFailed
 from appliance.base.clock import Clock
 from appliance.neighbours.cards import InvalidCard, read_card
 from appliance.neighbours.gates import Gates
-from appliance.neighbours.identities import Identities
+from appliance.neighbours.identities import Identities, Presence
 from appliance.neighbours.line import MOST_BYTES, Line, Lines, Refused
 from appliance.neighbours.sightings import Sightings
 from appliance.neighbours.store import MOST_MEMBERS, Neighbour, NeighbourStore
 
 LOOK_SECONDS: Final = 10.0
+FIRST_LOOK_SECONDS: Final = 1.0
+# A pair is new for so long.
+SETTLED_US: Final = 60_000_000
+# A house that did not answer is left in peace for so long, by those who would wait for it.
+REST_US: Final = 2_000_000
+# A house that was not seen for so long is not waited for.
+AWAY_US: Final = 24 * 3_600_000_000
 PAGE: Final = 500
 RELAY: Final = "internal.hearth.relay"
 AUTH_REQUIRED: Final = 401
@@ -33,6 +40,12 @@ class Contact:
     at: int = 0
     first_behind: int = 0
     is_followed: bool = False
+    failed_us: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the two know each other and one follows the other."""
+        return self.here and self.knows_us and self.is_followed
 
     @property
     def behind(self) -> int:
@@ -67,13 +80,21 @@ class Company:
         self._operator = operator
         self._contacts: dict[str, Contact] = {}
         self._news = asyncio.Event()
-        self.identities = Identities(
-            tools.store, self.ask, lambda key: self.contact(key).here, tools.clock
-        )
+        self.identities = Identities(tools.store, self.ask, self.presence, tools.clock)
 
     def contact(self, key: str) -> Contact:
         """Tell how it stands with a house."""
         return self._contacts.get(key, Contact())
+
+    def presence(self, house: Neighbour) -> Presence:
+        """Tell whether a house can be asked, or might be in a moment."""
+        contact, now_us = self.contact(house.key), self._tools.clock.now_us()
+        is_new = now_us - house.paired_us < SETTLED_US
+        if not contact.knows_us and not is_new:
+            return "gone"
+        if now_us - contact.failed_us > REST_US:
+            return "here" if contact.here or is_new or now_us - _seen(house) < AWAY_US else "gone"
+        return "away" if is_new or now_us - _seen(house) < AWAY_US else "gone"
 
     async def take_in(self, key: str) -> None:
         """Begin with a house that was just paired."""
@@ -98,14 +119,31 @@ class Company:
                 await self._tell_relay(houses)
             await asyncio.gather(*(self._see(house) for house in houses))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(self._news.wait(), self._pause(houses))
+
+    def _pause(self, houses: Sequence[Neighbour]) -> float:
+        """Look sooner while a pair is new: one side is told of it before the other."""
+        since_us = self._tools.clock.now_us() - SETTLED_US
+        is_unsettled = any(
+            one.paired_us > since_us and not self.contact(one.key).is_settled for one in houses
+        )
+        return FIRST_LOOK_SECONDS if is_unsettled else LOOK_SECONDS
 
     async def ask(
         self, house: Neighbour, path: str, params: Sequence[tuple[str, str]], most: int
     ) -> Any:
         """Ask a paired house. Raises OutboundFailed."""
+        contact = self._contacts.setdefault(house.key, Contact())
         line = await self._line(house)
-        return await line.ask(path, house.certificate, params=params, max_bytes=most)
+        try:
+            answer = await line.ask(path, house.certificate, params=params, max_bytes=most)
+        except Refused:
+            raise
+        except OutboundFailed:
+            contact.failed_us = self._tools.clock.now_us()
+            raise
+        contact.failed_us = 0
+        return answer
 
     async def _line(self, house: Neighbour) -> Line:
         return await self._tools.lines.to(house.key, house.address, house.port)
@@ -167,3 +205,7 @@ class Company:
             cursor = str(page.get("cursor") or "") if isinstance(page, dict) else ""
             if not cursor:
                 return
+
+
+def _seen(house: Neighbour) -> int:
+    return max(house.paired_us, house.seen_us or 0)

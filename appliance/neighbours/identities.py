@@ -6,9 +6,14 @@ those alone whose newest operation says that they live there.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from contextlib import suppress
+from typing import Any, Final, Literal, TypeAlias
 
-from appliance.atproto.identity.errors import DidNotFound, InvalidOperation
+from appliance.atproto.identity.errors import (
+    DidNotFound,
+    IdentityUnreachable,
+    InvalidOperation,
+)
 from appliance.atproto.identity.plc import document_for
 from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.identity.plc_log import LogEntry, validate_log
@@ -17,13 +22,19 @@ from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.addresses import OutboundFailed
 from appliance.base.clock import Clock
+from appliance.neighbours.line import Refused
 from appliance.neighbours.store import Member, Neighbour, NeighbourStore
 
 MOST_LOG_BYTES: Final = 500_000
 # Asked anew after so long, since whoever asks us remembers the answer too.
 FRESH_US: Final = 5_000_000
+MOST_ANSWER_BYTES: Final = 4096
+NOT_FOUND: Final = 404
+RESOLVE: Final = "/xrpc/com.atproto.identity.resolveHandle"
 STATUS: Final = "internal.hearth.upkeep.getStatus"
 
+# A house that has been away for long, or does not know us, is not waited for.
+Presence: TypeAlias = Literal["here", "away", "gone"]
 Ask: TypeAlias = Callable[[Neighbour, str, Sequence[tuple[str, str]], int], Awaitable[Any]]
 
 
@@ -34,35 +45,53 @@ class NotAMember(DidNotFound):
 class Identities:
     """Asks the houses, and remembers.
 
-    ask: the way to a house: path, parameters, most bytes. is_here: whether it answers, by its key.
+    ask: the way to a house: path, parameters, most bytes. presence: whether it can be asked.
     """
 
     def __init__(
-        self, store: NeighbourStore, ask: Ask, is_here: Callable[[str], bool], clock: Clock
+        self,
+        store: NeighbourStore,
+        ask: Ask,
+        presence: Callable[[Neighbour], Presence],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._ask = ask
-        self._is_here = is_here
+        self._presence = presence
         self._clock = clock
 
     async def document(self, did: str) -> JsonObject:
-        """Return a DID document, as its house has it now or had it last. Raises NotAMember."""
-        member = self._store.member(did) or await self._looked_for(did)
+        """Return a DID document, as its house has it now or had it last.
+
+        Raises NotAMember; IdentityUnreachable while a house that may know the DID is away.
+        """
+        member = self._store.member(did)
         if member is None:
-            raise NotAMember(f"{did} lives in no house that is paired")
+            return _document(await self._looked_for(did))
         house = self._store.find(member.key)
-        if house is not None and self._clock.now_us() - member.checked_us > FRESH_US:
-            member = await self._refreshed(house, did) or member
+        stale = self._clock.now_us() - member.checked_us > FRESH_US
+        if house is not None and stale and self._presence(house) == "here":
+            with suppress(OutboundFailed, NotAMember):
+                member = await self._fetched(house, did)
         return _document(member)
 
-    async def _looked_for(self, did: str) -> Member | None:
-        """Ask the houses that are there for somebody new."""
+    async def _looked_for(self, did: str) -> Member:
+        """Ask the houses for somebody new. Raises NotAMember, IdentityUnreachable."""
+        is_known_by_all = True
         for house in self._store.all():
-            if self._is_here(house.key):
-                member = await self._refreshed(house, did)
-                if member is not None:
-                    return member
-        return None
+            presence = "gone" if house.card.is_public else self._presence(house)
+            if presence == "here":
+                try:
+                    return await self._fetched(house, did)
+                except NotAMember:
+                    continue
+                except OutboundFailed:
+                    is_known_by_all = False
+            elif presence == "away":
+                is_known_by_all = False
+        if not is_known_by_all:
+            raise IdentityUnreachable("a neighbour who may know is away")
+        raise NotAMember(f"{did} lives in no house that is paired")
 
     async def log(self, did: str) -> Sequence[JsonObject]:
         """Return the audit log. Raises NotAMember."""
@@ -73,47 +102,48 @@ class Identities:
 
     async def did_for(self, handle: str) -> str:
         """Return whose a handle is. Raises NotAMember."""
-        houses = [
-            one
-            for one in self._store.all()
-            if handle.endswith(one.card.domains) and self._is_here(one.key)
-        ]
-        for house in houses:
-            try:
-                params = [("handle", handle)]
-                answer = await self._ask(
-                    house, "/xrpc/com.atproto.identity.resolveHandle", params, 4096
-                )
-                did = Did(str(answer.get("did")) if isinstance(answer, dict) else "")
-            except (OutboundFailed, InvalidSyntax):
-                continue
-            member = await self._refreshed(house, did)
-            if member is not None and member.handle == handle:
-                return member.did
-        member = self._store.member_called(handle)
-        if member is None:
+        for house in self._store.all():
+            if handle.endswith(house.card.domains) and self._presence(house) == "here":
+                with suppress(OutboundFailed, NotAMember, InvalidSyntax):
+                    params = [("handle", handle)]
+                    answer = await self._ask(house, RESOLVE, params, MOST_ANSWER_BYTES)
+                    did = Did(str(answer.get("did")) if isinstance(answer, dict) else "")
+                    member = await self._fetched(house, did)
+                    if member.handle == handle:
+                        return member.did
+        known = self._store.member_called(handle)
+        if known is None:
             raise NotAMember(f"nobody in a paired house goes by {handle}")
-        return member.did
+        return known.did
 
-    async def learn(self, house: Neighbour, did: str) -> bool:
-        """Learn of a member who is not known yet; tell whether there is anything new."""
-        return self._store.member(did) is None and await self._refreshed(house, did) is not None
+    async def learn(self, house: Neighbour, did: str) -> None:
+        """Learn of a member who is not known yet. Raises OutboundFailed."""
+        if self._store.member(did) is None:
+            with suppress(NotAMember):
+                await self._fetched(house, did)
 
-    async def _refreshed(self, house: Neighbour, did: str) -> Member | None:
-        """Fetch a log and keep it, if it holds and is no older than ours."""
+    async def _fetched(self, house: Neighbour, did: str) -> Member:
+        """Fetch a log and keep it, if it holds and is no older than ours.
+
+        Raises OutboundFailed, NotAMember.
+        """
         before = self._store.member(did)
         try:
             log = await self._ask(house, f"/identities/{did}", (), MOST_LOG_BYTES)
             member = _verified(house, did, log, self._clock.now_us())
-        except (OutboundFailed, InvalidOperation, InvalidSyntax):
-            return None
-        if before is None and not _lives_at(house, member):
-            return None
-        if before is not None and not (
-            before.key == house.key and _continues(before.log, member.log)
-        ):
-            return None
-        return member if await self._store.keep_member(member) else None
+        except Refused as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            raise NotAMember("it is unknown there") from refusal
+        except (InvalidOperation, InvalidSyntax) as error:
+            raise NotAMember(f"its log does not hold: {error}") from error
+        if before is None:
+            fits = _lives_at(house, member)
+        else:
+            fits = before.key == house.key and _continues(before.log, member.log)
+        if not fits or not await self._store.keep_member(member):
+            raise NotAMember("its log is not for that house to tell")
+        return member
 
 
 class OwnMembers:

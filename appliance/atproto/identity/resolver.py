@@ -28,6 +28,7 @@ FRESH_SECONDS: Final = 24 * 3600.0
 HANDLE_SECONDS: Final = 3600.0
 INVALID_HANDLE_SECONDS: Final = 300.0
 ERROR_SECONDS: Final = 120.0
+AWAY_SECONDS: Final = 3.0
 TRUSTED_SECONDS: Final = 3 * 24 * 3600.0
 MAX_KEPT: Final = 20_000
 MAX_DOCUMENT_BYTES: Final = 64_000
@@ -36,6 +37,10 @@ INVALID_HANDLE: Final = Handle.unchecked("handle.invalid")
 
 _WEB_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 _LOCALHOST: Final = re.compile(r"localhost(?::[0-9]{1,5})?", re.ASCII)
+
+
+class NeighbourAway(IdentityUnreachable):
+    """A house nearby that may know the DID does not answer at the moment."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class IdentityResolver:
         self._http = http
         self._plc = PlcClient(http, plc_url)
         self._now = now
-        self._nearby = PlcClient(http, neighbours) if neighbours else None
+        self._neighbours = neighbours
         self._names = HandleNames(http, home_domains, home_pds_urls, neighbours=neighbours)
         self._documents: Memory[Did, _HeldDocument] = Memory(now, MAX_KEPT)
         self._identities: Memory[Did, _HeldIdentity] = Memory(now, MAX_KEPT)
@@ -162,7 +167,8 @@ class IdentityResolver:
             last_good = self._documents.any_age(did)
             self.counts["unreachable" if last_good is None else "stale"] += 1
             if last_good is None:
-                self._errors.keep(did, error, ERROR_SECONDS)
+                nearby = isinstance(error, NeighbourAway)
+                self._errors.keep(did, error, AWAY_SECONDS if nearby else ERROR_SECONDS)
                 raise
             stale = replace(last_good, stale_since=last_good.stale_since or self._now())
             self._documents.keep(did, stale, ERROR_SECONDS)
@@ -197,13 +203,26 @@ class IdentityResolver:
     async def _fetch_plc(self, did: Did) -> JsonObject:
         try:
             return await self._plc.document(did)
-        except DidNotFound as unknown:
-            if self._nearby is None:
+        except DidNotFound:
+            found = await self._ask_neighbours(did)
+            if found is None:
                 raise
-            try:
-                return await self._nearby.document(did)
-            except IdentityUnreachable:
-                raise unknown from None
+            return found
+
+    async def _ask_neighbours(self, did: Did) -> JsonObject | None:
+        """Ask for somebody in a paired house; None where there is no such one. Raises NeighbourAway."""
+        if not self._neighbours:
+            return None
+        try:
+            answer = await self._http.request("GET", self._neighbours, path=f"/{did}")
+        except OSError:
+            return None
+        if answer.status == 503:
+            raise NeighbourAway(f"{did} may live nearby, where nobody answers")
+        if answer.status != 200:
+            return None
+        found: JsonObject = loads(answer.body)
+        return found
 
     async def _fetch_web(self, did: Did) -> JsonObject:
         url = web_document_url(did)
