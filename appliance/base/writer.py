@@ -139,25 +139,28 @@ class Writer:
         done: list[_Done] = []
         until = time.monotonic() + LONGEST_BATCH_SECONDS
         for job in jobs:
-            done.append(self._run_job(job))
+            done.append(self._run_job(job, alone=len(jobs) == 1))
             # A full disk can make SQLite end the whole transaction by itself.
             if not self.conn.in_transaction or time.monotonic() > until:
                 break
         self._finish(done)
         return jobs[len(done) :]
 
-    def _run_job(self, job: Job) -> _Done:
+    def _run_job(self, job: Job, *, alone: bool) -> _Done:
+        """Run a job; if it fails, take back what it did. One alone needs no savepoint for that."""
         conn = self.conn
         conn.committed, conn.undone = [], []
-        conn.execute("SAVEPOINT job")
+        if not alone:
+            conn.execute("SAVEPOINT job")
         outcome = attempt(job.run, conn)
         done = _Done(job, outcome, conn.committed, conn.undone)
         if not conn.in_transaction:
             return done
         if outcome.error is not None:
-            conn.execute("ROLLBACK TO job")
+            conn.execute("ROLLBACK; BEGIN" if alone else "ROLLBACK TO job")
             _undo(done)
-        conn.execute("RELEASE job")
+        if not alone:
+            conn.execute("RELEASE job")
         return done
 
     def _finish(self, done: list[_Done]) -> None:
