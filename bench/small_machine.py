@@ -1,0 +1,188 @@
+"""A network at home on a machine of 512 MB and a quarter of a core: start, memory, waiting times.
+
+    python bench/small_machine.py        as root, where the kernel has cgroups (v1)
+
+`hearth run` in the mode "home", in a control group of its own. Five members sign in, post, upload
+pictures and read their timelines, one call after another, each as soon as the one before is
+answered, for half a minute.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+MEMORY = 512 << 20
+SHARE = 0.25
+PERIOD_US = 100_000
+SECONDS = 30.0
+MEMBERS = ("ann", "bob", "cas", "dan", "eve")
+DOOR, PANEL = 23580, 23587
+HOST = "hearth.home"
+PASSWORD = "correct horse battery"  # noqa: S105
+PAGES = {
+    "timeline": "feed.getTimeline?limit=50",
+    "news": "notification.listNotifications",
+}
+GROUPS = Path("/sys/fs/cgroup")
+SETTINGS = f"""\
+[network]
+mode = "home"
+[pds]
+hostname = "{HOST}"
+invites_required = false
+[door]
+port = {DOOR}
+[admin]
+port = {PANEL}
+"""
+
+
+@contextmanager
+def group() -> Iterator[list[Path]]:
+    """Make a control group for memory and one for the processor."""
+    places = [GROUPS / kind / f"hearth-small-{os.getpid()}" for kind in ("memory", "cpu")]
+    for place in places:
+        place.mkdir()
+    (places[0] / "memory.limit_in_bytes").write_text(str(MEMORY))
+    (places[1] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+    (places[1] / "cpu.cfs_quota_us").write_text(str(int(PERIOD_US * SHARE)))
+    try:
+        yield places
+    finally:
+        for place in places:
+            place.rmdir()
+
+
+def ask(path: str, body: bytes | None = None, **headers: str) -> Any:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{DOOR}{path}", body, {"Host": HOST, **headers}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return json.loads(answer.read() or b"null")
+
+
+def post(nsid: str, token: str = "", **fields: Any) -> Any:
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return ask(f"/xrpc/{nsid}", json.dumps(fields).encode(), **headers)
+
+
+def until_it_answers(child: subprocess.Popen[bytes]) -> float:
+    began = time.monotonic()
+    while child.poll() is None:
+        try:
+            ask("/xrpc/app.bsky.feed.getTimeline?limit=1")
+        except urllib.error.HTTPError:
+            return time.monotonic() - began
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("it ended")
+
+
+def picture() -> bytes:
+    drawn = BytesIO()
+    Image.effect_noise((1600, 1200), 60).convert("RGB").save(drawn, "JPEG", quality=80)
+    return drawn.getvalue()
+
+
+def work(took: dict[str, list[float]]) -> None:
+    """Let five members do what people do."""
+
+    def timed(what: str, call: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        answer = call()
+        took.setdefault(what, []).append(time.monotonic() - began)
+        return answer
+
+    people = [timed("join", lambda name=name: join(name)) for name in MEMBERS]
+    for one in people:
+        for other in people:
+            if one is not other:
+                write(one, "app.bsky.graph.follow", subject=other["did"])
+    shot = picture()
+    end, number = time.monotonic() + SECONDS, 0
+    while time.monotonic() < end:
+        one = people[number % len(people)]
+        bearer = {"Authorization": f"Bearer {one['accessJwt']}"}
+        if number % 24 == 0:
+            timed("sign in", lambda one=one: sign_in(one))
+            kind = {"Content-Type": "image/jpeg", **bearer}
+            what = f"upload {len(shot) >> 10} kB"
+            timed(what, lambda kind=kind: ask("/xrpc/com.atproto.repo.uploadBlob", shot, **kind))
+        number += 1
+        timed("post", lambda one=one: write(one, "app.bsky.feed.post", text="something new"))
+        for what, path in PAGES.items():
+            timed(what, lambda path=path, bearer=bearer: ask(f"/xrpc/app.bsky.{path}", **bearer))
+
+
+def join(name: str) -> Any:
+    known = {"handle": f"{name}.{HOST}", "email": f"{name}@example.com"}
+    return post("com.atproto.server.createAccount", **known, password=PASSWORD)
+
+
+def sign_in(member: Any) -> Any:
+    known = {"identifier": member["handle"], "password": PASSWORD}
+    return post("com.atproto.server.createSession", **known)
+
+
+def write(member: Any, collection: str, **record: Any) -> Any:
+    value = {"$type": collection, "createdAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    return post(
+        "com.atproto.repo.createRecord",
+        member["accessJwt"],
+        repo=member["did"],
+        collection=collection,
+        record={**value, **record},
+    )
+
+
+def report(memory: Path, start: float, took: dict[str, list[float]]) -> None:
+    most = int((memory / "memory.max_usage_in_bytes").read_text())
+    failures = int((memory / "memory.failcnt").read_text())
+    stat = dict(line.split() for line in (memory / "memory.stat").read_text().splitlines())
+    print(f"from start to answering  {start:.1f} s")
+    own = int(stat["rss"]) >> 20
+    print(f"memory of its own        {own} MB (with the cache of files at most {most >> 20} MB)")
+    print(f"times at the limit       {failures}")
+    print(f"{'':24} {'calls':>6} {'p50 ms':>8} {'p95 ms':>8}")
+    for what, times in took.items():
+        times.sort()
+        last = times[min(len(times) - 1, int(len(times) * 0.95))]
+        print(f"{what:24} {len(times):6} {statistics.median(times) * 1e3:8.0f} {last * 1e3:8.0f}")
+
+
+def main() -> None:
+    """Run it all."""
+    with tempfile.TemporaryDirectory() as around, group() as groups:
+        data = Path(around, "data")
+        data.mkdir(mode=0o700)
+        (data / "hearth.toml").write_text(SETTINGS)
+        enter = "; ".join(f"echo $$ >{place}/cgroup.procs" for place in groups)
+        command = f'{enter}; exec "$0" -m appliance run --data "{data}"'
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        child = subprocess.Popen(["sh", "-c", command, sys.executable], **quiet)  # noqa: S603, S607
+        try:
+            start = until_it_answers(child)
+            took: dict[str, list[float]] = {}
+            work(took)
+            report(groups[0], start, took)
+        finally:
+            child.terminate()
+            child.wait()
+
+
+if __name__ == "__main__":
+    main()
