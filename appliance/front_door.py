@@ -43,7 +43,7 @@ class Names:
     def __init__(self, settings: Settings) -> None:
         pds, appview = settings.pds, settings.appview
         self._by_name = {_host_of(pds.url): "pds", "localhost": "pds"}
-        self._by_name.update(dict.fromkeys(own_names(), "pds"))
+        self._by_name.update(dict.fromkeys((*own_names(), *settings.local_names), "pds"))
         if pds.hostname:
             self._by_name[pds.hostname] = "pds"
         for role, names in (

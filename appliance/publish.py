@@ -43,6 +43,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
     except UnfitReach as unfit:
         return _refuse(f"{args.name!r} cannot be its name", _WORDS[unfit.problem])
     values = dict(chosen.settings())
+    # Who was paired at home stays so, whatever is usual out there.
+    for key in ("announce", "port"):
+        values[f"neighbours.{key}"] = getattr(stored.neighbours, key)
     if args.directory:
         values["pds.plc_url"] = args.directory
     if args.relay:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
+from appliance.base.machine import host_name, numbered
 from appliance.settings_aliases import SETTINGS
 from appliance.settings_groups import (
     FILE_NAME,
@@ -76,6 +77,14 @@ class Settings:
     def neighbours_address(self) -> str:
         """Where to ask for those who live in paired houses; empty where none can be paired."""
         return self.paths.address("neighbours") if self.neighbours.enabled else ""
+
+    @property
+    def local_names(self) -> tuple[str, ...]:
+        """The names under which machines at home may ask, since they are announced to them."""
+        if not (self.neighbours.enabled and self.neighbours.announce):
+            return ()
+        name = self.neighbours.name or host_name(self.network.name)
+        return tuple(f"{each}.local" for each in numbered(name))
 
     def with_values(self, values: Mapping[str, object]) -> "Settings":
         """Return a copy with some settings changed, by name: {"pds.port": 2583}.

@@ -52,7 +52,7 @@ class HostRule:
         self._port = settings.admin.port
         names = {*LOOPBACK_NAMES, *settings.admin.names}
         if settings.admin.host in ANY_ADDRESS:
-            names.update(own_names())
+            names.update((*own_names(), *settings.local_names))
         else:
             names.add(in_url(settings.admin.host.lower()))
         if settings.pds.hostname:

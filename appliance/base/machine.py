@@ -27,6 +27,8 @@ _NEAR: Final = tuple(
         ),
     )
 )
+# So many Hearths of one name are told apart on one network.
+MOST_NAMES: Final = 20
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -54,6 +56,17 @@ def own_names() -> tuple[str, ...]:
     """The names that machines at home may know this one by."""
     name = socket.gethostname().partition(".")[0].lower()
     return (name, f"{name}.local") if _LABEL.fullmatch(name) else ()
+
+
+def host_name(title: str) -> str:
+    """Make the NAME of NAME.local of what a network is called."""
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    return "-".join(words)[:40].strip("-") or "hearth"
+
+
+def numbered(name: str) -> tuple[str, ...]:
+    """The names it takes instead where others have it already, in order: itself first."""
+    return (name, *(f"{name}-{number}" for number in range(2, MOST_NAMES + 1)))
 
 
 def is_near(address: str) -> bool:

@@ -7,15 +7,13 @@ is forgotten and begun anew after a pause. Only interfaces whose every address i
 
 import asyncio
 import logging
-import re
 from collections import OrderedDict
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from typing import Any, Final
 
-from appliance.base.machine import is_near
+from appliance.base.machine import is_near, numbered
 from appliance.neighbours.sightings import Sightings
 
 log = logging.getLogger(__name__)
@@ -31,7 +29,6 @@ MOST_PENDING: Final = 256
 MOST_TXT_BYTES: Final = 400
 PROBE_MS: Final = 600
 ASK_MS: Final = 1000
-MOST_NAMES: Final = 50
 _VIRTUAL: Final = ("docker", "br-", "virbr", "lxc", "lxd", "cni", "podman", "tailscale", "wg")
 
 
@@ -139,10 +136,11 @@ class Announcer:
 
     async def _free_host(self, zc: Any, addresses: list[str]) -> str:
         """Find a name to be reached by which stands for no other machine."""
-        for host in _numbered(self._notice.host):
+        for host in numbered(self._notice.host):
             others = await _addresses_of(zc, f"{host}.local.")
             if others <= set(addresses):
                 return host
+        # Somebody has taken them all; neighbours find us all the same.
         return f"{self._notice.host}-{self._notice.key[:8]}"
 
     def _is_disputed(self, zc: Any, addresses: list[str]) -> bool:
@@ -213,22 +211,10 @@ def private_addresses() -> list[str]:
     return sorted(found)
 
 
-def host_name(title: str) -> str:
-    """Make the NAME of NAME.local of what the network is called."""
-    words = re.findall(r"[a-z0-9]+", title.lower())
-    return "-".join(words)[:40].strip("-") or "hearth"
-
-
 def _label(title: str) -> str:
     """Fit a title into one label: 63 bytes, with room for a number, and no dots."""
     words = " ".join(title.replace(".", " ").split()) or "Hearth"
     return words.encode()[:50].decode("utf-8", "ignore").strip() or "Hearth"
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    for number in range(2, MOST_NAMES):
-        yield f"{name}-{number}"
 
 
 async def _addresses_of(zc: Any, host: str) -> set[str]:

@@ -12,8 +12,9 @@ from appliance.atproto.xrpc.limits import Limits, Policy
 from appliance.base.clock import Clock
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
+from appliance.base.machine import host_name
 from appliance.base.workers import Workers
-from appliance.neighbours.announce import Announcer, Notice, host_name
+from appliance.neighbours.announce import Announcer, Notice
 from appliance.neighbours.cards import Card, plain
 from appliance.neighbours.company import Company, Tools
 from appliance.neighbours.gates import Gates

@@ -96,3 +96,13 @@ def test_names_of_its_own_can_be_given_to_the_panel() -> None:
     rule = HostRule(PANEL.with_values({"admin.names": ("panel.smith.example",)}))
     assert rule.allows("panel.smith.example:2587")
     assert not rule.allows("other.smith.example:2587")
+
+
+def test_the_name_that_is_announced_at_home_is_one_of_ours_also_with_a_number() -> None:
+    settings = PANEL.with_values({"admin.host": "0.0.0.0", "network.name": "The Smiths"})  # noqa: S104
+    announced = settings.with_values({"neighbours.announce": True})
+    for name in ("the-smiths.local:2587", "the-smiths-2.local:2587"):
+        assert HostRule(announced).allows(name)
+        assert not HostRule(settings.with_values({"neighbours.announce": False})).allows(name)
+    for name in ("the-smiths.local", "the-smiths-99.local:2587", "smiths.local:2587"):
+        assert not HostRule(announced).allows(name)

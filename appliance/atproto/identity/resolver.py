@@ -210,7 +210,10 @@ class IdentityResolver:
             return found
 
     async def _ask_neighbours(self, did: Did) -> JsonObject | None:
-        """Ask for somebody in a paired house; None where there is no such one. Raises NeighbourAway."""
+        """Ask for somebody in a paired house; None where there is nobody of that kind.
+
+        Raises NeighbourAway.
+        """
         if not self._neighbours:
             return None
         try:
