@@ -11,8 +11,7 @@ from tests.system.machine import Machine
 from tests.system.releases import release
 
 FIRST, SECOND, MIGRATING, BROKEN = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
-# One is for every day; the other is run by `install.sh test --system`.
-SUITES = ("trixie", pytest.param("bookworm", marks=pytest.mark.machines))
+SUITES = ("trixie", "bookworm")
 NAMED = "HEARTH_PDS_HOSTNAME=hearth.home"
 
 

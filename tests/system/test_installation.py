@@ -5,7 +5,7 @@ import pytest
 from tests.system.conftest import BROKEN, FIRST, MIGRATING, SECOND, Installed, script, setup
 from tests.system.machine import Machine
 
-pytestmark = [pytest.mark.slow, pytest.mark.root]
+pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
 
 # Says how many of the calls made until it is told to end were not answered by the front door.
 CALLER = """
@@ -194,7 +194,6 @@ def test_pictures_are_made_small_in_spite_of_the_confinement(box: Machine) -> No
     assert box.run(f"{python} /input/picture.py {password}").stdout == "128 128\n"
 
 
-@pytest.mark.machines
 def test_power_cuts_anywhere_in_an_upgrade_end_in_a_version_that_works(box: Machine) -> None:
     versions = [FIRST, SECOND]
     for cut in range(20):

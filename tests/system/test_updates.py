@@ -14,7 +14,7 @@ from tests.system.conftest import BROKEN, FIRST, SECOND
 from tests.system.machine import Machine
 from tests.system.test_installation import running
 
-pytestmark = [pytest.mark.slow, pytest.mark.root]
+pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
 
 KEY = PublisherKey.generate()
 
