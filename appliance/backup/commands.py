@@ -2,21 +2,24 @@
 
 import argparse
 import asyncio
+import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from appliance.backup import restore, restored
 from appliance.backup.engine import BackupFailed, Engine
+from appliance.backup.places import Disks
 from appliance.backup.take import Progress, engine_of, take
 from appliance.pds.soundness import Soundness
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
-from appliance.upkeep.backup_journal import Journal
+from appliance.upkeep.backup_journal import ACTIONS, LOCK, CourseFile, Journal
 from appliance.upkeep.backup_key import KEY_FILE, as_typed, key_of
 
 Say = Callable[[str], None]
@@ -35,7 +38,14 @@ def run(args: argparse.Namespace, say: Say) -> int:
     """Do one of them; return the exit status. Raises InvalidSettings."""
     bar = Bar(sys.stderr.isatty())
     try:
-        _ACTIONS[args.action](args, say, bar.show)
+        with _course(args) as course:
+
+            def show(what: str, share: float) -> None:
+                bar.show(what, share)
+                if course is not None:
+                    course.show(what, share)
+
+            _ACTIONS[args.action](args, say, show)
     except BackupFailed as problem:
         bar.end()
         sys.stderr.write(
@@ -46,6 +56,29 @@ def run(args: argparse.Namespace, say: Say) -> int:
         return 1
     bar.end()
     return 0
+
+
+@contextmanager
+def _course(args: argparse.Namespace) -> Iterator[CourseFile | None]:
+    """Be the only one who takes or proves backups here, and tell how far it is."""
+    action, data = ACTIONS.get(args.action), Paths.of(args.data).data
+    if action is None or not data.is_dir():
+        yield None
+        return
+    with (data / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise BackupFailed(
+                "a backup is being taken or proven already",
+                "one at a time",
+                "wait until that one has ended; the panel shows how far it is",
+            ) from taken
+        course = CourseFile(data, action)
+        try:
+            yield course
+        finally:
+            course.end()
 
 
 class Bar:
@@ -118,7 +151,9 @@ def prove(settings: Settings, progress: Progress) -> Soundness:
 def _restore(args: argparse.Namespace, say: Say, progress: Progress) -> None:
     paths = Paths.of(args.data)
     key = _read_key(args.key_file)
-    engine = Engine(args.place, key, paths.data.with_name("backup-cache"), _storage_env())
+    engine = Engine(
+        Disks().place(args.place), key, paths.data.with_name("backup-cache"), _storage_env()
+    )
     sound = asyncio.run(restore.restore(engine, key, args.snapshot, paths, partial(progress)))
     say(_RESTORED.format(counts=counts_of(sound), data=paths.data))
 

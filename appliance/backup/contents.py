@@ -20,6 +20,7 @@ from appliance.base.database_copies import Source, copy_all
 from appliance.pds import soundness
 from appliance.pds.blob_files import path_in
 from appliance.settings_groups import Paths
+from appliance.upkeep.backup_journal import COURSE, WISH
 from appliance.version import VERSION
 
 FORMAT: Final = 1
@@ -34,7 +35,7 @@ UNFINISHED_BLOBS: Final = "incoming"
 # What is not part of a network but of this run of it; blobs and databases have ways of their own.
 PASSING: Final = (
     *("run", "cache", "blobs", "*.sqlite*", "*.lock", f"{STAGING}*", "*-journal", "adopting-*"),
-    *("backups.json", "lost+found"),
+    *("backups.json", COURSE, WISH, "lost+found"),
 )
 
 

@@ -47,6 +47,15 @@ class Snapshot:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A backup just taken: what it holds, and what of it was new, in bytes."""
+
+    id: str
+    bytes: int
+    added: int
+
+
 class Engine:
     """One repository. `key` is its passphrase; `secrets` what the storage asks, as variables."""
 
@@ -72,8 +81,8 @@ class Engine:
                 raise
             self._run(["init"])
 
-    def save(self, folders: Sequence[Path], left_out: Sequence[str], note: Note) -> str:
-        """Store folders; return the snapshot's id. `note` is told (bytes done, of how many)."""
+    def save(self, folders: Sequence[Path], left_out: Sequence[str], note: Note) -> Saved:
+        """Store folders. `note` is told (bytes done, of how many)."""
         wanted = ["backup", "--json", "--host", HOST, "--tag", HOST]
         for pattern in left_out:
             wanted += ["--exclude", pattern]
@@ -87,7 +96,11 @@ class Engine:
                 summary.update(message)
 
         self._run([*wanted, *map(str, folders)], hear)
-        return str(summary["snapshot_id"])
+        return Saved(
+            str(summary["snapshot_id"]),
+            int(summary.get("total_bytes_processed", 0)),
+            int(summary.get("data_added", 0)),
+        )
 
     def thin_out(self) -> None:
         """Forget old backups: seven days, four weeks and six months are kept."""

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from appliance.backup.places import Disks
 from appliance.settings import Settings
-from appliance.upkeep.backup_journal import Journal
+from appliance.upkeep.backup_journal import Journal, asked, take_up
 from appliance.upkeep.own_commands import run_command
 
-LOOK_SECONDS: Final = 300.0
+# So often it looks whether somebody has asked on the panel, or plugged a disk in.
+LOOK_SECONDS: Final = 5.0
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
 # A little less than a day, so that the hour of the day stays the same.
@@ -34,10 +36,17 @@ def due(journal: Journal, hour: int, now: float) -> str | None:
 
 
 class Schedule:
-    """Looks every few minutes whether something is due."""
+    """Looks every few seconds whether something is due, or was asked for."""
 
-    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+        disks: Disks = Disks(),  # noqa: B008
+    ) -> None:
+        """A disk that is not plugged in is waited for."""
         self._settings = settings
+        self._disks = disks
         self._now = now
 
     async def run(self) -> None:
@@ -49,8 +58,12 @@ class Schedule:
 
     async def look(self) -> None:
         """Do what is due, if anything is."""
-        data = self._settings.paths.data
-        action = due(Journal.read(data), self._settings.backup.hour, self._now())
+        data, backup = self._settings.paths.data, self._settings.backup
+        wish = asked(data)
+        if wish is None and not self._disks.is_there(backup.target):
+            return
+        action = wish or due(Journal.read(data), backup.hour, self._now())
         if action is None:
             return
+        take_up(data)
         await run_command("backup", action, data)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.backup import contents
-from appliance.backup.engine import BackupFailed, Engine
+from appliance.backup.engine import BackupFailed, Engine, Saved
+from appliance.backup.places import Disks
 from appliance.base.database_copies import CopyFailed
 from appliance.settings import Settings
 from appliance.upkeep.backup_journal import Journal
@@ -30,7 +31,7 @@ def engine_of(settings: Settings) -> Engine:
             "name a folder, or a place as sftp:USER@HOST:/FOLDER, in the panel's settings",
         )
     return Engine(
-        target,
+        Disks().place(target),
         key_of(settings.paths.secret(KEY_FILE)),
         settings.paths.cache / "backup",
         storage_secrets(settings),
@@ -60,9 +61,10 @@ def take(settings: Settings, progress: Progress) -> str:
         engine = engine_of(settings)
         _refuse_inside(engine.repository, data)
         progress("opening the place for backups", 0.0)
-        engine.prepare(expected=journal.place == engine.repository)
-        journal = journal.note(data, place=engine.repository)
-        snapshot = _save(settings, engine, progress)
+        place = settings.backup.target
+        engine.prepare(expected=journal.place in (place, engine.repository))
+        journal = journal.note(data, place=place)
+        saved = _save(settings, engine, progress)
         progress("forgetting old backups", 1.0)
         engine.thin_out()
     except BackupFailed as problem:
@@ -78,11 +80,13 @@ def take(settings: Settings, progress: Progress) -> str:
         raise failed from problem
     finally:
         shutil.rmtree(data / contents.STAGING, ignore_errors=True)
-    journal.note(data, taken_at=time.time(), snapshot=snapshot)
-    return snapshot
+    journal.note(
+        data, taken_at=time.time(), snapshot=saved.id, bytes=saved.bytes, added=saved.added
+    )
+    return saved.id
 
 
-def _save(settings: Settings, engine: Engine, progress: Progress) -> str:
+def _save(settings: Settings, engine: Engine, progress: Progress) -> Saved:
     """Store what there is, again when a blob was deleted between copying rows and reading files."""
     blobs = blobs_of(settings)
     blobs.mkdir(parents=True, exist_ok=True)
@@ -92,13 +96,13 @@ def _save(settings: Settings, engine: Engine, progress: Progress) -> str:
         staging = contents.gather(
             settings.paths, blobs, lambda done, of: progress("copying databases", done / (of or 1))
         )
-        snapshot = engine.save(
+        saved = engine.save(
             [staging, blobs],
             [str(blobs / contents.UNFINISHED_BLOBS)],
             lambda done, of: progress("storing", done / of if of else 0.0),
         )
         if not (left and contents.lost_meanwhile(staging, blobs)):
-            return snapshot
+            return saved
 
 
 def _refuse_inside(repository: str, data: Path) -> None:

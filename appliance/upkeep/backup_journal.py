@@ -1,24 +1,40 @@
-"""What is known of the backups: when the last was taken, when one was last proven, what failed."""
+"""What is known of the backups: when the last was taken, when one was last proven, what failed.
 
+Three files of the data folder, each with one writer: what the commands found (`backups.json`), how
+far the one that runs is, and what was asked on the panel.
+"""
+
+import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, Self, TypeAlias
 
 NAME: Final = "backups.json"
+COURSE: Final = "backup-course.json"
+WISH: Final = "backup-wish"
+LOCK: Final = "backup.lock"
+
+Action: TypeAlias = Literal["now", "prove"]
+ACTIONS: Final[Mapping[str, Action]] = {"now": "now", "prove": "prove"}
 
 
 @dataclass(frozen=True)
 class Journal:
     """`place` is where backups were made. Times are seconds since 1970, 0 for never.
 
-    A failure is empty when the last try succeeded.
+    A failure is empty when the last try succeeded. `bytes`: what the last backup holds; `added`:
+    what of it was new.
     """
 
     place: str = ""
     taken_at: float = 0.0
     snapshot: str = ""
+    bytes: int = 0
+    added: int = 0
     tried_at: float = 0.0
     failure: str = ""
     proven_at: float = 0.0
@@ -27,18 +43,91 @@ class Journal:
     proof_failure: str = ""
 
     @classmethod
-    def read(cls, data: Path) -> "Journal":
-        """Read that of a data folder; a missing or damaged one knows nothing."""
+    def read(cls, data: Path) -> Self:
+        """Read that of a data folder; a missing or damaged one knows nothing.
+
+        What another version has written beside is passed over.
+        """
+        known = {each.name for each in fields(cls)}
         try:
             found = json.loads((data / NAME).read_text("utf-8"))
-            return cls(**found)
-        except (OSError, ValueError, TypeError):
+            return cls(**{name: value for name, value in found.items() if name in known})
+        except (OSError, ValueError, TypeError, AttributeError):
             return cls()
 
-    def note(self, data: Path, **changes: Any) -> "Journal":
+    def note(self, data: Path, **changes: Any) -> Self:
         """Change some of it, whole or not at all."""
         changed = replace(self, **changes)
-        aside = data / f".{NAME}.{os.getpid()}"
-        aside.write_text(json.dumps(asdict(changed), indent=1), "utf-8")
-        aside.replace(data / NAME)
+        _write(data / NAME, asdict(changed))
         return changed
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far a backup or a proof is: what is being done, and the share of that from 0 to 1."""
+
+    action: Action
+    what: str
+    share: float
+    process: int
+
+    @classmethod
+    def read(cls, data: Path) -> Self | None:
+        """Read that of the one that runs now; None if none does."""
+        try:
+            found = cls(**json.loads((data / COURSE).read_text("utf-8")))
+            os.kill(found.process, 0)
+        except (OSError, ValueError, TypeError):
+            return None
+        return found
+
+
+class CourseFile:
+    """Tells how far a backup is, not more often than somebody would look."""
+
+    SECONDS: Final = 0.5
+
+    def __init__(self, data: Path, action: Action) -> None:
+        self._data = data
+        self._action = action
+        self._what = ""
+        self._told = 0.0
+
+    def show(self, what: str, share: float) -> None:
+        """Say what is being done, and how much of it is."""
+        now = time.monotonic()
+        if what == self._what and now - self._told < self.SECONDS:
+            return
+        self._what, self._told = what, now
+        course = Course(self._action, what, round(min(max(share, 0.0), 1.0), 3), os.getpid())
+        _write(self._data / COURSE, asdict(course))
+
+    def end(self) -> None:
+        """Say that it has ended."""
+        with contextlib.suppress(OSError):
+            (self._data / COURSE).unlink()
+
+
+def ask(data: Path, action: Action) -> None:
+    """Have a backup taken or proven; the running network does it within seconds."""
+    (data / WISH).write_text(action, "ascii")
+
+
+def asked(data: Path) -> Action | None:
+    """Tell what was asked for and not begun yet."""
+    try:
+        return ACTIONS.get((data / WISH).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def take_up(data: Path) -> None:
+    """Note that what was asked for begins."""
+    with contextlib.suppress(OSError):
+        (data / WISH).unlink()
+
+
+def _write(path: Path, value: object) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(value, indent=1), "utf-8")
+    aside.replace(path)

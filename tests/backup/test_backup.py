@@ -1,6 +1,7 @@
 """A network backed up while its members write, lost, and brought back from what restic kept."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_a_backup_is_proven_by_restoring_it_and_only_then(backed: Backed) -> Non
 async def test_the_running_network_takes_and_proves_backups_by_itself(
     backed: Backed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "appliance.backup")
+    caplog.set_level("INFO", "appliance.upkeep")
     (backed.data / "backups.json").unlink()
     settings = load(backed.data, {}).with_values({"backup.target": str(backed.place)})
     save(settings)
@@ -144,8 +145,8 @@ async def test_the_running_network_takes_and_proves_backups_by_itself(
     journal = Journal.read(backed.data)
     assert journal.proven_at > journal.taken_at > 0
     assert [found.args for found in caplog.records if "ended" in found.msg] == [
-        ("now",),
-        ("prove",),
+        ("backup", "now"),
+        ("backup", "prove"),
     ]
 
 
@@ -210,3 +211,11 @@ def test_a_place_inside_the_data_folder_is_refused(backed: Backed) -> None:
     status, words = hearth("backup", "now", data=backed.data, place=backed.data / "backups")
     assert status == 1
     assert "lies in the data folder itself" in words
+
+
+def test_one_backup_at_a_time(backed: Backed) -> None:
+    with (backed.data / "backup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, words = hearth("backup", "now", data=backed.data, place=backed.place)
+    assert status == 1
+    assert "is being taken or proven already" in words
