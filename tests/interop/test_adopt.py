@@ -1,5 +1,7 @@
 """A folder that the reference PDS made, taken over by ours: nobody who lives there notices."""
 
+import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -15,13 +17,25 @@ import aiohttp
 import pytest
 
 from appliance.atproto.car import read_car
+from appliance.atproto.xrpc.frames import decode_frame
 from tests.support.appliance import ROOT, Appliance, Process
-from tests.support.client import PASSWORD, Client, Member, Operator, join, sign_in
+from tests.support.client import (
+    PASSWORD,
+    Client,
+    Member,
+    Operator,
+    Refused,
+    join,
+    now,
+    sign_in,
+)
 from tests.support.far_app import FarApp
 from tests.support.node import FOLDER, free_port, node
 from tests.support.oauth_client import CALLBACK
 
-PEOPLE = 12
+# So many live there, and so many of them do all that people do.
+PEOPLE = 120
+BUSY = 8
 POSTS = 15
 
 
@@ -33,6 +47,7 @@ class Person:
     handle: str
     refresh: str
     app_password: str
+    status: str = ""
     head: dict[str, Any] = field(default_factory=dict)
     repo: bytes = b""
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -47,6 +62,8 @@ class Old:
     people: list[Person]
     invite: str
     seq: int
+    hidden: str
+    listed: list[tuple[str, str]]
     app: FarApp | None = None
 
 
@@ -79,6 +96,62 @@ async def live(http: aiohttp.ClientSession, base: str, name: str) -> Person:
     made = await member.post("com.atproto.server.createAppPassword", name="an app")
     person.app_password = made["password"]
     return person
+
+
+async def live_briefly(http: aiohttp.ClientSession, base: str, name: str, friend: str) -> Person:
+    """Open an account at the reference PDS, write a few things, take some back, follow somebody."""
+    member = await join(http, base, name)
+    content = b"\x89PNG\r\n\x1a\n" + os.urandom(64)
+    blob = await member.upload(content, "image/png")
+    posts: list[dict[str, Any]] = [
+        {"$type": "app.bsky.feed.post", "text": f"{n} of {name}", "createdAt": now()}
+        for n in range(POSTS)
+    ]
+    posts[0]["embed"] = {
+        "$type": "app.bsky.embed.images",
+        "images": [{"alt": "", "image": blob}],
+    }
+    create, delete = (f"com.atproto.repo.applyWrites#{verb}" for verb in ("create", "delete"))
+    kinds = {"app.bsky.feed.post": posts, "app.bsky.graph.follow": [
+        {"$type": "app.bsky.graph.follow", "subject": friend, "createdAt": now()}
+    ]}  # fmt: skip
+    writes = [
+        {"$type": create, "collection": kind, "value": value}
+        for kind, values in kinds.items()
+        for value in values
+    ]
+    made = await member.post("com.atproto.repo.applyWrites", repo=member.did, writes=writes)
+    gone = made["results"][POSTS - 1]["uri"].rpartition("/")[2]
+    taken_back = [{"$type": delete, "collection": "app.bsky.feed.post", "rkey": gone}]
+    await member.post("com.atproto.repo.applyWrites", repo=member.did, writes=taken_back)
+    person = Person(member.did, member.handle, member.refresh, "")
+    person.blobs[blob["ref"]["$link"]] = content
+    return person
+
+
+async def close_some(http: aiohttp.ClientSession, base: str, operator: Operator, old: Old) -> None:
+    """Have somebody rest, take somebody down, hide a post, rename somebody."""
+    resting, down, renamed = old.people[-3:]
+    member = await sign_in(http, base, resting.handle, PASSWORD)
+    await member.post("com.atproto.server.deactivateAccount")
+    resting.status = "deactivated"
+    update = "com.atproto.admin.updateSubjectStatus"
+    takedown = {"applied": True, "ref": "case 1"}
+    subject = {"$type": "com.atproto.admin.defs#repoRef", "did": down.did}
+    await operator.post(update, subject=subject, takedown=takedown)
+    down.status = "takendown"
+    stranger = Client(http, base)
+    listed = await stranger.get(
+        "com.atproto.repo.listRecords", repo=old.people[0].did, collection="app.bsky.feed.post"
+    )
+    post = listed["records"][-1]
+    subject = {"$type": "com.atproto.repo.strongRef", "uri": post["uri"], "cid": post["cid"]}
+    await operator.post(update, subject=subject, takedown=takedown)
+    old.hidden = post["uri"]
+    renamed.handle = "changed-name.test"
+    await operator.post(
+        "com.atproto.admin.updateAccountHandle", did=renamed.did, handle=renamed.handle
+    )
 
 
 async def let_in(http: aiohttp.ClientSession, person: Person, app: FarApp) -> None:
@@ -128,7 +201,11 @@ async def old(http: aiohttp.ClientSession, plc: Appliance, tmp_path: Path) -> Ol
     process = Process(command)
     base = process.report["url"]
     stranger = Client(http, base)
-    people = [await live(http, base, f"p{number}x") for number in range(PEOPLE)]
+    people = [await live(http, base, f"p{number}x") for number in range(BUSY)]
+    for start in range(BUSY, PEOPLE, 8):
+        together = range(start, min(start + 8, PEOPLE))
+        lives = (live_briefly(http, base, f"p{number}x", people[0].did) for number in together)
+        people += await asyncio.gather(*lives)
     operator = Operator(http, base, process.report["adminPassword"])
     invite = (await operator.post("com.atproto.server.createInviteCode", useCount=3))["code"]
     for person in people:
@@ -136,12 +213,32 @@ async def old(http: aiohttp.ClientSession, plc: Appliance, tmp_path: Path) -> Ol
         person.repo = await stranger.get("com.atproto.sync.getRepo", did=person.did)
     app = FarApp.at(base, CALLBACK)
     await let_in(http, people[0], app)
+    left = Old(folder, port, people, invite, 0, "", [], app)
+    await close_some(http, base, operator, left)
+    repos = (await stranger.get("com.atproto.sync.listRepos", limit=1000))["repos"]
+    left.listed = standing(repos)
+    left.seq = await newest_seq(http, base)
     process.stop()
     lines = [f"{name}={value}" for name, value in secrets.items()]
     lines += ["PDS_HOSTNAME=localhost", "PDS_SERVICE_HANDLE_DOMAINS=.test", "# a comment"]
     lines += ["PDS_BLOBSTORE_DISK_LOCATION=/pds/blobs", "PDS_INVITE_REQUIRED=true"]
     (folder / "pds.env").write_text("\n".join(lines) + "\n")
-    return Old(folder, port, people, invite, PEOPLE * (POSTS + 8), app)
+    return left
+
+
+def standing(repos: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(repo["did"], repo.get("status", "")) for repo in repos]
+
+
+async def newest_seq(http: aiohttp.ClientSession, base: str) -> int:
+    """Read the stream from its beginning to where it stands; give the last number."""
+    url = f"{base}/xrpc/com.atproto.sync.subscribeRepos?cursor=0"
+    seq = 0
+    async with http.ws_connect(url, max_msg_size=0) as stream:
+        with contextlib.suppress(TimeoutError):
+            while True:
+                seq = int(decode_frame(await stream.receive_bytes(timeout=2)).body["seq"])
+    return seq
 
 
 def adopt(old: Old, data: Path) -> subprocess.CompletedProcess[str]:
@@ -175,9 +272,7 @@ async def test_a_reference_pds_is_taken_over_whole(
     done = adopt(old, data)
     assert done.returncode == 0, done.stderr
     assert "was here already" in done.stdout
-    assert (
-        f"{PEOPLE}/{PEOPLE}  {old.people[-1].handle}  {POSTS + 2} records, 3 blobs" in done.stdout
-    )
+    assert f"/{PEOPLE}  {old.people[-1].handle}  {POSTS} records, 1 blobs" in done.stdout
     after = {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
     assert after == before
 
@@ -190,15 +285,18 @@ async def test_a_reference_pds_is_taken_over_whole(
 
 async def check_people(http: aiohttp.ClientSession, network: Appliance, old: Old) -> None:
     stranger = Client(http, network.pds)
-    listed = await stranger.get("com.atproto.sync.listRepos")
-    assert [repo["did"] for repo in listed["repos"]] == [person.did for person in old.people]
+    operator = Operator(http, network.pds, network.operator_token)
+    listed = await stranger.get("com.atproto.sync.listRepos", limit=1000)
+    assert standing(listed["repos"]) == old.listed
     for person in old.people:
         of = {"did": person.did}
-        assert await stranger.get("com.atproto.sync.getLatestCommit", **of) == person.head
-        repo = await stranger.get("com.atproto.sync.getRepo", **of)
+        reader = operator if person.status else stranger
+        assert await reader.get("com.atproto.sync.getLatestCommit", **of) == person.head
+        repo = await reader.get("com.atproto.sync.getRepo", **of)
         assert set(read_car(repo).blocks) == set(read_car(person.repo).blocks)
         for cid, content in person.blobs.items():
-            assert await stranger.get("com.atproto.sync.getBlob", cid=cid, **of) == content
+            assert await reader.get("com.atproto.sync.getBlob", cid=cid, **of) == content
+    await check_states(http, network, old)
     person = old.people[0]
     # The session of an app that was open goes on; passwords of both kinds open the door.
     renewal = Client(http, network.pds, person.refresh)
@@ -217,9 +315,27 @@ async def check_people(http: aiohttp.ClientSession, network: Appliance, old: Old
     # The rotation key came along: the handle can be changed in the directory.
     await member.post("com.atproto.identity.updateHandle", handle="renamed.test")
     await join(http, network.pds, "guest", inviteCode=old.invite)
-    operator = Operator(http, network.pds, network.operator_token)
     codes = await operator.get("com.atproto.admin.getInviteCodes")
     assert [len(code["uses"]) for code in codes["codes"] if code["code"] == old.invite] == [1]
+
+
+async def check_states(http: aiohttp.ClientSession, network: Appliance, old: Old) -> None:
+    """What rested, was hidden or was renamed there, is so here; numbers go on above theirs."""
+    stranger = Client(http, network.pds)
+    resting, down, renamed = old.people[-3:]
+    for person, error in ((resting, "RepoDeactivated"), (down, "RepoTakendown")):
+        with pytest.raises(Refused, match=error):
+            await stranger.get("com.atproto.sync.getRepo", did=person.did)
+    with pytest.raises(Refused, match="AccountTakedown"):
+        await sign_in(http, network.pds, down.handle, PASSWORD)
+    found = await stranger.get("com.atproto.identity.resolveHandle", handle=renamed.handle)
+    assert found["did"] == renamed.did
+    did, collection, rkey = old.hidden.removeprefix("at://").split("/")
+    with pytest.raises(Refused, match="RecordNotFound"):
+        await stranger.get("com.atproto.repo.getRecord", repo=did, collection=collection, rkey=rkey)
+    member = await sign_in(http, network.pds, resting.handle, PASSWORD)
+    await member.post("com.atproto.server.activateAccount")
+    assert await newest_seq(http, network.pds) > old.seq > PEOPLE * 3
 
 
 async def check_app(network: Appliance, old: Old) -> None:
@@ -236,7 +352,7 @@ async def check_app(network: Appliance, old: Old) -> None:
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
-    nothing = Old(tmp_path / "nothing", 0, [], "", 0)
+    nothing = Old(tmp_path / "nothing", 0, [], "", 0, "", [])
     nothing.folder.mkdir()
     refused = adopt(nothing, tmp_path / "ours")
     assert refused.returncode == 1
