@@ -17,6 +17,7 @@ from aiohttp.web_urldispatcher import AbstractRuleMatching, MatchedSubAppResourc
 
 from appliance.base.machine import is_literal, own_names
 from appliance.settings import Settings
+from appliance.upkeep.metrics import PATH as METRICS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -102,6 +103,8 @@ def build_door(settings: Settings, roles: Mapping[str, web.Application]) -> web.
         if names.role(request.host, request.path) is None:
             text = _STRANGE.format(seen=request.host[:100], expected=settings.pds.hostname)
             return web.Response(status=421, text=text)
+        if request.path == METRICS:  # for the operator, at the panel
+            raise web.HTTPNotFound
         return await handler(request)
 
     door = web.Application(middlewares=[refuse_strange_names], client_max_size=2**20)

@@ -109,6 +109,8 @@ async def test_each_role_answers_with_what_it_has_and_others_are_told_why_not() 
         for host, role in (("smith.example", "pds"), ("relay.smith.example", "relay")):
             async with session.get(server.make_url("/a/b"), headers={"Host": host}) as answer:
                 assert (await answer.text(), answer.headers["Marked"]) == (f"{role} a/b", role)
+            async with session.get(server.make_url("/metrics"), headers={"Host": host}) as answer:
+                assert answer.status == 404  # for the operator, at the panel
         strange = {"Host": "rebound.example"}
         async with session.get(server.make_url("/a/b"), headers=strange) as answer:
             assert answer.status == 421

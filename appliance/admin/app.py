@@ -22,6 +22,7 @@ from appliance.admin.pages import (
     network,
     people,
     person,
+    publish,
     reports,
     rules,
     settings,
@@ -44,6 +45,8 @@ from appliance.base.browsers import (
     new_token,
 )
 from appliance.settings import Settings
+from appliance.upkeep.metrics import CONTENT_TYPE
+from appliance.upkeep.metrics import PATH as METRICS
 
 Page: TypeAlias = Callable[[Visit], Awaitable[web.Response]]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -126,6 +129,9 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/neighbours/confirm"): neighbours.confirm,
     ("POST", "/neighbours/refuse"): neighbours.refuse,
     ("POST", "/neighbours/unpair"): neighbours.unpair,
+    ("GET", "/publish"): publish.show,
+    ("GET", "/publish/live"): publish.live,
+    ("POST", "/publish"): publish.publish,
     ("GET", "/hosts"): hosts.show,
     ("POST", "/hosts/approve"): hosts.approve,
     ("POST", "/hosts/ban"): hosts.ban,
@@ -150,6 +156,7 @@ def build_app(panel: Panel, settings: Settings) -> web.Application:
         app.router.add_route(verb, path, desk.serve(page, owner_only=False))
     for (verb, path), page in OWNER_ONLY.items():
         app.router.add_route(verb, path, desk.serve(page, owner_only=True))
+    app.router.add_get(METRICS, desk.metrics)
     app.router.add_get(STATIC_PATH + "/{name}", desk.static_file, name=STATIC)
     return app
 
@@ -178,6 +185,13 @@ class _Reception:
             return await page(visit)
 
         return handle
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Tell a program that watches what all roles count, if it holds the operator's token."""
+        told = await self._panel.roles.metrics(request.headers.get("Authorization", ""))
+        if told is None:
+            return web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
+        return web.Response(body=told.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def static_file(self, request: web.Request) -> web.Response:
         found = self._panel.pages.static_files.get(request.match_info["name"])

@@ -9,8 +9,9 @@ from typing import Any, Final
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.client import Params, XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
-from appliance.base.http import HttpClient
+from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
 from appliance.settings import Settings
+from appliance.upkeep.metrics import PATH as METRICS
 from appliance.upkeep.operator_access import OperatorAccess
 
 STATUS: Final = "internal.hearth.upkeep.getStatus"
@@ -78,6 +79,9 @@ class Roles:
         if settings.neighbours.enabled:
             names.append("neighbours")
         address = settings.paths.address
+        self._http = http
+        self._address = address
+        self._access = access
         log = RoleClient("pds", XrpcClient(http, address("pds")), headers)
         self._clients = {
             name: log
@@ -105,6 +109,25 @@ class Roles:
     @property
     def appview(self) -> RoleClient:
         return self._clients["appview"]
+
+    async def metrics(self, authorization: str) -> str | None:
+        """What all roles count, to whoever holds the operator's token; None to others.
+
+        Roles that do not answer are left out.
+        """
+        if not self._access.admits(authorization):
+            return None
+        texts = await asyncio.gather(*(self._metrics_of(name) for name in self._clients))
+        return "".join(texts)
+
+    async def _metrics_of(self, name: str) -> str:
+        url = self._address(name)
+        headers = {"Authorization": self._access.header}
+        try:
+            answer = await self._http.request("GET", url, path=METRICS, headers=headers)
+        except (OutboundFailed, OutboundRefused):
+            return ""
+        return answer.body.decode() if answer.status == 200 else ""
 
     async def reports(self) -> list[RoleReport]:
         """Ask every role how it is, all at once."""

@@ -18,6 +18,7 @@ from appliance.admin.offers import Feeds, Labels
 from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
+from appliance.admin.publishing import Publishing
 from appliance.admin.reach_check import ReachCheck, addresses_of, describe_server
 from appliance.admin.reports import Reports
 from appliance.admin.session import Sessions
@@ -49,12 +50,14 @@ class Panel:
     wards: Wards
     hosts: OtherHosts
     neighbours: OtherHearths
+    publishing: Publishing
     network: Network
     feeds: Feeds
     labels: Labels
     figures: DailyFigures
     reports: Reports
     acts: Acts
+    roles: Roles
     updates: Updates
     checkup: Checkup
     overview: Overview
@@ -93,12 +96,14 @@ async def open_admin(
         wards=Wards(roles.pds),
         hosts=OtherHosts(roles.relay),
         neighbours=OtherHearths(roles.neighbours),
+        publishing=Publishing(roles.pds),
         network=Network(roles.relay),
         feeds=Feeds(roles.appview),
         labels=Labels(roles.labeler),
         figures=figures,
         reports=Reports(roles.pds),
         acts=Acts(roles.pds),
+        roles=roles,
         updates=Updates(roles.pds),
         checkup=Checkup(roles, paths.data, clock, in_service=in_service),
         overview=Overview(roles, figures, paths.data, clock, in_service=in_service),

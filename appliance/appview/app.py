@@ -1,6 +1,7 @@
 """The AppView's aiohttp application: its methods, its pictures, its DID document."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -45,6 +46,7 @@ from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.xrpc.server import add_methods
 from appliance.base.http import OutboundFailed, OutboundRefused
 from appliance.settings import Settings
+from appliance.upkeep import metrics
 
 APPVIEW: Final = web.AppKey("appview", AppView)
 
@@ -100,6 +102,8 @@ def build_app(role: AppView, settings: Settings) -> web.Application:
         validator=role.validator,
         validate_outputs=settings.dev.validate_outputs,
     )
+    told = metrics.of_report(partial(internal_hearth_upkeep.get_status, role, None))
+    app.router.add_get(metrics.PATH, metrics.endpoint(role, told))
     app.on_response_prepare.append(add_headers)
     app.router.add_get("/img/{rest:.*}", _plain_errors(picture))
     app.router.add_get("/blob/{did}/{cid}", _plain_errors(blob))

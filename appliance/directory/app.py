@@ -5,6 +5,7 @@ https://web.plc.directory/api/redoc
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from appliance.directory.operations import MAX_EXPORTED, NotRegistered, Tombston
 from appliance.directory.role import Directory
 from appliance.directory.xrpc import internal_hearth_upkeep
 from appliance.settings import Settings
+from appliance.upkeep import metrics
 from appliance.version import VERSION
 
 MAX_BODY_BYTES: Final = 100_000
@@ -36,6 +38,8 @@ def build_app(role: Directory, settings: Settings) -> web.Application:
         validator=role.validator,
         validate_outputs=settings.dev.validate_outputs,
     )
+    told = metrics.of_report(partial(internal_hearth_upkeep.get_status, role, None))
+    app.router.add_get(metrics.PATH, metrics.endpoint(role, told))
     app.router.add_get("/_health", health)
     app.router.add_get("/export", export)
     app.router.add_get("/{did:did:[^/]+}", document)

@@ -1,5 +1,6 @@
 """The labeler's aiohttp application."""
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from appliance.labeler.xrpc import (
     internal_hearth_upkeep,
 )
 from appliance.settings import Settings
+from appliance.upkeep import metrics
 
 MOST_BODY_BYTES: Final = 100_000
 # A pattern may stand for every label there is.
@@ -41,6 +43,8 @@ def build_app(role: Labeler, settings: Settings) -> web.Application:
         validate_outputs=settings.dev.validate_outputs,
         limits=Limits(role.clock.now, _policy(settings)),
     )
+    told = metrics.of_report(partial(internal_hearth_upkeep.get_status, role, None))
+    app.router.add_get(metrics.PATH, metrics.endpoint(role, told))
     close_on_shutdown(app, role.log)
     return app
 

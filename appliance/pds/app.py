@@ -1,6 +1,7 @@
 """The PDS as an aiohttp application: XRPC methods, well-known documents, handle hosts."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from appliance.atproto.xrpc.server import add_methods
 from appliance.firehose.serve import close_on_shutdown
 from appliance.pds.account_pages import front
 from appliance.pds.account_pages.door import add_pages
+from appliance.pds.metrics import metrics_of
 from appliance.pds.oauth_pages.mount import add_authorization
 from appliance.pds.role import Pds
 from appliance.pds.xrpc import (
@@ -43,6 +45,7 @@ from appliance.pds.xrpc.apps import add_nonce
 from appliance.pds.xrpc.fallback import forward
 from appliance.pds.xrpc.mirror import add_mirror
 from appliance.settings import Settings
+from appliance.upkeep import metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -94,6 +97,10 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
         limits=role.limits,
         after=note_act(role),
     )
+    told = metrics.of_report(
+        partial(internal_hearth_upkeep.status, role), partial(metrics_of, role)
+    )
+    app.router.add_get(metrics.PATH, metrics.endpoint(role, told))
     close_on_shutdown(app, role.event_log)
     app.on_response_prepare.append(add_nonce)
     door = add_pages(app, role)

@@ -172,6 +172,7 @@ class SessionStore:
         self._db = db
         self._mint = mint
         self._clock = clock
+        self.begun = 0
 
     async def begin(
         self, did: Did, app_password: AppPassword | None = None, *, takendown: bool = False
@@ -179,6 +180,7 @@ class SessionStore:
         jti, expires_at = new_jti(), int(self._clock.now()) + REFRESH_SECONDS
         name = app_password.name if app_password else None
         await self._db.write(insert, jti, did, name, expires_at)
+        self.begun += 1
         kind: SessionKind = "takendown" if takendown else kind_of(app_password)
         return SessionTokens(self._mint.access(did, kind), self._mint.refresh(did, jti, expires_at))
 

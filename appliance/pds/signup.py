@@ -55,6 +55,7 @@ class SignUp:
         self._repos = repo_store
         self._clock = clock
         self._turn = asyncio.Lock()
+        self.opened = 0
 
     async def open(self, wish: Application) -> Account:
         """Open an account; one with a DID from elsewhere starts deactivated and unannounced.
@@ -72,6 +73,7 @@ class SignUp:
             new = NewAccount(did, wish.handle, wish.email, wish.password_hash, wish.did is not None)
             opening = Opening(new, key, self._repos.next_rev(), wish.invite_code)
             await self._db.write(open_account, opening, self._clock.now_us())
+            self.opened += 1
         return self._accounts.require(did)
 
     async def rename(self, did: Did, handle: Handle) -> None:

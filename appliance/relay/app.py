@@ -50,7 +50,10 @@ def build_app(role: Relay, settings: Settings) -> web.Application:
         limits=Limits(role.clock.now, _policy(settings)),
     )
     app.router.add_get("/", _front)
-    app.router.add_get(metrics.PATH, metrics.endpoint(role, partial(metrics_of, role)))
+    told = metrics.of_report(
+        partial(internal_hearth_upkeep.get_status, role, None), partial(metrics_of, role)
+    )
+    app.router.add_get(metrics.PATH, metrics.endpoint(role, told))
     app.router.add_get(legacy.PATH, partial(legacy.subscribe, tape=role.tape, seats=role.seats))
 
     close_on_shutdown(app, role.log)

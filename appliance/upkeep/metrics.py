@@ -3,9 +3,10 @@
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from aiohttp import web
 
@@ -56,6 +57,55 @@ class Timing:
 
 
 Metrics = Callable[[], AsyncIterator[Metric]]
+
+
+Report = Callable[[], Awaitable[Any]]
+
+
+def of_report(ask: Report, *others: Metrics) -> Metrics:
+    """Make metrics of what a role says of itself, and of whatever else it counts."""
+
+    async def metrics() -> AsyncIterator[Metric]:
+        named = set()
+        for more in others:
+            async for each in more():
+                named.add(each.name)
+                yield each
+        for each in from_report(await ask()):
+            if each.name not in named:
+                yield each
+
+    return metrics
+
+
+def from_report(told: Mapping[str, Any]) -> list[Metric]:
+    """Turn a role's status into metrics: its numbers, its background work, what it finds wrong."""
+    stem = f"hearth_{told['name']}"
+    workers = told["workers"]
+    running = {one["name"]: float(one["state"] == "running") for one in workers}
+    failures = {one["name"]: float(one["failures"]) for one in workers}
+    levels = Counter(one["level"] for one in told["findings"])
+    found = [
+        Metric.single(f"{stem}_uptime_seconds", "gauge", "Time since the start.", told["uptime_s"]),
+        Metric.by("worker", f"{stem}_worker_running", "gauge", "Background work.", running),
+        Metric.by(
+            "worker", f"{stem}_worker_failures_total", "counter", "Failures of it.", failures
+        ),
+        Metric.by("level", f"{stem}_findings", "gauge", "What is found wrong.", dict(levels)),
+    ]
+    for name, value in told["counts"].items():
+        help_text = f"As in its status: {name}."
+        if _is_number(value):
+            found.append(Metric.single(f"{stem}_{name}", "gauge", help_text, value))
+        elif isinstance(value, Mapping):
+            numbers = {str(key): float(each) for key, each in value.items() if _is_number(each)}
+            if numbers:
+                found.append(Metric.by("kind", f"{stem}_{name}", "gauge", help_text, numbers))
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def render(metric: Metric) -> str:

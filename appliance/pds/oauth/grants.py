@@ -116,11 +116,13 @@ class GrantStore:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self.approved = 0
 
     async def approve(self, request: PendingRequest, approval: Approval) -> str:
         """Turn a request into a grant; return its code. Raises RequestGone."""
         code = new_code()
         await self._db.write(approve, request, approval, code, self._clock.now_us())
+        self.approved += 1
         return code
 
     async def exchange(self, use: CodeUse, bearer: Bearer) -> Grant:

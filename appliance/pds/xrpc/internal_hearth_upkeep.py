@@ -12,6 +12,11 @@ methods: MethodTable[Pds] = MethodTable()
 
 @methods.query("internal.hearth.upkeep.getStatus", auth=operator)
 async def get_status(pds: Pds, caller: Caller) -> Json:
+    return await status(pds)
+
+
+async def status(pds: Pds) -> Json:
+    """Say how the PDS is doing."""
     # The network's own account is nobody's.
     members = await pds.accounts.count() - (pds.network_account.did is not None)
     told = pds.readdressing.progress
