@@ -2,8 +2,11 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
+from appliance.atproto.http_port import Response
 from appliance.atproto.lexicon.catalog import load_catalog
+from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.atproto.xrpc.server import _Server
 
@@ -13,13 +16,22 @@ ANSWERED: set[str] = set()
 
 
 def listen() -> None:
-    """Note every answer that a server of this process measures, as those in dev mode do."""
-    measure = _Server._check_output
+    """Note what a server of this process measures, as those in dev mode do, and those asked by it.
+
+    Commands and the panel ask servers in other processes, which fail where an answer does not fit.
+    """
+    measure, call = _Server._check_output, XrpcClient.call
 
     def measure_and_note(server: _Server, nsid: str, body: bytes) -> None:
         measure(server, nsid, body)
         ANSWERED.add(nsid)
 
+    async def call_and_note(client: XrpcClient, method: str, nsid: str, **rest: Any) -> Response:
+        answer = await call(client, method, nsid, **rest)
+        ANSWERED.add(nsid)
+        return answer
+
+    XrpcClient.call = call_and_note  # type: ignore[assignment, method-assign]
     _Server._check_output = measure_and_note  # type: ignore[assignment, method-assign]
 
 
