@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from appliance.firehose.own_frames import OwnFrames
+
+LATELY: Final = 0.5
 
 
 class Haste:
@@ -32,6 +36,20 @@ class Haste:
         """Let frames come together, unless somebody waits or begins to."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wanted.wait(), seconds)
+
+
+class Pace:
+    """How many frames come a second, of late."""
+
+    def __init__(self) -> None:
+        self._level = 0.0
+        self._since = 0.0
+
+    def note(self, frames: int, now: float) -> float:
+        """Count what has just come; give the rate."""
+        self._level = self._level * math.exp((self._since - now) / LATELY) + frames
+        self._since = now
+        return self._level / LATELY
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from appliance.firehose.inside import Haste
+from appliance.firehose.inside import Haste, Pace
 
 LONG = 60.0
 
@@ -34,3 +34,17 @@ async def test_when_nobody_waits_any_more_there_are_pauses_again() -> None:
     done, _ = await asyncio.wait([pause], timeout=0.05)
     pause.cancel()
     assert not done
+
+
+def test_the_pace_is_how_many_come_a_second_of_late() -> None:
+    pace, now, rate = Pace(), 1_000.0, 0.0
+    for _ in range(100):
+        now += 0.02
+        rate = pace.note(2, now)
+    assert 90 < rate < 110
+    for _ in range(100):
+        now += 0.1
+        rate = pace.note(80, now)
+    assert 700 < rate < 950
+    assert pace.note(1, now + 60) < 3
+    assert 0 < Pace().note(1, 0.0) < 3

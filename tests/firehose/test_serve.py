@@ -282,7 +282,7 @@ async def test_fifty_subscribers_that_take_nothing_hold_little_and_delay_nobody(
 async def test_a_role_inside_gets_gathered_batches_and_others_each_event_at_once(
     db: Database, log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "SECONDS_A_FRAME", 60.0)
+    monkeypatch.setattr(serve, "SECONDS_FOR_A_RATE", 60.0)
     monkeypatch.setattr(serve, "LONGEST_GATHERING", 60.0)
     haste = Haste()
 
