@@ -8,6 +8,7 @@ from aiohttp import web
 
 from appliance.admin.guard import HostRule, NearRule
 from appliance.admin.pages import (
+    backup,
     checkup,
     entrance,
     feeds,
@@ -112,6 +113,9 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/settings/{group}"): settings.save,
     ("GET", "/checkup"): checkup.show,
     ("POST", "/checkup"): checkup.look,
+    ("GET", "/backup"): backup.show,
+    ("POST", "/backup"): backup.ask,
+    ("POST", "/backup/key"): backup.show_key,
     ("GET", "/updates"): updates.show,
     ("POST", "/updates"): updates.ask,
     ("POST", "/updates/hold"): updates.hold,

@@ -7,6 +7,7 @@ from functools import partial
 
 from appliance.admin.acts import Acts
 from appliance.admin.anew import Anew
+from appliance.admin.backups import Backups
 from appliance.admin.checkup import Checkup
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
@@ -60,6 +61,7 @@ class Panel:
     roles: Roles
     updates: Updates
     checkup: Checkup
+    backups: Backups
     overview: Overview
     reach_check: ReachCheck
     pages: Pages
@@ -105,6 +107,7 @@ async def open_admin(
         acts=Acts(roles.pds),
         roles=roles,
         updates=Updates(roles.pds),
+        backups=Backups(roles.pds),
         checkup=Checkup(roles, paths.data, clock, in_service=in_service),
         overview=Overview(roles, figures, paths.data, clock, in_service=in_service),
         reach_check=ReachCheck(

@@ -22,7 +22,8 @@ MORE: Final = (
     ("settings", "settings", "/settings"),
     ("home", "name", "/setup/name"),
     ("move", "reach", "/setup/reach"),
-    ("download", "backup", "/setup/backup"),
+    ("hosts", "publish", "/publish"),
+    ("download", "backup", "/backup"),
     ("key", "sheet", "/setup/sheet"),
     ("download", "updates", "/updates"),
 )
