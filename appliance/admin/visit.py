@@ -121,6 +121,7 @@ class Visit:
             "network": self.panel.desk.name,
             "home_path": "/",
             "nav": NAVIGATION if self._may_wander else (),
+            "nav_at": _place_of(self.request.path),
             "sign_out_path": "/sign-out",
             "logo_url": "",
             "look": self.panel.pages.has_static("look.css"),
@@ -149,6 +150,12 @@ class Visit:
                 secure=secure,
             )
         return response
+
+
+def _place_of(path: str) -> str:
+    """Under which place of the navigation a page is; what has none is under "more"."""
+    found = [place for _, place in NAVIGATION if place != "/" and path.startswith(place)]
+    return "/" if path == "/" else (found or ["/more"])[0]
 
 
 def cookie_name(kind: str, settings: Settings, *, secure: bool) -> str:

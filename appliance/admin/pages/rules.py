@@ -7,30 +7,50 @@ from aiohttp import web
 from appliance.admin.visit import Visit
 
 LONGEST_TEXT: Final = 6000
-# What is not needed every day: the icon, the name of the words, and the path.
+# What is not needed every day, in groups: the icon, the name of the words, and the path.
 MORE: Final = (
-    ("done", "checkup", "/checkup"),
-    ("mail", "mail", "/mail"),
-    ("hosts", "network", "/network"),
-    ("people", "neighbours", "/neighbours"),
-    ("feeds", "feeds", "/feeds"),
-    ("labels", "labels", "/labels"),
-    ("storage", "storage", "/storage"),
-    ("shield", "rules", "/rules"),
-    ("log", "log", "/log"),
-    ("search", "logs", "/logs"),
-    ("settings", "settings", "/settings"),
-    ("home", "name", "/setup/name"),
-    ("move", "reach", "/setup/reach"),
-    ("hosts", "publish", "/publish"),
-    ("download", "backup", "/backup"),
-    ("key", "sheet", "/setup/sheet"),
-    ("download", "updates", "/updates"),
+    (
+        "people",
+        (
+            ("mail", "mail", "/mail"),
+            ("shield", "rules", "/rules"),
+            ("feeds", "feeds", "/feeds"),
+            ("labels", "labels", "/labels"),
+        ),
+    ),
+    (
+        "outside",
+        (
+            ("hosts", "network", "/network"),
+            ("people", "neighbours", "/neighbours"),
+            ("hosts", "publish", "/publish"),
+            ("move", "reach", "/setup/reach"),
+        ),
+    ),
+    (
+        "box",
+        (
+            ("done", "checkup", "/checkup"),
+            ("storage", "storage", "/storage"),
+            ("download", "backup", "/backup"),
+            ("download", "updates", "/updates"),
+            ("log", "log", "/log"),
+            ("search", "logs", "/logs"),
+        ),
+    ),
+    (
+        "set",
+        (
+            ("home", "name", "/setup/name"),
+            ("settings", "settings", "/settings"),
+            ("key", "sheet", "/setup/sheet"),
+        ),
+    ),
 )
 
 
 async def show_more(visit: Visit) -> web.Response:
-    return visit.page("more", rows=MORE)
+    return visit.page("more", groups=MORE)
 
 
 async def show(visit: Visit) -> web.Response:
