@@ -18,6 +18,7 @@ from tests.interop.official_client.visit import open_visit
 from tests.support.appliance import ROOT, Appliance, wait_until
 
 OWN_NAME = "mod-authority"
+PARTS_BY_NAME = {part.__name__.rpartition(".")[2]: part for part in PARTS}
 
 
 def _is_settled(driver: Playwright, report: dict[str, Any]) -> bool:
@@ -48,6 +49,7 @@ def main() -> int:
     parser.add_argument("export", type=Path, help="the folder of the client's static export")
     parser.add_argument("--shots", type=Path, help="keep a picture of every screen here")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--parts", nargs="*", choices=PARTS_BY_NAME, help="these, not all")
     parser.add_argument("--island", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.island:
@@ -59,15 +61,17 @@ def main() -> int:
         wait_until(lambda: _is_settled(driver, report), "the client knows the network's account")
         bob = Neighbour(driver, appliance.pds, "bob.smith.home")
         scene = Scene(visit, bob, House(driver, appliance.pds, appliance.operator_token))
-        for part in PARTS:
-            part.walk(scene)
+        for name in args.parts or PARTS_BY_NAME:
+            PARTS_BY_NAME[name].walk(scene)
     complaints = appliance.complaints()
     appliance.finish()
     for screen in visit.screens:
         sys.stdout.write(f"{'FAILED' if screen.failure else 'ok':7}{screen.name}\n")
         if screen.failure:
             sys.stdout.write(f"       {screen.failure}\n")
-    if args.write:
+            refused = [f"{call} {status}" for call, status in screen.calls if status >= 400]
+            sys.stdout.write(f"       refused: {', '.join(refused)}\n")
+    if args.write and not args.parts:
         PAGE.write_text(page(visit.screens), encoding="utf-8")
     sys.stdout.write("".join(f"{line}\n" for line in complaints))
     return sum(bool(screen.failure) for screen in visit.screens) + len(complaints)

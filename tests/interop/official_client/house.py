@@ -25,7 +25,9 @@ class House:
     def code_mailed_to(self, recipient: str) -> str:
         """Give the code in the newest mail to an address."""
         mails = self._get("listMail")["mails"]
-        body = next(mail["body"] for mail in mails if mail["recipient"] == recipient)
+        bodies = [mail["body"] for mail in mails if mail["recipient"] == recipient]
+        assert bodies, f"no mail to {recipient}"
+        body = bodies[0]
         found = re.search(r"^\s*([a-zA-Z0-9]{5}-[a-zA-Z0-9]{5})\s*$", body, re.MULTILINE)
         assert found is not None, body
         return found[1]

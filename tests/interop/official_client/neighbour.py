@@ -42,6 +42,12 @@ class Neighbour:
         assert answer.ok, (nsid, answer.status, answer.text())
         return answer.json()
 
+    def finds(self, actor: str) -> bool:
+        """Look whether an account is shown to this one."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        path = "/xrpc/app.bsky.actor.getProfile"
+        return self._http.get(path, params={"actor": actor}, headers=headers).ok
+
     def write(self, collection: str, rkey: str | None = None, /, **record: Any) -> dict[str, str]:
         """Write a record; give its reference."""
         value = {"$type": collection, "createdAt": now(), **record}

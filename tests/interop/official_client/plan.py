@@ -7,9 +7,17 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Final
 
-from tests.interop.official_client import entering, moderating, reading, settling, writing
+from tests.interop.official_client import (
+    account,
+    entering,
+    moderating,
+    reading,
+    settling,
+    together,
+    writing,
+)
 
-PARTS: Final = (entering, writing, reading, moderating, settling)
+PARTS: Final = (entering, writing, reading, moderating, settling, together, account)
 
 
 def screens_of(parts: Sequence[ModuleType]) -> Iterator[tuple[re.Pattern[str], str]]:

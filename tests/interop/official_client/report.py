@@ -57,6 +57,10 @@ _WHY: Final = {
     "com.atproto.repo.getRecord (chat.bsky.actor.declaration)": "the member has written none",
     "com.atproto.repo.getRecord (app.bsky.notification.declaration)": "the member has not chosen",
     "com.atproto.repo.getRecord (app.bsky.actor.profile)": "a new member has written none",
+    "com.atproto.repo.getRecord (app.bsky.feed.threadgate)": "the post has none yet",
+    "com.atproto.repo.getRecord (app.bsky.feed.postgate)": "the post has none yet",
+    "com.atproto.server.createSession": "the code that is mailed is asked for",
+    "com.atproto.server.refreshSession": "the account is deleted",
     "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
     "app.bsky.feed.getAuthorFeed": "the account is blocked",
     "app.bsky.feed.getFeedGenerator": "a feed of Bluesky's own, which new members are given by"

@@ -1,5 +1,6 @@
 """Settings, and leaving."""
 
+from tests.interop.official_client.account import sign_in, sign_out
 from tests.interop.official_client.neighbour import PASSWORD
 from tests.interop.official_client.scene import HANDLE, Scene
 
@@ -39,20 +40,7 @@ def walk(scene: Scene) -> None:
         visit.button("Done").click()
         visit.shows("other client")
     with visit.screen("sign out", "out, from the settings"):
-        visit.go("/settings")
-        visit.button("Sign out").click()
-        visit.button("Sign out").last.click()
-        visit.shows("Sign in")
+        sign_out(visit)
     with visit.screen("sign in again", "name and password are given"):
-        visit.go("/")
-        visit.button("Sign in").first.click()
-        visit.settle()
-        if visit.id("loginUsernameInput").count() == 0:
-            visit.id(f"chooseAccountBtn-{HANDLE}").or_(
-                visit.id("chooseAddAccountBtn")
-            ).first.click()
-        visit.id("loginUsernameInput").fill(HANDLE.partition(".")[0])
-        visit.id("loginPasswordInput").fill(PASSWORD)
-        visit.id("loginNextButton").click()
-        visit.page.get_by_role("link", name="Home", exact=True).wait_for()
+        sign_in(visit, HANDLE.partition(".")[0], PASSWORD)
         visit.shows("Everyone here")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import (
@@ -37,6 +37,7 @@ FLAGS: Final = (
 MILLISECONDS: Final = 15_000
 SECONDS_TO_SETTLE: Final = 20.0
 QUIET_SECONDS: Final = 0.7
+LOOK: Final[dict[str, Any]] = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"}
 # What the client says when something did not go as it should.
 _TROUBLE: Final = re.compile(
     r"[^\n]*(?:went wrong|Oops|[Ff]ailed to |[Uu]nable to |There was an |[Ee]rror occurred"
@@ -61,11 +62,14 @@ class Screen:
 class Visit:
     """A member before the client: the page, and notes on each screen."""
 
-    def __init__(self, page: Page, url: str, shots: Path | None) -> None:
+    def __init__(
+        self, page: Page, url: str, shots: Path | None, screens: list[Screen] | None = None
+    ) -> None:
         self.page = page
         self.url = url
-        self.screens: list[Screen] = []
+        self.screens: list[Screen] = [] if screens is None else screens
         self._shots = shots
+        self._others: list[Visit] = []
         self._under_way = 0
         self._last = time.monotonic()
         page.set_default_timeout(MILLISECONDS)
@@ -75,6 +79,18 @@ class Visit:
         page.on("requestfailed", self._failed)
         page.on("console", self._said)
         page.on("pageerror", lambda error: self._complain(f"page: {error}"))
+
+    @contextmanager
+    def another(self, **look: Any) -> Iterator["Visit"]:
+        """Open the client in a browser of its own, for somebody else or on another machine."""
+        browser = self.page.context.browser
+        assert browser is not None
+        context = browser.new_context(**{**LOOK, **look})
+        other = Visit(context.new_page(), self.url, self._shots, self.screens)
+        self._others.append(other)
+        yield other
+        self._others.remove(other)
+        context.close()
 
     @contextmanager
     def screen(self, name: str, done: str, *, needed: bool = False) -> Iterator[Screen]:
@@ -94,6 +110,8 @@ class Visit:
                 raise
         finally:
             self.shoot(name)
+            for other in self._others:
+                other.shoot(f"{name} (the other)")
 
     def shoot(self, name: str) -> None:
         """Keep a picture of the page, to be looked at."""
@@ -128,6 +146,11 @@ class Visit:
     def item(self, name: str) -> Locator:
         """Find an entry of an open menu."""
         return self.page.get_by_role("menuitem", name=name).locator("visible=true")
+
+    def asked(self, answer: str) -> None:
+        """Press a button of a dialog that asks."""
+        dialog = self.page.get_by_role("dialog").or_(self.page.get_by_role("alertdialog"))
+        dialog.last.get_by_role("button", name=answer, exact=True).click()
 
     def shows(self, text: str) -> None:
         """Check that a text is to be seen."""
@@ -207,6 +230,6 @@ def open_visit(url: str, shots: Path | None) -> Iterator[tuple[Visit, Playwright
         shots.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+        context = browser.new_context(**LOOK)
         yield Visit(context.new_page(), url, shots), driver
         browser.close()
