@@ -20,6 +20,7 @@ MOST_ITEMS: Final = 100
 MOST_BYTES: Final = 512_000
 SECONDS_TO_ANSWER: Final = 5.0
 LONGEST_CONTEXT: Final = 2000
+LONGEST_REQUEST_ID: Final = 100
 LONGEST_CURSOR: Final = 4096
 
 
@@ -111,17 +112,23 @@ def _parse(answer: Json) -> Skeleton:
         raise UpstreamFailure("the feed service gave an unreadable answer")
     cursor = answer.get("cursor")
     is_usable = isinstance(cursor, str) and 0 < len(cursor) <= LONGEST_CURSOR
-    named = [found for item in feed[:MOST_ITEMS] if (found := _item(item)) is not None]
+    request_id = _short(answer.get("reqId"), LONGEST_REQUEST_ID)
+    told: JsonObject = {} if request_id is None else {"reqId": request_id}
+    named = [found for item in feed[:MOST_ITEMS] if (found := _item(item, told)) is not None]
     return Skeleton(named, cursor if is_usable and named else None)
 
 
-def _item(item: Any) -> Named | None:
+def _item(item: Any, told: JsonObject) -> Named | None:
     try:
         post, reason = AtUri(item["post"]), item.get("reason")
         is_repost = isinstance(reason, dict) and reason.get("$type") == REPOST
         repost = AtUri(reason["repost"]) if is_repost else None
-        context = item.get("feedContext")
+        context = _short(item.get("feedContext"), LONGEST_CONTEXT)
     except (InvalidSyntax, KeyError, TypeError, AttributeError):
         return None
-    fits = isinstance(context, str) and len(context.encode()) <= LONGEST_CONTEXT
-    return Named(post, repost, {"feedContext": context} if fits else {})
+    return Named(post, repost, told if context is None else {"feedContext": context, **told})
+
+
+def _short(text: Any, most: int) -> str | None:
+    """Take a text of at most so many bytes; None for anything else."""
+    return text if isinstance(text, str) and len(text.encode()) <= most else None

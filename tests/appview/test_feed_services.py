@@ -56,7 +56,8 @@ async def test_a_skeleton_names_posts_reposts_and_context() -> None:
         "nonsense",
         {"post": POST},
     ]
-    async with service({"feed": feed, "cursor": "next"}) as (feeds, did, asked):
+    answer = {"feed": feed, "cursor": "next", "reqId": "r1"}
+    async with service(answer) as (feeds, did, asked):
         found = await feeds.skeleton(did, FEED, (10, "before"), {})
     assert "limit=10" in asked[0]
     assert "cursor=before" in asked[0]
@@ -64,10 +65,18 @@ async def test_a_skeleton_names_posts_reposts_and_context() -> None:
     assert found.cursor == "next"
     items = found.items({POST: 1, REPOST: 2})
     assert [(item.post_id, item.repost_id, context) for item, context in items] == [
-        (1, 2, {"feedContext": "because"}),
-        (1, None, {}),
+        (1, 2, {"feedContext": "because", "reqId": "r1"}),
+        (1, None, {"reqId": "r1"}),
     ]
     assert found.items({}) == []
+
+
+@pytest.mark.parametrize("odd", [7, None, "x" * 2001, ["because"]])
+async def test_context_that_no_client_would_take_is_left_out(odd: Any) -> None:
+    feed = [{"post": POST, "feedContext": odd}]
+    async with service({"feed": feed, "reqId": odd}) as (feeds, did, _):
+        found = await feeds.skeleton(did, FEED, (10, None), {})
+    assert found.items({POST: 1})[0][1] == {}
 
 
 @pytest.mark.parametrize("answer", [{"posts": []}, [], {"feed": "x"}])
