@@ -143,6 +143,7 @@ async def open_node(
             runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
             await _listen(runner, listeners["door"])
         workers = await stack.enter_async_context(Workers())
+        workers.start("memory", memory.look_after)
         workers.start("backups", Backups(settings).run)
         workers.start("disk reserve", Reserve(settings.paths.data).run)
         workers.start("updates", Updates(settings, Installation()).run)

@@ -1,23 +1,57 @@
-"""Keep the process small: one heap of the C library for all threads.
+"""Keep the process small: one heap of the C library for all threads, given back when not used.
 
 It would give each thread a heap of its own, which then keeps what that thread once needed most.
-Here threads take turns anyway.
+Here threads take turns anyway. And it would ask the kernel for every large piece anew, which for
+the memory that a password's hash takes costs a quarter of the hash.
 """
 
-import contextlib
+import asyncio
 import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-# See mallopt(3). What is freed at the heap's end is given back from so many bytes on, and taken in
-# steps of such a size.
-_TRIM_THRESHOLD: Final = (-1, 4 * 1024 * 1024)
+LOOK_SECONDS: Final = 15.0
+GROWN_BYTES: Final = 8 * 1024 * 1024
+
+# See mallopt(3): what is freed is kept up to this size, and taken in steps of such a size.
+_TRIM_THRESHOLD: Final = (-1, 32 * 1024 * 1024)
 _TOP_PAD: Final = (-2, 512 * 1024)
+_MMAP_THRESHOLD: Final = (-3, 32 * 1024 * 1024)
 _ARENA_MAX: Final = (-8, 1)
+_RESIDENT: Final = Path("/proc/self/statm")
 
 
 def keep_small() -> None:
     """Set this; to be called before there are threads. Other C libraries have one heap anyway."""
-    with contextlib.suppress(AttributeError, OSError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for what, value in (_TRIM_THRESHOLD, _TOP_PAD, _ARENA_MAX):
+    mallopt = _of_the_library("mallopt")
+    if mallopt is not None:
+        for what, value in (_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX):
             mallopt(what, value)
+
+
+async def look_after() -> None:
+    """Give back what is not used whenever the process has grown; a worker."""
+    trim = _of_the_library("malloc_trim")
+    if trim is None:
+        return
+    at_most = 0
+    while True:
+        if resident() > at_most:
+            await asyncio.to_thread(trim, 0)
+            at_most = resident() + GROWN_BYTES
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def resident() -> int:
+    """Tell how much memory the process has, in bytes; 0 where nobody tells."""
+    try:
+        return int(_RESIDENT.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _of_the_library(name: str) -> Callable[..., int] | None:
+    """Give a function of the C library, or None where it has no such."""
+    return getattr(ctypes.CDLL(None), name, None)

@@ -45,11 +45,14 @@ class Lookups:
         """Look up every account of a batch; one that speaks of its identity anew."""
         standings: dict[Did, Standing | None] = {}
         changed: set[Did] = set()
+        just_asked: set[Did] = set()
         for each in batch:
             did = each.event.did
             if did not in standings:
+                if not self._resolver.remembers(did):
+                    just_asked.add(did)
                 standings[did] = await self._standing(did)
-            if isinstance(each.event, IdentityEvent):
+            if isinstance(each.event, IdentityEvent) and did not in just_asked:
                 before = standings[did]
                 # Others than its host may also say so, but not make us ask all day.
                 own = before is not None and before.pds == host.url

@@ -1,7 +1,13 @@
 """Threads come and go without leaving heaps of their own behind."""
 
+import asyncio
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from appliance.base import memory
 
 # The C library reserves 64 MB for a thread's heap: a mapping that ends at a multiple of that size.
 PROGRAM = """
@@ -42,3 +48,33 @@ def test_all_threads_share_one_heap() -> None:
     assert heaps_of_threads("small") == 0
     # Some C libraries have but one in any case.
     assert heaps_of_threads() in range(9)
+
+
+async def test_what_is_not_used_is_given_back_when_there_is_more_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = iter([100, 90, 95, 95 + memory.GROWN_BYTES, 120, 120])
+    given_back: list[int] = []
+    ended = asyncio.Event()
+
+    def resident() -> int:
+        size = next(sizes, 0)
+        if not size:
+            ended.set()
+        return size
+
+    monkeypatch.setattr(memory, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(memory, "resident", resident)
+    monkeypatch.setattr(memory, "_of_the_library", lambda _name: given_back.append)
+    worker = asyncio.create_task(memory.look_after())
+    async with asyncio.timeout(60):
+        await ended.wait()
+    worker.cancel()
+    # At first, and when it had grown by as much as is worth it; not for a little more.
+    assert len(given_back) == 2
+
+
+def test_a_process_knows_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 10_000_000 < memory.resident() < 4_000_000_000
+    monkeypatch.setattr(memory, "_RESIDENT", Path("/nowhere"))
+    assert memory.resident() == 0

@@ -150,6 +150,10 @@ class IdentityResolver:
         self._identities.expire(did)
         self._errors.forget(did)
 
+    def remembers(self, did: Did) -> bool:
+        """Tell whether a document was ever asked for and had."""
+        return self._documents.any_age(did) is not None
+
     def stale_since(self, did: Did) -> float | None:
         """Tell since when (seconds since 1970) a document could not be refreshed; None: it is."""
         held = self._documents.any_age(did)
