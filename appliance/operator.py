@@ -47,7 +47,7 @@ class Operator:
 
     async def call(self, nsid: str, **fields: Any) -> Any:
         """Have the role do something as the operator."""
-        answer = await self._role.procedure(nsid, fields, self._headers)
+        answer = await self._role.procedure(nsid, fields or None, self._headers)
         if self._log is not None:
             act = {"method": nsid, "about": fields}
             await self._log.procedure("internal.hearth.pds.noteAct", act, self._headers)
