@@ -1,6 +1,6 @@
 import math
-import re
 import random
+import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
