@@ -42,14 +42,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
         chosen = reach.read("proxy" if args.proxy else "forward", args.name, "")
     except UnfitReach as unfit:
         return _refuse(f"{args.name!r} cannot be its name", _WORDS[unfit.problem])
-    values = dict(chosen.settings())
-    # Who was paired at home stays so, whatever is usual out there.
-    for key in ("announce", "port"):
-        values[f"neighbours.{key}"] = getattr(stored.neighbours, key)
-    if args.directory:
-        values["pds.plc_url"] = args.directory
-    if args.relay:
-        values["pds.relays"] = tuple(args.relay)
+    values = chosen.published(stored, args.directory or "", args.relay or ())
     changed = asyncio.run(SettingsDesk(stored).change(values))
     say(f"the network is known as {chosen.name} from now on" if changed else "nothing to change")
     process = process_at(paths.database("pds"))

@@ -1,5 +1,6 @@
 """What tests of the whole appliance share: a network that runs, and people in it."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -22,8 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Listen to what is answered from the first test on."""
+    """Listen to what is answered from the first test on; meet nobody on this machine's network."""
     answered.listen()
+    os.environ.update({"HEARTH_NEIGHBOURS_PORT": "0", "HEARTH_NEIGHBOURS_ANNOUNCE": "false"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """How the network is reached: what the owner answers, and the settings that follow from it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
 from urllib.parse import urlsplit
@@ -62,6 +62,22 @@ class Reach:
             "pds.public_url": self.address if at_home else "",
             "door.host": LOOPBACK if self.kind == "forward" else EVERYWHERE,
         }
+
+    def published(
+        self, before: Settings, directory: str, relays: Sequence[str]
+    ) -> Mapping[str, object]:
+        """The settings with which a network from home goes out, to this directory and relays.
+
+        Nothing named: what is usual. Who was paired at home stays so.
+        """
+        own = before.neighbours
+        values = dict(self.settings())
+        values |= {"neighbours.announce": own.announce, "neighbours.port": own.port}
+        if directory:
+            values["pds.plc_url"] = directory
+        if relays:
+            values["pds.relays"] = tuple(relays)
+        return values
 
 
 def read(kind: str, name: str, address: str) -> Reach:

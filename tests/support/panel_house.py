@@ -16,7 +16,8 @@ from appliance.admin.app import build_app
 from appliance.admin.panel import Panel, open_admin
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
-from appliance.settings import Settings
+from appliance.settings import Settings, defaults
+from appliance.settings_file import save
 from tests.support.clock import FakeClock
 from tests.support.pds_box import Box, open_box
 
@@ -136,6 +137,15 @@ class House:
             {"pds.hostname": "", "network.mode": "home", "door.port": 2580}
         )
         async with _panel(settings, self.box, restart) as house:
+            yield house
+
+    @asynccontextmanager
+    async def with_settings(self, values: Mapping[str, object]) -> AsyncIterator["House"]:
+        """The panel of a network with other settings, which its file holds too."""
+        settings = defaults("home", self.settings.paths.data).with_values(values)
+        save(settings)
+        running = self.settings.with_values(values)
+        async with _panel(running, self.box, None) as house:
             yield house
 
     async def claim(self) -> Visitor:
