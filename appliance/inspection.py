@@ -13,7 +13,7 @@ from typing import Final
 from appliance import operator
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import load
-from appliance.settings_groups import Paths
+from appliance.settings_groups import FILE_NAME, Paths
 from appliance.upkeep.causes import told_apart
 from appliance.upkeep.checkup import Finding, check_files, check_role
 from appliance.upkeep.machine_checks import Machine
@@ -49,7 +49,8 @@ def in_words(findings: Iterable[Finding]) -> Iterable[str]:
 
 async def look(paths: Paths) -> list[Finding]:
     """Look at the files, the machine, each role, and what the PDS finds of itself."""
-    in_service = load(paths.data, os.environ).network.mode != "dev"
+    is_set_up = (paths.data / FILE_NAME).exists()
+    in_service = is_set_up and load(paths.data, os.environ).network.mode != "dev"
     findings = check_files(paths.data, time.time(), in_service=in_service)
     if not paths.data.is_dir():
         return findings

@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from yarl import URL
 
@@ -15,7 +17,11 @@ from appliance.moving import errands
 from appliance.moving.progress import Progress
 from appliance.moving.scene import Say, Scene
 from appliance.moving.trouble import Trouble, Waiting
-from appliance.operator import NoSuchAccount, NotRunning, at_the_network
+from appliance.operator import NoSuchAccount, NotRunning, Operator, at_the_network
+from appliance.settings_groups import Paths
+from appliance.upkeep.causes import STOPS, in_the_way
+from appliance.upkeep.checkup import Finding, check_clock, check_data_folder
+from appliance.upkeep.machine_checks import Machine
 
 NOT_FINISHED: Final = 3  # the exit status when something is awaited
 
@@ -55,7 +61,20 @@ async def _run(name: str, args: argparse.Namespace, say: Say) -> None:
         progress.about |= {"what": name, "peer": peer}
         scene = Scene(network, args, say, progress)
         async with _told(progress):
+            await _make_sure(name, operator, Paths.of(args.data).data)
             await _COMMANDS[name](scene)
+
+
+async def _make_sure(step: str, operator: Operator, data: Path) -> None:
+    """Have everything looked over before what is hard to take back. Raises Trouble."""
+    if step not in STOPS:
+        return
+    found = [*check_data_folder(data), *check_clock(time.time()), *Machine().look(data)]
+    told: Any = await operator.call("internal.hearth.pds.examine")
+    found += [Finding(**each) for each in told["findings"]]
+    stop = in_the_way(step, found)
+    if stop is not None:
+        raise Trouble(f"{stop.subject}: {stop.seen}", stop.expected, stop.remedy)
 
 
 @asynccontextmanager

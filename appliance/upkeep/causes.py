@@ -116,6 +116,24 @@ FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
     "proof-old": frozenset({"backup-never", "backup-old", "backup-failed", "proof-failed"}),
 }
 
+_ANY_STEP: Final = frozenset(
+    (
+        *("clock-unset", "clock-wrong", "disk-low", "disk-readonly", "data-far", "two-processes"),
+        *("database-damaged", "part-silent"),
+    )
+)
+# What has to be mended before a step that is hard to take back.
+STOPS: Final[Mapping[str, frozenset[str]]] = {
+    "move-in": _ANY_STEP | _NOBODY_COMES_IN | {"dns-wildcard", "directory-silent"},
+    "move-out": _ANY_STEP | {"directory-silent"},
+}
+
+
+def in_the_way(step: str, findings: Iterable[Finding]) -> Finding | None:
+    """Find what has to be mended before a step; None if nothing has."""
+    stops = STOPS.get(step, frozenset())
+    return next((one for one in findings if one.level == "bad" and one.cause in stops), None)
+
 
 def told_apart(findings: Iterable[Finding]) -> list[Finding]:
     """Leave out what follows from another finding."""

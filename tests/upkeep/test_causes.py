@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from appliance.upkeep.causes import CAUSES, FOLLOWS, told_apart
+from appliance.upkeep.causes import CAUSES, FOLLOWS, STOPS, in_the_way, told_apart
 from appliance.upkeep.checkup import Finding
 from tests.support.appliance import ROOT
 
@@ -24,6 +24,16 @@ def test_what_stands_alone_is_told() -> None:
     assert told_apart(alone) == alone
     well = [Finding("Names", "good", "they lead here", cause="dns-name")]
     assert told_apart([*well, *alone]) == [*well, *alone]
+
+
+def test_a_step_is_stopped_by_what_has_to_be_mended_before_it() -> None:
+    stop = in_the_way("move-in", found("backup-old", "port-closed"))
+    assert stop is not None
+    assert stop.cause == "port-closed"
+    assert in_the_way("move-out", found("backup-old", "port-closed")) is None
+    assert in_the_way("export", found("clock-wrong")) is None
+    assert in_the_way("move-in", [Finding("Disk", "warn", "little", cause="disk-low")]) is None
+    assert all(causes <= CAUSES.keys() for causes in STOPS.values())
 
 
 def test_nothing_is_left_out_in_a_circle() -> None:
