@@ -49,6 +49,21 @@ def trial() -> Iterator[dict[str, Any]]:
             assert process.wait(10) == 0
 
 
+@pytest.fixture(scope="module")
+def network() -> Iterator[dict[str, Any]]:
+    """Run a trial with an account of its own, for a whole module."""
+    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--json"]
+    with subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+
+
 @pytest.fixture
 def open_browser() -> OpenBrowser:
     chromium = shutil.which("chromium")

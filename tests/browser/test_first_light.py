@@ -24,7 +24,7 @@ async def by_mouse(page: Page, trial: dict[str, Any]) -> None:
     await page.get_by_role("button", name="Next").click()
     await page.get_by_label("This computer only").check()
     await page.get_by_role("button", name="Next").click()
-    await expect(page.get_by_text("All 5 parts of the network answer.")).to_be_visible()
+    await expect(page.get_by_text("All 6 parts of the network answer.")).to_be_visible()
     await page.get_by_role("link", name="Next").click()
     for name in ("ann", "bob"):
         await page.get_by_label("Name (handle)").fill(name)

@@ -4,10 +4,6 @@ One network for all of it, as a trial runs it.
 """
 
 import io
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +11,7 @@ import segno
 from aiohttp import ClientSession
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import ROOT, OpenBrowser
+from tests.browser.conftest import OpenBrowser
 from tests.browser.test_account import complaints_of_axe
 from tests.browser.test_first_light import PASSWORD, by_mouse, look
 from tests.support.client import Member, Refused, sign_in
@@ -23,21 +19,6 @@ from tests.support.client import Member, Refused, sign_in
 pytestmark = pytest.mark.slow
 
 RULES = "1. Be kind.\n2. No pictures of others without asking."
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[dict[str, Any]]:
-    """Run a trial for the whole module."""
-    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--json"]
-    with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            assert process.wait(20) == 0
 
 
 async def at_the_panel(page: Page, network: dict[str, Any]) -> None:

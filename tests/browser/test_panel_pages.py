@@ -1,0 +1,47 @@
+"""Every page of the panel on a phone, light and dark: nothing sticks out, and axe is content."""
+
+import re
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from playwright.async_api import Page
+
+from appliance.admin.app import OWNER_ONLY
+from tests.browser.conftest import OpenBrowser
+from tests.browser.test_account import complaints_of_axe
+from tests.browser.test_house_life import at_the_panel
+from tests.support.client import sign_in
+
+pytestmark = pytest.mark.slow
+
+PAGES = sorted(path for verb, path in OWNER_ONLY if verb == "GET")
+# The changing parts of pages alone, and a file.
+NO_PAGES = ("/live", "/neighbours/live", "/logs/bundle")
+
+
+async def test_every_page_of_the_panel_is_usable_on_a_phone_and_in_the_dark(
+    network: dict[str, Any], open_browser: OpenBrowser
+) -> None:
+    async with open_browser() as page:
+        await at_the_panel(page, network)
+    async with ClientSession() as http:
+        ann = await sign_in(http, network["pds_url"], "ann.test", "ann likes tea")
+        await ann.write_post("A first post")
+    wrong: list[str] = []
+    for width, dark in ((360, False), (1280, True)):
+        async with open_browser(width=width, dark=dark) as page:
+            await at_the_panel(page, network)
+            for path in PAGES:
+                if path not in NO_PAGES:
+                    wrong += await complaints(page, network["panel_url"], path, ann.did)
+    assert wrong == []
+
+
+async def complaints(page: Page, panel: str, path: str, did: str) -> list[str]:
+    """What is wrong with a page: its status, what sticks out, what axe finds."""
+    answer = await page.goto(panel + re.sub(r"\{did\}", did, path))
+    found = [] if answer is not None and answer.status == 200 else [f"{path}: no page"]
+    if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{path}: wider than the screen")
+    return found + [f"{path}: {one}" for one in await complaints_of_axe(page)]
