@@ -117,7 +117,7 @@ def _answer(installation: Installation, began: float) -> Answer:
 
 def _tell(answer: Answer, release: Release, say: Say) -> int:
     if answer.state == "installed":
-        say(f"{release.version} answers; ./install.sh rollback in /opt/hearth/current goes back")
+        say(f"{release.version} answers; /opt/hearth/current/install.sh rollback goes back")
         return 0
     if answer.state:
         return _fail(f"{release.version} was not kept: {answer.reason}")

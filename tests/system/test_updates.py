@@ -75,6 +75,12 @@ def test_a_new_release_comes_from_a_channel_and_one_that_fails_goes_again(
     assert f"{SECOND} answers" in done
     assert running(subscriber) == SECOND
     assert "nothing newer" in subscriber.run("hearth update now").stdout
+    subscriber.run("/opt/hearth/current/install.sh rollback")
+    assert running(subscriber) == FIRST
+    # As the panel does it: the service itself, within its confinement, fetches and asks.
+    asked = "/var/lib/hearth/updates-asked.json"
+    subscriber.run(f"""echo '{{"asked": "install"}}' >{asked} && chown hearth {asked}""")
+    subscriber.until(f"hearth health | grep -F {SECOND}")
 
 
 def test_what_the_service_forges_is_refused_by_root(subscriber: Machine) -> None:

@@ -149,6 +149,20 @@ async def test_a_checkout_does_not_change_itself(house: House) -> None:
         await bring(house)
 
 
+@pytest.mark.parametrize(
+    ("result", "version"),
+    [
+        ("back from 9.2.0-0a1b2c3d-py311", "9.2.0"),
+        ("now 9.2.0-0a1b2c3d-py311", ""),
+        ("not begun 9.2.0-0a1b2c3d-py311", ""),
+    ],
+)
+def test_what_this_machine_came_back_from_is_known(house: House, result: str, version: str) -> None:
+    assert house.installation.taken_back() == ""
+    (house.installation.root / "result").write_text(f"{result}\n")
+    assert house.installation.taken_back() == version
+
+
 def test_the_commands_say_what_there_is_and_keep_what_is_wished(house: House) -> None:
     house.publisher.sign(until=time.time() + DAY)
     assert house.command("check") == (

@@ -1,11 +1,16 @@
 """When a look at the channel is due, and when a change of release."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
+from appliance.settings import defaults
 from appliance.settings_groups_upkeep import UpdateSettings
-from appliance.updates.schedule import DAY, HOUR, due
+from appliance.updates import schedule
+from appliance.updates.installation import Installation
+from appliance.updates.schedule import DAY, HOUR, Schedule, due
 from appliance.upkeep.update_journal import Known, Wish
 
 NOW = 1_800_000_000.0
@@ -62,3 +67,40 @@ NOTHING = Known(checked_at=NOW - HOUR)
 )
 def test_what_is_due(known: Known, wish: Wish, update: UpdateSettings, expected: str) -> None:
     assert due(known, wish, update, frozenset(("8.0.0",)), NOW) == expected
+
+
+async def test_what_was_asked_for_is_done_once_and_what_was_not_kept_never_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, ...]] = []
+
+    async def note(what: str, action: str, _data: Path, *options: str) -> bool:
+        done.append((what, action, *options))
+        return True
+
+    monkeypatch.setattr(schedule, "run_command", note)
+    root = tmp_path / "opt"
+    (root / "updates").mkdir(parents=True)
+    chosen = {"update.channel": "/srv", "update.hour": AT}
+    worker = Schedule(
+        defaults("home", tmp_path).with_values(chosen),
+        Installation(root, tmp_path / "release.pub"),
+        lambda: NOW,
+    )
+    Wish().note(tmp_path, asked="check")
+    await worker.look()
+    assert done == [("update", "check")]
+    NEW.note(tmp_path)
+    await worker.look()
+    assert done.pop() == ("update", "now", "--no-wait")
+    answer = {"version": "9.0.0", "state": "refused", "reason": "", "at": NOW}
+    (root / "updates/answer.json").write_text(json.dumps(answer))
+    await worker.look()
+    (root / "updates/answer.json").unlink()
+    (root / "result").write_text("back from 9.0.0-0a1b2c3d-py311\n")
+    await worker.look()
+    assert done == [("update", "check")]
+    Wish().note(tmp_path, asked="install")
+    await worker.look()
+    assert done.pop() == ("update", "now", "--no-wait")
+    assert Wish.read(tmp_path).asked == ""
