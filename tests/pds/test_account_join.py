@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from appliance.base.room import Room
 from tests.support.members_house import Browser, MembersHouse, open_members_house
 from tests.support.panel_house import Seen
 
@@ -83,6 +84,21 @@ async def test_what_is_wrong_stands_under_its_field(house: MembersHouse) -> None
         assert [one.startswith(error) for one in seen.errors] == [True], seen.errors
         assert f'value="{front}"' in seen.text
     assert (await send(browser, path, front="rosa", password="a good password")).status == 303
+
+
+async def test_where_the_disk_is_full_nobody_joins_and_members_sign_in(
+    house: MembersHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rosa, paul = house.browser(), house.browser()
+    path, other = await link(house), await link(house)
+    await rosa.ask("GET", path)
+    await send(rosa, path, front="rosa", password="a good password")
+    monkeypatch.setattr(Room, "is_short", True)
+    await paul.ask("GET", other)
+    seen = await send(paul, other, front="paul", password="a good password")
+    assert seen.status == 503
+    assert "The disk of this server is full" in seen.words
+    assert (await house.box.log_in("rosa.test", "a good password")).status == 200
 
 
 async def test_the_rules_are_shown_and_have_to_be_agreed_to(house: MembersHouse) -> None:

@@ -15,8 +15,10 @@ from appliance.base.browsers import (
     is_form_token,
     new_token,
 )
+from appliance.base.database import WriteFailed
 from appliance.base.look import look_files
 from appliance.base.pages import Pages
+from appliance.base.room import NoRoom
 from appliance.base.strings import Strings
 from appliance.base.throttle import Throttle, TooManyTries
 from appliance.pds.account_pages import (
@@ -222,6 +224,8 @@ class Door:
             return await self._admit(visit, page, needs)
         except TooManyTries as stop:
             return visit.page("refusal", status=429, kind="tries", wait=stop.wait)
+        except (NoRoom, WriteFailed):
+            return self._refuse(visit, 503, "full")
         except web.HTTPException as error:
             kind = _PAGE_OF_STATUS.get(error.status)
             if kind is None:
