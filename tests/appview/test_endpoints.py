@@ -9,16 +9,16 @@ from appliance.atproto.lexicon.catalog import load_catalog
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import IndexLab
 
-# Answered by the PDS, and by the services of feeds.
+# Answered by the PDS.
 ELSEWHERE = {
     "app.bsky.actor.getPreferences",
     "app.bsky.actor.putPreferences",
-    "app.bsky.feed.describeFeedGenerator",
 }
 BESIDE = {
     "com.atproto.identity.resolveHandle",
     "com.atproto.label.queryLabels",
     "com.atproto.repo.getRecord",
+    "com.atproto.temp.fetchLabels",
 }
 
 

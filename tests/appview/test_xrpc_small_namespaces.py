@@ -2,6 +2,8 @@
 
 import pytest
 
+from appliance.appview import labels
+from appliance.atproto.syntax import Datetime
 from tests.support.appview_house import AppViewHouse
 from tests.support.index_lab import IndexLab
 
@@ -141,3 +143,26 @@ async def test_a_labeler_is_described_with_its_policies(house: AppViewHouse) -> 
     assert plain["creator"]["associated"]["labeler"] is True
     (full,) = (await house.get(None, services, dids=[mod], detailed=True))["views"]
     assert full["policies"]["labelValues"] == ["spam"]
+
+
+async def test_labels_since_a_time_are_those_of_ones_labelers(house: AppViewHouse) -> None:
+    def scene(lab: IndexLab) -> None:
+        for src, day in (("one", 1), ("two", 2), ("one", 3), ("three", 4)):
+            said = {"src": f"did:plc:{src}", "uri": "did:plc:ann", "val": f"v{day}"}
+            labels.put(lab.conn, {**said, "cts": f"2026-01-0{day}T00:00:00Z"})
+
+    async def values(**asked: int) -> list[str]:
+        sent = {"atproto-accept-labelers": "did:plc:one, did:plc:two"}
+        nsid = "com.atproto.temp.fetchLabels"
+        status, page, _ = await house.ask(None, nsid, asked, headers=sent)
+        assert status == 200
+        return [label["val"] for label in page["labels"]]
+
+    await house.write(scene)
+    assert await values() == ["v1", "v2", "v3"]
+    assert await values(limit=2) == ["v1", "v2"]
+    second = Datetime("2026-01-02T00:00:00Z").to_us() // 1000
+    assert await values(since=second) == ["v3"]
+    assert await values(since=second - 1) == ["v2", "v3"]
+    assert await values(since=-1) == ["v1", "v2", "v3"]
+    assert await values(since=2**53 - 1) == []

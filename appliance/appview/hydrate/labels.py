@@ -50,3 +50,19 @@ def labels_on(
             limit,
         )
     ]
+
+
+def labels_since(db: Database, sources: Iterable[str], since_ms: int, limit: int) -> list[str]:
+    """Give what labelers said after a time as JSON, taken back or not, the oldest first."""
+    rows = [
+        row
+        for source in sources
+        for row in db.read(
+            "SELECT cts_us, uri, val, label FROM label WHERE src = ? AND cts_us > ?"
+            " ORDER BY cts_us LIMIT ?",
+            source,
+            since_ms * 1000 + 999,
+            limit,
+        )
+    ]
+    return [label for *_, label in sorted(rows)[:limit]]
