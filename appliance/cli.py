@@ -105,6 +105,12 @@ def _support_bundle(args: argparse.Namespace) -> int:
     return support.run(args, print)
 
 
+def _settings(args: argparse.Namespace) -> int:
+    from appliance import settings_operator
+
+    return settings_operator.run(args, print)
+
+
 def _guardian(args: argparse.Namespace) -> int:
     from appliance import guardian_operator, operator
 
@@ -197,6 +203,7 @@ _COMMANDS: Final = {
     "feed": _feed,
     "neighbours": _neighbours,
     "guardian": _guardian,
+    "settings": _settings,
     "support-bundle": _support_bundle,
     "moderate": _moderate,
     "checkup": _checkup,

@@ -50,6 +50,9 @@ CLAIM: Final = """\
 Print the link, and its picture for a phone, with which the owner of a new network begins. Ends with
 status 1 where there is an owner already."""
 MOVES: Final = ("export", "import", "move-in", "move-out")
+SETTINGS: Final = """\
+List the settings, those that were changed with a star; tell one; or write one, which holds from the
+next start. What each means is in the settings file."""
 SUPPORT: Final = """\
 Write versions, settings, the state of every part and the last lines of the log to a ZIP file, for
 somebody who helps you. Members, addresses and secrets are replaced."""
@@ -106,6 +109,10 @@ def parser() -> argparse.ArgumentParser:
         ("claim", "print the link to begin with", CLAIM),
     ):
         _add_data(commands.add_parser(name, help=help_text, description=text))
+    settings = commands.add_parser("settings", help="how it is set", description=SETTINGS)
+    settings.add_argument("name", nargs="?", help="one of them, such as pds.blob_quota")
+    settings.add_argument("value", nargs="*", help="what it is to be; several for a list")
+    _add_data(settings)
     bundle = commands.add_parser(
         "support-bundle", help="what helps somebody to help you", description=SUPPORT
     )

@@ -3,11 +3,14 @@
 import os
 import tempfile
 import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from appliance.settings import Settings, declarations, defaults
+from appliance.base.logs import redact
+from appliance.settings import Settings, changed, declarations, defaults, load
 from appliance.settings_groups import Value
 
 
@@ -27,6 +30,50 @@ def save(settings: Settings) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def change(data: Path, values: Mapping[str, object]) -> bool:
+    """Write some settings to the file; tell whether anything differs from before.
+
+    What nobody has set follows the mode. Raises InvalidSettings, with nothing written.
+    """
+    before = load(data, {})
+    after = _rebased(before, values)
+    save(after)
+    return after != before
+
+
+def _rebased(stored: Settings, values: Mapping[str, object]) -> Settings:
+    mode = stored.with_values(
+        {"network.mode": values.get("network.mode", stored.network.mode)}
+    ).network.mode
+    own = dict(changed(stored))
+    # Identities that were made inside are still asked for there, and handed on from there.
+    kept: dict[str, object] = {"directory.enabled": True} if stored.directory.enabled else {}
+    wanted = {**own, **kept, "network.mode": mode, **values}
+    return defaults(mode, stored.paths.data).with_values(wanted)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A setting as the file has it; `text` is TOML, without passwords."""
+
+    name: str
+    text: str
+    changed: bool
+    help: str
+
+
+def described(data: Path) -> list[Described]:
+    """List every setting of a data folder. Raises InvalidSettings."""
+    settings = load(data, {})
+    own = dict(changed(settings))
+    return [
+        Described(
+            each.name, redact(_toml(_value(settings, each.name))), each.name in own, each.help
+        )
+        for each in declarations()
+    ]
 
 
 def as_toml(settings: Settings) -> str:

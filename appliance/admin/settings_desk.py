@@ -1,10 +1,11 @@
 """The settings that the panel shows and changes."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
-from appliance.settings import Settings, changed, defaults, load
-from appliance.settings_file import save
+from appliance.settings import InvalidSettings, Settings, load
+from appliance.settings_file import change
 
 
 class SettingsDesk:
@@ -12,33 +13,27 @@ class SettingsDesk:
 
     def __init__(self, running: Settings) -> None:
         self.running = running
-        # A run may be told otherwise by its command line; the file is what lasts.
-        self.stored = load(running.paths.data, {})
         self.name = running.network.name
+        self._read = load(running.paths.data, {})
+
+    @property
+    def stored(self) -> Settings:
+        """What the file says, whoever wrote it: a run may be told otherwise by its command line.
+
+        Where it cannot be read any more, what it said last.
+        """
+        with contextlib.suppress(InvalidSettings):
+            self._read = load(self.running.paths.data, {})
+        return self._read
 
     async def change(self, values: Mapping[str, object]) -> bool:
         """Write some settings to the file; tell whether anything differs from before.
 
         Raises InvalidSettings, with nothing written.
         """
-        before, changed = self.stored, _rebased(self.stored, values)
-        await asyncio.to_thread(save, changed)
-        self.stored = changed
-        return changed != before
+        return await asyncio.to_thread(change, self.running.paths.data, values)
 
     async def rename(self, name: str) -> None:
         """Give the network a name, at once for the pages of the panel."""
         await self.change({"network.name": name})
         self.name = name
-
-
-def _rebased(stored: Settings, values: Mapping[str, object]) -> Settings:
-    """Change settings; what nobody has set follows the mode. Raises InvalidSettings."""
-    mode = stored.with_values(
-        {"network.mode": values.get("network.mode", stored.network.mode)}
-    ).network.mode
-    own = dict(changed(stored))
-    # Identities that were made inside are still asked for there, and handed on from there.
-    kept = {"directory.enabled": True} if stored.directory.enabled else {}
-    wanted = {**own, **kept, "network.mode": mode, **values}
-    return defaults(mode, stored.paths.data).with_values(wanted)

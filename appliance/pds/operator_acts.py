@@ -1,5 +1,6 @@
 """The log of every act of the operator: who did what, when, by the panel or by a command."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from appliance.base.database import Connection, Database
 LONGEST_TEXT: Final = 200
 MOST_ITEMS: Final = 20
 _SECRET: Final = ("password", "token", "key", "plcop", "content")
+_LOGIN: Final = re.compile(r"://[^\s/@]+@")
 _COLUMNS: Final = "id, at, actor, method, about"
 
 
@@ -56,6 +58,7 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_secrets(inner) for inner in value[:MOST_ITEMS]]
     if isinstance(value, str):
+        value = _LOGIN.sub("://[redacted]@", value)
         return value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "…"
     return value if isinstance(value, bool | int | None) else str(value)[:LONGEST_TEXT]
 

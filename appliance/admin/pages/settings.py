@@ -101,8 +101,9 @@ def _page(
     visit: Visit, done: str, typed: Mapping[str, str], errors: Mapping[str, str]
 ) -> web.Response:
     groups: dict[str, list[Field]] = {}
+    stored = visit.panel.desk.stored
     for each in _shown():
-        field = _field(visit.panel.desk.stored, each, typed, errors)
+        field = _field(stored, each, typed, errors)
         groups.setdefault(each.name.partition(".")[0], []).append(field)
     return visit.page(
         "settings",
