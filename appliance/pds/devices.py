@@ -72,9 +72,8 @@ class DeviceSessions:
     async def start(self, cookie: str, did: Did, agent: str) -> str:
         """Sign an account in, or note that its owner proved it anew; return the new cookie."""
         new = secrets.token_urlsafe(TOKEN_BYTES)
-        text = "".join(each for each in agent if each.isprintable())[:LONGEST_AGENT]
         devices = (device_of(cookie) if cookie else "", device_of(new))
-        await self._db.write(start, devices, did, text, self._clock.now_us())
+        await self._db.write(start, devices, did, shown_agent(agent), self._clock.now_us())
         return new
 
     async def note_seen(self, one: DeviceAccount) -> None:
@@ -86,6 +85,11 @@ class DeviceSessions:
     async def end(self, device: str, did: Did) -> None:
         """Sign an account out of one browser."""
         await self._db.write(end, device, did)
+
+
+def shown_agent(agent: str) -> str:
+    """What a browser calls itself, as far as it is kept."""
+    return "".join(each for each in agent if each.isprintable())[:LONGEST_AGENT]
 
 
 def device_of(cookie: str) -> str:

@@ -59,6 +59,26 @@ def address_changed(handle: str, email: str) -> Letter:
     )
 
 
+def browser_signed_in(handle: str, browser: str) -> Letter:
+    """Tells a member of a browser that was not signed in before."""
+    return Letter(
+        "A new browser is signed in",
+        f"Hello {handle},\n\n"
+        f"somebody, we hope you, signed in with {browser}, which was not signed in before.\n"
+        "If that was not you, choose a new password at once: it signs everybody else out.\n",
+    )
+
+
+def app_let_in(handle: str, origin: str) -> Letter:
+    """Tells a member of an app that was not let in before."""
+    return Letter(
+        "An app was let in",
+        f"Hello {handle},\n\n"
+        f"somebody, we hope you, let an app in that was not let in before: {origin}\n"
+        "What it may do stands on your account page, where you can shut it out again.\n",
+    )
+
+
 class CodeMail:
     """Send somebody a code that proves that they read the account's mail."""
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from appliance.pds.account_pages.agents import named
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.app_passwords import AppPasswordExists
 from appliance.pds.oauth.client_ids import is_local
@@ -14,25 +15,6 @@ from appliance.pds.oauth.grants import Grant
 from appliance.pds.oauth.permissions import Permissions
 
 LONGEST_NAME: Final = 100
-_BROWSERS: Final = (
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-_SYSTEMS: Final = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS", "Mac"),
-    ("Windows", "Windows"),
-    ("Linux", "Linux"),
-)
 
 
 async def show(visit: Visit) -> web.Response:
@@ -76,15 +58,6 @@ async def end_device(visit: Visit) -> web.Response:
     return visit.go(f"{HOME}/apps")
 
 
-def _named(visit: Visit, agent: str) -> str:
-    """What a person calls a browser; the first that fits, for browsers name each other, too."""
-    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
-    if browser and system:
-        return visit.words("apps.agent", browser=browser, system=system)
-    return browser or system or visit.words("apps.unknown")
-
-
 @dataclass(frozen=True)
 class _Connected:
     """An app that came by OAuth: where it is from, and what it may do, in words."""
@@ -94,9 +67,13 @@ class _Connected:
     groups: list[Group]
 
 
+def origin_of(visit: Visit, client_id: str) -> str:
+    """Say where an app is from: by its address, whatever it calls itself."""
+    return visit.words("authorize.local") if is_local(client_id) else urlsplit(client_id).netloc
+
+
 def _connected(visit: Visit, grant: Grant) -> _Connected:
-    local = is_local(grant.client_id)
-    origin = visit.words("authorize.local") if local else urlsplit(grant.client_id).netloc
+    origin = origin_of(visit, grant.client_id)
     permissions = Permissions.parse(grant.scope)
     return _Connected(grant, origin, groups(permissions, visit.desk.strings))
 
@@ -112,7 +89,7 @@ def _page(
         connected=[_connected(visit, one) for one in visit.pds.oauth.grants.of_account(visit.did)],
         devices=visit.pds.devices.devices_of(visit.did),
         this_device=visit.at.device if visit.at else "",
-        agent=lambda agent: _named(visit, agent),
+        agent=lambda agent: named(agent, visit.desk.strings),
         name=name,
         error=error,
         made=made,

@@ -13,10 +13,12 @@ from appliance.base.pages import Pages
 from appliance.base.strings import Strings
 from appliance.base.throttle import Throttle
 from appliance.base.times import When
+from appliance.pds.account_pages.agents import named
 from appliance.pds.accounts import Account
-from appliance.pds.devices import KEPT_US, DeviceAccount, device_of
+from appliance.pds.devices import KEPT_US, DeviceAccount, device_of, shown_agent
 from appliance.pds.email_tokens import Purpose
 from appliance.pds.factors.sign_in import SignIn
+from appliance.pds.letters import Letter, browser_signed_in
 from appliance.pds.role import Pds
 
 HOME: Final = "/account"
@@ -137,10 +139,21 @@ class Visit:
 
     async def enter(self, did: Did) -> None:
         """Sign somebody in in this browser, or note that they proved anew who they are."""
-        agent = self.request.headers.get("User-Agent", "")
-        cookie = await self.pds.devices.start(self.cookies[SESSION_COOKIE], did, agent)
+        agent = shown_agent(self.request.headers.get("User-Agent", ""))
+        known = self.pds.devices.devices_of(did)
+        old = self.cookies[SESSION_COOKIE]
+        cookie = await self.pds.devices.start(old, did, agent)
         self.set_cookie(SESSION_COOKIE, cookie)
         self.set_cookie(CHOICE_COOKIE, did)
+        if known and not any(one.device == device_of(old) or one.agent == agent for one in known):
+            found = self.pds.accounts.require(did)
+            browser = named(agent, self.desk.strings)
+            await self.tell(found, browser_signed_in(found.handle, browser))
+
+    async def tell(self, account: Account, letter: Letter) -> None:
+        """Write to a member, if mail leaves this server: the operator need not read of it."""
+        if self.pds.mailer.sends:
+            await self.pds.mailer.send(account.did, account.email, letter.subject, letter.body)
 
     async def send_code(self, purpose: Purpose) -> None:
         """Mail the member a code, not too often. Raises TooManyTries."""

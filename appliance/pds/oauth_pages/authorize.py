@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from appliance.base.browsers import new_token
+from appliance.pds.account_pages.apps import origin_of
 from appliance.pds.account_pages.asking import (
     asking_of,
     hinted_account,
@@ -19,6 +20,7 @@ from appliance.pds.account_pages.asking import (
 from appliance.pds.account_pages.visit import ASKING_COOKIE, CHOICE_COOKIE, HOME, Visit
 from appliance.pds.accounts import Account
 from appliance.pds.devices import DeviceAccount
+from appliance.pds.letters import app_let_in
 from appliance.pds.oauth.errors import OAuthError
 from appliance.pds.oauth.metadata import AUTHORIZE
 from appliance.pds.oauth.permissions import Permissions
@@ -69,6 +71,7 @@ async def decide(visit: Visit) -> web.StreamResponse:
     account = visit.pds.accounts.require(device.did)
     if account.takedown_ref is not None:
         return show_refusal(visit, "takendown")
+    known = visit.pds.oauth.grants.of_account(account.did)
     try:
         granted = consent_page.granted(visit, request)
         code = await visit.pds.oauth.approve(request, account.did, granted)
@@ -76,6 +79,9 @@ async def decide(visit: Visit) -> web.StreamResponse:
         return show_refusal(visit, "request_gone")
     except InvalidScope as bad:
         return await _refused(visit, request, "invalid_scope", str(bad))
+    if request.client_id not in [one.client_id for one in known]:
+        origin = origin_of(visit, request.client_id)
+        await visit.tell(account, app_let_in(account.handle, origin))
     return with_code(visit, request.asked, code)
 
 
