@@ -50,4 +50,4 @@ async def test_how_far_it_is_is_shown(house: House) -> None:
             seen = await owner.get(path)
             assert seen.status == 200
             assert "identities name" in seen.text
-    assert (await house.visitor().get("/publish")).location.startswith("/sign-in")
+        assert (await out.visitor().get("/publish")).location.startswith("/sign-in")
