@@ -67,6 +67,7 @@ class Desk:
             self._data,
             made=channel.made,
             checked_at=self._now(),
+            read_at=self._now(),
             failure="",
             version=found.version if found else "",
             date=found.date if found else "",

@@ -21,7 +21,7 @@ def check_updates(
     if not channel:
         return
     known, last = Known.read(data), Answer.read(answer)
-    if known.failure and now - known.made > UNREAD_DAYS * DAY:
+    if known.failure and now - known.read_at > UNREAD_DAYS * DAY:
         yield Finding(
             "New releases",
             "warn",

@@ -41,12 +41,16 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Known(_Kept):
-    """What was found. Times are seconds since 1970, 0 for never; `version` is empty for none."""
+    """What was found. Times are seconds since 1970, 0 for never; `version` is empty for none.
+
+    `made` is when the channel was signed, `read_at` when it was last read and believed.
+    """
 
     NAME = "updates.json"
 
     made: float = 0.0
     checked_at: float = 0.0
+    read_at: float = 0.0
     failure: str = ""
     version: str = ""
     date: str = ""

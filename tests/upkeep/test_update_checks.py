@@ -11,7 +11,7 @@ from appliance.upkeep.update_journal import DAY, Known, Wish
 from appliance.version import VERSION
 
 NOW = 1_800_000_000.0
-NEW = Known(version="9.0.0", made=NOW)
+NEW = Known(version="9.0.0", read_at=NOW)
 
 
 def look(data: Path, known: Known, *, automatic: bool = True) -> list[Finding]:
@@ -38,8 +38,8 @@ def test_without_a_channel_there_is_nothing_to_say(tmp_path: Path) -> None:
             "warn",
             "9.0.0 could not be installed: no room",
         ),
-        (Known(made=NOW - DAY, failure="away"), True, "good", "is the newest"),
-        (Known(made=NOW - 4 * DAY, failure="away"), True, "warn", "cannot be read: away"),
+        (Known(read_at=NOW - DAY, failure="away"), True, "good", "is the newest"),
+        (Known(read_at=NOW - 4 * DAY, failure="away"), True, "warn", "cannot be read: away"),
     ],
 )
 def test_what_is_known_is_told(
