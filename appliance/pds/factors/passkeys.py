@@ -4,6 +4,7 @@ In the place of the password a passkey has to have checked its user (a finger, a
 behind the password its presence is enough. Attestations are not asked for: any authenticator does.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -13,10 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-import webauthn
-from webauthn.helpers import structs
-from webauthn.helpers.exceptions import WebAuthnException
 
 from appliance.atproto.syntax import Did
 from appliance.base.clock import Clock
@@ -91,31 +88,25 @@ class Passkeys:
 
     def registration(self, account: Account) -> str:
         """What the browser needs to make a passkey, as JSON."""
-        options = webauthn.generate_registration_options(
-            rp_id=self._party.host,
-            rp_name=self._party.name,
-            user_id=hashlib.sha256(account.did.encode()).digest(),
-            user_name=account.handle,
-            challenge=self._challenges.new(),
-            authenticator_selection=structs.AuthenticatorSelectionCriteria(
-                resident_key=structs.ResidentKeyRequirement.PREFERRED,
-                user_verification=structs.UserVerificationRequirement.PREFERRED,
-            ),
-            exclude_credentials=[_descriptor(one.credential_id) for one in self.list(account.did)],
+        from appliance.pds.factors import ceremonies  # read when somebody uses it
+
+        return ceremonies.creation_options(
+            self._party.host,
+            self._party.name,
+            (hashlib.sha256(account.did.encode()).digest(), account.handle),
+            self._challenges.new(),
+            [one.credential_id for one in self.list(account.did)],
         )
-        return webauthn.options_to_json(options)
 
     async def register(self, account: Account, answer: str, name: str) -> None:
         """Keep the passkey that the browser made. Raises BadPasskey, TooManyPasskeys."""
+        from appliance.pds.factors import ceremonies  # read when somebody uses it
+
         credential, challenge = self._read(answer)
+        said = ceremonies.Answer(credential, challenge, self._party.host, self._party.origin)
         try:
-            made = webauthn.verify_registration_response(
-                credential=credential,
-                expected_challenge=challenge,
-                expected_rp_id=self._party.host,
-                expected_origin=self._party.origin,
-            )
-        except (WebAuthnException, ValueError, LookupError, TypeError) as bad:
+            made = ceremonies.check_creation(said)
+        except ceremonies.BadCeremony as bad:
             raise BadPasskey from bad
         self._challenges.use_up(challenge)
         name = name.strip()[:LONGEST_NAME] or "Passkey"
@@ -124,15 +115,11 @@ class Passkeys:
 
     def request(self, did: Did | None = None) -> str:
         """What the browser needs to use a passkey: of this account, or of any, as JSON."""
-        known = [] if did is None else [_descriptor(one.credential_id) for one in self.list(did)]
-        wanted = structs.UserVerificationRequirement
-        options = webauthn.generate_authentication_options(
-            rp_id=self._party.host,
-            challenge=self._challenges.new(),
-            allow_credentials=known,
-            user_verification=wanted.REQUIRED if did is None else wanted.PREFERRED,
-        )
-        return webauthn.options_to_json(options)
+        from appliance.pds.factors import ceremonies  # read when somebody uses it
+
+        known = [] if did is None else [one.credential_id for one in self.list(did)]
+        challenge = self._challenges.new()
+        return ceremonies.request_options(self._party.host, challenge, known, checked=did is None)
 
     async def sign_in(self, answer: str) -> Did:
         """Tell who signed in with a passkey that checked its user. Raises BadPasskey."""
@@ -152,6 +139,8 @@ class Passkeys:
     async def _verify(
         self, answer: str, *, user_verified: bool, expected: Did | None = None
     ) -> Did:
+        from appliance.pds.factors import ceremonies  # read when somebody uses it
+
         credential, challenge = self._read(answer)
         row = self._db.read_one(
             "SELECT did, public_key, sign_count, credential_id FROM passkey"
@@ -162,16 +151,9 @@ class Passkeys:
             raise BadPasskey
         did, public_key, sign_count, credential_id = row
         try:
-            checked = webauthn.verify_authentication_response(
-                credential=credential,
-                expected_challenge=challenge,
-                expected_rp_id=self._party.host,
-                expected_origin=self._party.origin,
-                credential_public_key=public_key,
-                credential_current_sign_count=sign_count,
-                require_user_verification=user_verified,
-            )
-        except (WebAuthnException, ValueError, LookupError, TypeError) as bad:
+            said = ceremonies.Answer(credential, challenge, self._party.host, self._party.origin)
+            checked = ceremonies.check_use(said, public_key, sign_count, checked=user_verified)
+        except ceremonies.BadCeremony as bad:
             raise BadPasskey from bad
         self._challenges.use_up(challenge)
         now = self._clock.now_us()
@@ -184,10 +166,8 @@ class Passkeys:
             raise BadPasskey
         try:
             credential = json.loads(answer)
-            client_data = json.loads(
-                webauthn.base64url_to_bytes(credential["response"]["clientDataJSON"])
-            )
-            challenge = webauthn.base64url_to_bytes(client_data["challenge"])
+            client_data = json.loads(_from_base64url(credential["response"]["clientDataJSON"]))
+            challenge = _from_base64url(client_data["challenge"])
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as bad:
             raise BadPasskey from bad
         if not self._challenges.is_good(challenge):
@@ -264,13 +244,13 @@ def remove(conn: Connection, did: Did, credential_id: bytes) -> None:
         conn.execute("UPDATE second_step SET passkey = 0 WHERE did = ?", (did,))
 
 
-def _descriptor(credential_id: bytes) -> structs.PublicKeyCredentialDescriptor:
-    return structs.PublicKeyCredentialDescriptor(id=credential_id)
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text.encode() + b"==")
 
 
 def _raw_id(credential: dict[str, Any]) -> bytes:
     try:
-        return webauthn.base64url_to_bytes(credential["rawId"])
+        return _from_base64url(credential["rawId"])
     except (ValueError, LookupError, TypeError, AttributeError) as bad:
         raise BadPasskey from bad
 
