@@ -36,7 +36,7 @@ point() { # point LINK RELEASE
 }
 
 # What in the data a release may change, as opposed to add to: all but blobs, and what is made anew.
-databases() { find "$data" -maxdepth 1 -type f ! -name '*.lock'; }
+databases() { find "$data" -maxdepth 1 -type f ! -name '*.lock' ! -name reserve; }
 
 # Run a command of a release as the service would.
 as_hearth() { # as_hearth RELEASE COMMAND [ARGS]

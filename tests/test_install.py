@@ -12,7 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("base", "build", "native", "test")
-SCRIPTS = ("install.sh", ".ci/run", "tools/lock.sh", "tools/test.sh", "tests/interop/setup.sh")
+SCRIPTS = (
+    *("install.sh", ".ci/run", "tools/lock.sh", "tools/release.sh", "tools/test.sh"),
+    "tests/interop/setup.sh",
+)
 READ_ONLY = (
     *("systemd/machine.sh", "systemd/switch.sh"),
     *("tests/system/boot.sh", "tests/system/possible.sh"),
