@@ -45,7 +45,7 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _account(args: argparse.Namespace) -> int:
-    from appliance import operator
+    from appliance import house_operator, operator
 
     actions = {
         "create": operator.create,
@@ -59,6 +59,7 @@ def _account(args: argparse.Namespace) -> int:
         "suspend": operator.suspend,
         "appview": operator.choose_app_view,
         "delete": operator.delete,
+        **house_operator.ACTIONS,
     }
     if args.action in MOVES:
         from appliance.moving import command

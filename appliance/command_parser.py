@@ -170,6 +170,9 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     create.add_argument("handle", help="such as ann.smith.home")
     create.add_argument("--email", help="an address, if there is one")
     create.add_argument("--password", help="one of your choice; else one is made and printed")
+    create.add_argument(
+        "--did-web", action="store_true", help="its identity is its name, and ends with the domain"
+    )
     add("list", "list every account with its state", account=False)
     for name in ("invite", "create-invite-code"):
         invite = add(name, "make an invite code", account=False)
@@ -177,6 +180,13 @@ def _add_account(command: argparse.ArgumentParser) -> None:
         invite.add_argument("--days", type=int, help="how long it stays open; left out: for ever")
         invite.add_argument("--note", help="whom it is for; only you see it")
         invite.add_argument("--link", action="store_true", help="print a link, not the code alone")
+    add("invites", "list invites, the newest first", account=False)
+    close = add("close-invite", "let nobody join with an invite any more", account=False)
+    close.add_argument("code")
+    mail = add("mail", "print the newest letters to members", account=False)
+    mail.add_argument("--last", type=int, default=20, metavar="N", help="how many (20)")
+    add("storage", "tell what fills the disk, and who keeps most", account=False)
+    add("remove-second-steps", "let a password do alone, for who lost phone and codes")
     reset = add("reset-password", "give an account a new password and end its sessions")
     reset.add_argument("--password", help="one of your choice; else one is made and printed")
     takedown = add("takedown", "hide an account and all it wrote")
@@ -264,8 +274,17 @@ def _add_backup(command: argparse.ArgumentParser) -> None:
         "list": "list the backups there are",
         "prove": "restore the newest one into a scratch folder and verify all of it",
         "key": "print the key that opens them: keep it away from this computer",
+        "lend": "let another network keep its copies here",
+        "lodgers": "list the networks that keep their copies here",
+        "put-out": "let a network keep its copies here no more",
     }.items():
         action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        if name in ("lend", "put-out"):
+            action.add_argument("name", help="what the network is called here")
+        if name == "lend":
+            action.add_argument(
+                "--gigabytes", type=int, default=50, metavar="N", help="how much it may keep (50)"
+            )
         _add_data(action)
 
 

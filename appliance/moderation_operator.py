@@ -67,14 +67,14 @@ async def show_log(operator: Operator, args: argparse.Namespace, say: Say) -> No
         say(f"{one['at'][:19]}  {one['actor']:8} {one['method']}  {about}".rstrip())
 
 
-async def rules(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Print the rules of the house, or take them from a file."""
+async def texts(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Print the rules of the house, or the word of welcome, or take it from a file."""
     if args.file is None:
-        say((await operator.query(f"{PDS}.getHouseTexts"))["rules"])
+        say((await operator.query(f"{PDS}.getHouseTexts"))[args.action])
         return
     text = _read(args.file)
-    await operator.call(f"{PDS}.putHouseTexts", rules=text)
-    say("the rules are written")
+    await operator.call(f"{PDS}.putHouseTexts", **{args.action: text})
+    say(f"the {args.action} {'are' if args.action == 'rules' else 'is'} written")
 
 
 def _read(file: str) -> str:
@@ -105,5 +105,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "mute": mute,
     "unmute": unmute,
     "log": show_log,
-    "rules": rules,
+    "rules": texts,
+    "welcome": texts,
 }

@@ -80,9 +80,10 @@ def add_moderate(command: argparse.ArgumentParser) -> None:
     log.add_argument("--last", type=int, default=50, metavar="N", help="how many (50, at most 100)")
     log.add_argument("--by", choices=("panel", "command", "token", "member"), help="only of these")
     log.add_argument("--about", metavar="TEXT", help="only with this in it, such as a DID")
-    add("rules", "print the rules of the house, or write them").add_argument(
-        "file", nargs="?", help="take them from this file; - for standard input"
-    )
+    for name, text in (("rules", "the rules of the house"), ("welcome", "the word of welcome")):
+        add(name, f"print {text}, or write them").add_argument(
+            "file", nargs="?", help="take them from this file; - for standard input"
+        )
 
 
 def add_data(command: argparse.ArgumentParser) -> None:

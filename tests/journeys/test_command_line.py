@@ -192,6 +192,22 @@ async def test_a_member_is_looked_after_from_the_command_line(network: Appliance
     said(network, "label", "remove", handle, "!warn")
 
 
+def test_the_house_is_looked_after_from_the_command_line(network: Appliance) -> None:
+    handle = f"hh{network.popen.pid}.test"
+    said(network, "account", "create", handle)
+    code = said(network, "account", "invite", "--uses", "3", "--note", "Aunt Rosa").strip()
+    assert "0 of 3 used    Aunt Rosa" in said(network, "account", "invites")
+    said(network, "account", "close-invite", code)
+    assert f"{code:32} closed" in said(network, "account", "invites")
+    said(network, "account", "remove-second-steps", handle)
+    assert "Your second steps were removed" in said(network, "account", "mail", "--last", "1")
+    assert handle in said(network, "account", "storage")
+    assert said(network, "settings", "pds.blob_quota", "1000000").startswith("written")
+    assert said(network, "settings", "pds.blob_quota") == "* pds.blob_quota = 1000000\n"
+    assert said(network, "settings", "pds.blob_quota", "0").startswith("written")
+    assert "must be" in hearth("settings", "pds.port", "x", "--data", str(network.data)).stderr
+
+
 def test_a_support_bundle_tells_what_it_holds(network: Appliance, tmp_path: Path) -> None:
     told = said(network, "support-bundle", str(tmp_path / "it.zip"))
     assert "log.txt" in told

@@ -1,0 +1,60 @@
+"""`hearth account`, further: invites, letters, second steps, who keeps how much; in words."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Final
+
+from appliance.operator import Action, Operator, Say
+
+PDS: Final = "internal.hearth.pds"
+PAGE: Final = 100
+
+
+async def show_invites(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """List invites, the newest first."""
+    async for one in operator.pages(f"{PDS}.listInvites", "invites", limit=PAGE):
+        state = "open" if one["isOpen"] else "closed"
+        used = f"{len(one['usedBy'])} of {one['uses']} used"
+        say(f"{one['code']:32} {state:7} {used:14} {one['note']}".rstrip())
+
+
+async def close_invite(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Let nobody join with an invite any more."""
+    await operator.call("com.atproto.admin.disableInviteCodes", codes=[args.code])
+    say(f"nobody joins with {args.code} any more")
+
+
+async def show_mail(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Print the newest letters to members, such as wait to be handed over."""
+    for mail in (await operator.query(f"{PDS}.listMail", limit=args.last))["mails"]:
+        state = mail.get("failure") or ("sent" if "sentAt" in mail else "waits")
+        say(f"{mail['createdAt'][:16]} {mail['recipient']} ({state}): {mail['subject']}")
+        say("    " + mail["body"].strip().replace("\n", "\n    "))
+
+
+async def show_storage(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Tell what fills the disk, and who keeps most."""
+    figures = (await operator.query(f"{PDS}.listFigures", days=2))["figures"]
+    newest = {one["name"]: one["value"] for one in figures}
+    for name, value in newest.items():
+        if name.startswith("bytes."):
+            say(f"{value:16,} bytes  {name.removeprefix('bytes.')}")
+    for one in (await operator.query(f"{PDS}.listStorage", limit=PAGE))["accounts"]:
+        who = one.get("handle", one["did"])
+        say(f"{one['bytes']:16,} bytes  {one['blobs']:6} files  {one['records']:8} records  {who}")
+
+
+async def remove_second_steps(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Let a member's password do alone, who has lost phone and recovery codes."""
+    did = await operator.did_of(args.account)
+    await operator.call(f"{PDS}.removeSecondSteps", did=did)
+    say(f"the password of {args.account} does alone; a letter tells them")
+
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "invites": show_invites,
+    "close-invite": close_invite,
+    "mail": show_mail,
+    "storage": show_storage,
+    "remove-second-steps": remove_second_steps,
+}
