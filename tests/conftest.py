@@ -11,9 +11,6 @@ from tests.support import answered
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 
-# So many tests are a whole run, fast or slow.
-WHOLE_RUN = 2_000
-
 Join: TypeAlias = Callable[..., Awaitable[Member]]
 
 
@@ -22,17 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, default=1, help="how many times as much nonsense")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Listen to what is answered from the first test on; meet nobody on this machine's network."""
     answered.listen()
+    config.pluginmanager.register(answered.LookingBack())
     os.environ.update({"HEARTH_NEIGHBOURS_PORT": "0", "HEARTH_NEIGHBOURS_ANNOUNCE": "false"})
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks back upon the whole run comes last, and only where there was one."""
-    looks_back = [item for item in items if item.path.name == "test_every_answer.py"]
-    others = [item for item in items if item not in looks_back]
-    items[:] = [*others, *looks_back] if len(others) >= WHOLE_RUN else others
 
 
 @pytest.fixture(scope="session")

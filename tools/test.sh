@@ -6,6 +6,10 @@ set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.venv/bin
 
+# As many processes of tests as there are cores, four at most: the gains end where the disk does.
+cores=$(nproc)
+at_once="-n $((cores < 4 ? cores : 4)) --dist loadfile"
+
 step() { printf '\n== %s\n' "$*"; }
 
 if [ "${1:-}" = --system ]; then
@@ -25,7 +29,8 @@ step "import contracts"
 "$bin/lint-imports" --no-cache
 if [ "${1:-}" = fast ]; then
     step "tests (fast)"
-    exec "$bin/python" -m pytest -m "not slow"
+    # shellcheck disable=SC2086
+    exec "$bin/python" -m pytest $at_once -m "not slow"
 fi
 step "published clients"
 tests/interop/setup.sh
@@ -42,4 +47,5 @@ if ! sh tests/system/possible.sh; then
     without="$without and not namespaces"
 fi
 step "tests"
-exec "$bin/python" -m pytest -m "not machines $without"
+# shellcheck disable=SC2086
+exec "$bin/python" -m pytest $at_once --durations=15 -m "not machines $without"
