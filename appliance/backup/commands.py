@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from appliance.backup import restore, restored
+from appliance.backup import lending, restore, restored
 from appliance.backup.engine import BackupFailed, Engine
 from appliance.backup.places import Disks
 from appliance.backup.take import Progress, engine_of, take
@@ -186,5 +186,8 @@ _ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Say, Progress], None]]] 
     "list": _list,
     "prove": _prove,
     "key": _key,
+    "lend": lending.lend,
+    "lodgers": lending.lodgers,
+    "put-out": lending.put_out,
     "restore": _restore,
 }

@@ -21,6 +21,7 @@ from appliance.pds import soundness
 from appliance.pds.blob_files import path_in
 from appliance.settings_groups import Paths
 from appliance.upkeep.backup_journal import COURSE, WISH
+from appliance.upkeep.lodging.routes import FOLDER
 from appliance.version import VERSION
 
 FORMAT: Final = 1
@@ -35,7 +36,8 @@ UNFINISHED_BLOBS: Final = "incoming"
 # What is not part of a network but of this run of it; blobs and databases have ways of their own.
 PASSING: Final = (
     *("run", "cache", "blobs", "*.sqlite*", "*.lock", f"{STAGING}*", "*-journal", "adopting-*"),
-    *("backups.json", COURSE, WISH, "lost+found"),
+    *("backups.json", COURSE, WISH, FOLDER, "lost+found"),
+    *("*reserve", "updates", "updates.json"),
 )
 
 

@@ -62,6 +62,7 @@ class Engine:
     def __init__(self, repository: str, key: str, cache: Path, secrets: Mapping[str, str]) -> None:
         self.repository = repository
         self._cache = cache
+        self._secrets = tuple(filter(None, secrets.values()))
         self._env = {
             "RESTIC_REPOSITORY": repository,
             "RESTIC_PASSWORD": key,
@@ -143,7 +144,12 @@ class Engine:
                 if hear is not None:
                     hear(line)
         if running.returncode:
-            raise _in_words("".join(last), self.repository)
+            raise _in_words(self._without_secrets("".join(last)), self.repository)
+
+    def _without_secrets(self, said: str) -> str:
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return said
 
 
 class _NoRepository(BackupFailed):
@@ -161,7 +167,8 @@ def _message(line: str) -> dict[str, Any]:
 def _in_words(said: str, place: str) -> BackupFailed:
     """Tell what restic said in words that help."""
     lower = said.lower()
-    if NOT_CREATED in lower or "unable to open config file" in lower:
+    is_refused = any(sign in lower for sign in _REFUSED)
+    if not is_refused and (NOT_CREATED in lower or "unable to open config file" in lower):
         return _NoRepository(f"there is no backup at {place}", "those made before", _FIND_IT)
     for signs, seen, expected, remedy in _KNOWN:
         if any(sign in lower for sign in signs):
@@ -174,6 +181,8 @@ def _in_words(said: str, place: str) -> BackupFailed:
     )
 
 
+# Said of a repository that is there, to who has no right to see it.
+_REFUSED: Final = ("(401)", "(403)", "access denied")
 _KNOWN: Final = (
     (
         ("wrong password or no key found",),
@@ -199,7 +208,7 @@ _KNOWN: Final = (
         "use an older backup or another copy, and replace the disk if this is one",
     ),
     (
-        ("no space left", "disk quota"),
+        ("no space left", "disk quota", "(507)", "insufficient storage"),
         "there is no room left",
         "room for what is new",
         "free some, or choose a larger place",
@@ -211,7 +220,7 @@ _KNOWN: Final = (
         "wait half an hour, then try again",
     ),
     (
-        ("permission denied", "read-only file system", "accessdenied", "403"),
+        ("permission denied", "read-only file system", "accessdenied", *_REFUSED),
         "the place may not be written to or read",
         "to be allowed",
         "check its owner, or the keys of the storage",

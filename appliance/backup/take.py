@@ -15,6 +15,9 @@ from appliance.upkeep.backup_journal import Journal
 from appliance.upkeep.backup_key import KEY_FILE, key_of
 
 S3_SECRET: Final = "backup-s3-secret"  # noqa: S105
+REST: Final = "rest:"
+# NAME:TOKEN, as another Hearth gives them.
+REST_LOGIN: Final = "backup-rest-login"
 MOST_ROUNDS: Final = 3
 
 # What is being done, and how far it is, from 0 to 1.
@@ -39,7 +42,13 @@ def engine_of(settings: Settings) -> Engine:
 
 
 def storage_secrets(settings: Settings) -> dict[str, str]:
-    """What S3-compatible storage asks, by the names of its variables."""
+    """What storage elsewhere asks for, by the names of its variables."""
+    if settings.backup.target.startswith(REST):
+        login = settings.paths.secret(REST_LOGIN)
+        if not login.exists():
+            return {}
+        rest, _, address = settings.backup.target.partition("://")
+        return {"RESTIC_REPOSITORY": f"{rest}://{login.read_text('ascii').strip()}@{address}"}
     secret = settings.paths.secret(S3_SECRET)
     if not (settings.backup.s3_access_key and secret.exists()):
         return {}

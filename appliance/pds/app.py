@@ -14,6 +14,7 @@ from appliance.pds.account_pages.door import add_pages
 from appliance.pds.metrics import metrics_of
 from appliance.pds.oauth_pages.mount import add_authorization
 from appliance.pds.role import Pds
+from appliance.pds.web_identities import did_named
 from appliance.pds.xrpc import (
     app_bsky_actor,
     com_atproto_admin_account,
@@ -48,6 +49,7 @@ from appliance.pds.xrpc.fallback import forward
 from appliance.pds.xrpc.mirror import add_mirror
 from appliance.settings import Settings
 from appliance.upkeep import metrics
+from appliance.upkeep.lodging.routes import add_lodging
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -80,6 +82,7 @@ _TABLES = (
     internal_hearth_upkeep.methods,
 )
 _HANDLE_DOCUMENT = "/.well-known/atproto-did"
+_DID_DOCUMENT = "/.well-known/did.json"
 _ROBOTS = "# Everything here may be read; please go easy.\nUser-agent: *\nAllow: /\n"
 
 
@@ -109,12 +112,13 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
     app.on_response_prepare.append(add_nonce)
     door = add_pages(app, role)
     add_authorization(app, role, door)
+    add_lodging(app, settings.paths.data)
     add_mirror(app, role.doctor.reach.mirror, settings.network.trusted_proxies)
     pages.front_page = door.serve(front.show, "nothing")
     app.router.add_get("/", pages.front)
     app.router.add_get("/robots.txt", pages.robots)
     app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)
-    app.router.add_get("/.well-known/did.json", pages.service_document)
+    app.router.add_get(_DID_DOCUMENT, pages.did_document)
     return app
 
 
@@ -133,7 +137,8 @@ class _Pages:
         """Let a handle's host say whose it is and nothing else: it is no PDS of its own."""
         host = _host(request)
         is_handle = host.endswith(self._pds.site.handle_domains)
-        if is_handle and host != self._pds.site.hostname and request.path != _HANDLE_DOCUMENT:
+        asks_who = request.path in (_HANDLE_DOCUMENT, _DID_DOCUMENT)
+        if is_handle and host != self._pds.site.hostname and not asks_who:
             raise web.HTTPNotFound(text="Not found\n")
         return await handler(request)
 
@@ -163,9 +168,17 @@ class _Pages:
             raise web.HTTPNotFound(text="User not found")
         return web.Response(text=found.did)
 
-    async def service_document(self, _request: web.Request) -> web.Response:
-        """Tell the DID document of this service."""
-        site = self._pds.site
+    async def did_document(self, request: web.Request) -> web.Response:
+        """Tell the DID document of this service, or of the member whose did:web the host names."""
+        site, host = self._pds.site, _host(request)
+        if host != site.hostname and host.endswith(site.handle_domains):
+            try:
+                found = self._pds.resolver.own(did_named(host))
+            except InvalidSyntax:
+                found = None
+            if found is None:
+                raise web.HTTPNotFound(text="User not found")
+            return web.json_response(found)
         return web.json_response(
             {
                 "@context": ["https://www.w3.org/ns/did/v1"],
