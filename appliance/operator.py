@@ -101,10 +101,13 @@ async def create(operator: Operator, args: argparse.Namespace, say: Say) -> None
     about = await operator.query("com.atproto.server.describeServer")
     fields = {"handle": args.handle, "password": password}
     fields["email"] = args.email or f"{args.handle.split('.')[0]}@{args.handle}"
-    if about.get("inviteCodeRequired"):
-        made = await operator.call("com.atproto.server.createInviteCode", useCount=1)
-        fields["inviteCode"] = made["code"]
-    account = await operator.sign_up(fields)
+    if args.did_web:
+        account = await operator.call("internal.hearth.pds.openWebAccount", **fields)
+    else:
+        if about.get("inviteCodeRequired"):
+            made = await operator.call("com.atproto.server.createInviteCode", useCount=1)
+            fields["inviteCode"] = made["code"]
+        account = await operator.sign_up(fields)
     say(f"{account['handle']}  {account['did']}")
     if not args.password:
         say(f"password: {password}")

@@ -97,6 +97,8 @@ class Identities:
         A did:web, and a did:plc of whose rotation keys none is ours, is changed by its owner alone:
         raises UnusableIdentity unless it names the handle already.
         """
+        if self._resolver.own(did) is not None:
+            return  # its document is made here and follows
         async with self._turns.of(did):
             last = await self._directory.last_op(did) if plc.is_plc_did(did) else None
             if last is not None and self.rotation_key in plc.normalize(last)["rotationKeys"]:

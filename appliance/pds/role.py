@@ -80,6 +80,7 @@ from appliance.pds.signup import SignUp
 from appliance.pds.takedown_news import TakedownNews
 from appliance.pds.takedowns import Takedowns
 from appliance.pds.transfer import RepoImporter
+from appliance.pds.web_identities import WebIdentities
 from appliance.pds.writes import WritePreparer
 from appliance.settings import Settings
 from appliance.upkeep.operator_access import OperatorAccess
@@ -290,6 +291,8 @@ def _build(
     records = RecordStore(db)
     repos = RepoStore(db, blobs, keys, clock)
     directory = PlcClient(http, site.plc_url)
+    web = WebIdentities(accounts, keys, site.handle_domains, site.url)
+    resolver.own = web.document
     identities = Identities(directory, resolver, keys, rotation_key, site.url)
     sender = settings.smtp.sender or f"hearth@{site.hostname}"
     server = MailServer.of(settings.smtp, paths.secret("smtp-password"))

@@ -14,11 +14,15 @@ from appliance.pds.handles import HandleNotAvailable
 from appliance.pds.identities import Identities
 from appliance.pds.lifecycle import append_account, append_identity
 from appliance.pds.repos import RepoStore
+from appliance.pds.web_identities import did_named
 
 
 @dataclass(frozen=True)
 class Application:
-    """What somebody asks for. `did` is one they have proven to own, or None for a new one."""
+    """What somebody asks for. `did` is one they have proven to own, or None for a new one.
+
+    `by_name`: a new one is the did:web of the handle, not a did:plc.
+    """
 
     handle: Handle
     email: str
@@ -26,6 +30,7 @@ class Application:
     invite_code: str | None = None
     recovery_key: str | None = None
     did: Did | None = None
+    by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,12 @@ class SignUp:
             await self._db.write(lifecycle.rename, did, handle, self._clock.now_us())
 
     async def _identity(self, wish: Application) -> tuple[Did, PrivateKey]:
-        if wish.did is None:
+        did = did_named(wish.handle) if wish.by_name else wish.did
+        if did is None:
             return await self._identities.create(wish.handle, wish.recovery_key)
-        if self._accounts.find(wish.did) is not None:
-            raise NameTaken("Account", wish.did)
-        return wish.did, self._identities.key_for_arrival(wish.did)
+        if self._accounts.find(did) is not None:
+            raise NameTaken("Account", did)
+        return did, self._identities.key_for_arrival(did)
 
 
 def open_account(conn: Connection, opening: Opening, now_us: int) -> None:

@@ -231,6 +231,12 @@ _STATES: Final = (
         ("taken down: taken down: *",),
     ),
     Kept(
+        "A session from before the takedown vouches for moving away, and for nothing else",
+        "400 InvalidToken",
+        "200",
+        ("taken down: taken down: getServiceAuth",),
+    ),
+    Kept(
         "A takedown can be taken back, with its sessions",
         "200",
         "400 ExpiredToken",

@@ -240,3 +240,18 @@ async def test_a_record_that_is_taken_down_is_hidden_everywhere_until_it_is_show
             takedown={"applied": applied, "ref": "a-case"},
         )
         await look(post)
+
+
+async def test_who_is_a_name_is_followed_and_read_like_anybody(
+    operator: Operator, bob: Member
+) -> None:
+    handle = f"named{bob.did[-8:]}.test"
+    given = {"handle": handle, "email": f"{handle}@mail.test", "password": PASSWORD}
+    made = await operator.post("internal.hearth.pds.openWebAccount", **given)
+    assert made["did"] == f"did:web:{handle}"
+    named = await sign_in(bob.http, bob.base, handle)
+    await bob.follow(named)
+    post = await named.write_post("a name is enough")
+    await bob.sees(post)
+    seen = await bob.profile(named)
+    assert (seen["did"], seen["handle"]) == (made["did"], handle)

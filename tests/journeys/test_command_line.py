@@ -73,6 +73,8 @@ async def test_a_member_is_made_found_hidden_shown_and_deleted(
     await sign_in(http, network.pds, handle, renewed)
     assert said(network, "account", "appview", handle) == "server\n"
     assert said(network, "account", "appview", handle, "any") == "any\n"
+    made = said(network, "account", "create", f"web{handle}", "--did-web")
+    assert made.splitlines()[0] == f"web{handle}  did:web:web{handle}"
     said(network, "account", "delete", ann.did)
     assert ann.did not in said(network, "account", "list")
     for verb in ("invite", "create-invite-code"):

@@ -1,12 +1,14 @@
 """internal.hearth.pds.*: what the operator's panel asks beyond the standard methods."""
 
-from appliance.atproto.syntax import Datetime, Did, Json, JsonObject
+from appliance.atproto.syntax import Datetime, Did, Handle, Json, JsonObject
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.appview_choices import AppViewChoice
 from appliance.pds.crawl_requests import Asked
+from appliance.pds.credentials import check_email, new_hash
 from appliance.pds.letters import second_steps_removed
 from appliance.pds.mailer import Mail
 from appliance.pds.role import Pds
+from appliance.pds.signup import Application
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.pds.xrpc.com_atproto_admin_account import page_number
 
@@ -43,6 +45,18 @@ async def set_app_view(pds: Pds, caller: Caller, *, did: Did, app_view: str) -> 
     """Choose for a member, whether the AppView is to be found just now or not."""
     choice = AppViewChoice.of(app_view)
     await pds.appview_choices.choose(pds.accounts.require(did).did, choice)
+
+
+@methods.procedure("internal.hearth.pds.openWebAccount", auth=operator)
+async def open_web_account(
+    pds: Pds, caller: Caller, *, handle: Handle, email: str, password: str
+) -> Json:
+    """Open an account whose identity is the did:web of its handle, under a domain of ours."""
+    check_email(email)
+    await pds.handles.check(handle, None, by_operator=True)
+    hashed = await new_hash(password)
+    opened = await pds.signup.open(Application(handle, email, hashed, by_name=True))
+    return {"did": opened.did, "handle": opened.handle}
 
 
 @methods.procedure("internal.hearth.pds.removeSecondSteps", auth=operator)
