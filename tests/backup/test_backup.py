@@ -95,6 +95,8 @@ def test_a_lost_network_is_back_with_all_its_logins_records_pictures_and_mutes(
     assert status == 0, words
     assert "2 accounts" in words
     assert "1 blobs" in words
+    assert (backed.data / "reserve").exists()
+    assert not (card / "reserve").exists()
     ours = Appliance(data=card)
 
     async def look() -> None:
