@@ -23,12 +23,13 @@ from appliance.appview.indexed_revs import IndexedRevs
 from appliance.appview.indexer import Indexer
 from appliance.appview.ingest import Ingest
 from appliance.appview.labelers.labelers import Labelers, World
-from appliance.appview.maintenance import Maintenance, count_rows
+from appliance.appview.maintenance import Maintenance
 from appliance.appview.media import MediaUrls
 from appliance.appview.pipeline import Pipeline
 from appliance.appview.rebuilds import Rebuilds
 from appliance.appview.reconcile import Reconciler
 from appliance.appview.repo_hosts import RepoHosts
+from appliance.appview.row_counts import RowCounts
 from appliance.appview.takedowns import Takedowns
 from appliance.appview.viewer_papers import ViewerPapers
 from appliance.appview.viewer_state import ViewerState
@@ -84,10 +85,11 @@ class AppView:
     reconciler: Reconciler
     rebuilds: Rebuilds
     maintenance: Maintenance
+    row_counts: RowCounts
 
     async def counts(self) -> Mapping[str, Any]:
         """Count what an operator would like to know."""
-        rows = await self.index.scan(count_rows)
+        rows = await self.row_counts.get()
         return {
             **rows,
             "cursor": self.ingest.cursor(),
@@ -153,6 +155,7 @@ async def open_appview(
         reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)
         ingest = Ingest(index, events, viewers, clock.now_us, reconciler.wake)
         keeper = Maintenance(index, actors, indexer, viewers, clock.now_us)
+        row_counts = RowCounts(index)
         follower = ingest.follower(http, paths.address("relay"))
         jobs: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
             ("follow the relay", follower.run),
@@ -160,6 +163,7 @@ async def open_appview(
             ("fetch repos", backfill.run),
             ("compare with the relay", reconciler.run),
             ("tidy the index", keeper.run),
+            ("count rows", row_counts.run),
             ("trim the image cache", images.trim),
             *labelers.workers(),
             ("offer feeds", partial(feeds.begin, from_the_start=settings.network.own_account)),
@@ -200,6 +204,7 @@ async def open_appview(
             reconciler=reconciler,
             rebuilds=Rebuilds(index, clock.now_us, backfill.wake),
             maintenance=keeper,
+            row_counts=row_counts,
         )
 
 
