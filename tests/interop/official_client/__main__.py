@@ -14,9 +14,18 @@ from tests.interop.official_client.neighbour import Neighbour
 from tests.interop.official_client.plan import PARTS
 from tests.interop.official_client.report import PAGE, page
 from tests.interop.official_client.scene import Scene
-from tests.interop.official_client.visit import open_visit
+from tests.interop.official_client.visit import ADDRESS, open_visit
 from tests.support.appliance import ROOT, Appliance, wait_until
 
+# A loopback, an address as at home, and nothing beyond.
+ISLAND = f"""
+ip link set lo up
+ip link add home0 type veth peer name home1
+ip addr add {ADDRESS}/24 dev home0
+ip link set home0 up
+ip link set home1 up
+exec "$@"
+"""
 OWN_NAME = "mod-authority"
 PARTS_BY_NAME = {part.__name__.rpartition(".")[2]: part for part in PARTS}
 
@@ -37,9 +46,9 @@ def _is_settled(driver: Playwright, report: dict[str, Any]) -> bool:
 
 
 def _on_an_island(arguments: list[str]) -> int:
-    """Begin anew in a network namespace that has a loopback and nothing else."""
+    """Begin anew in a network namespace where nobody else is."""
     walk = [sys.executable, "-m", "tests.interop.official_client", "--island", *arguments]
-    alone = ["unshare", "--map-root-user", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"']
+    alone = ["unshare", "--map-root-user", "--net", "sh", "-ec", ISLAND]
     return subprocess.run([*alone, "sh", *walk], cwd=ROOT, check=False).returncode  # noqa: S603
 
 
@@ -60,7 +69,9 @@ def main() -> int:
     with open_visit(report["client_url"], args.shots) as (visit, driver):
         wait_until(lambda: _is_settled(driver, report), "the client knows the network's account")
         bob = Neighbour(driver, appliance.pds, "bob.smith.home")
-        scene = Scene(visit, bob, House(driver, appliance.pds, appliance.operator_token))
+        scene = Scene(
+            visit, bob, House(driver, appliance.pds, appliance.operator_token), args.export
+        )
         for name in args.parts or PARTS_BY_NAME:
             PARTS_BY_NAME[name].walk(scene)
     complaints = appliance.complaints()

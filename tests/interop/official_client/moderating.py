@@ -20,6 +20,7 @@ def _mutes(scene: Scene) -> None:
         visit.id("mutedWordsBtn").click()
         visit.page.get_by_placeholder("Enter a word or tag").fill("midnight")
         visit.button("Add mute word with chosen settings").click()
+        visit.text("midnight", exact=True).first.wait_for()
         visit.settle()
         visit.go("/")
         visit.shows("The old clock ticks again.")

@@ -9,15 +9,27 @@ from typing import Final
 
 from tests.interop.official_client import (
     account,
+    at_home,
     entering,
     moderating,
+    phone,
     reading,
     settling,
     together,
     writing,
 )
 
-PARTS: Final = (entering, writing, reading, moderating, settling, together, account)
+PARTS: Final = (
+    entering,
+    writing,
+    reading,
+    moderating,
+    settling,
+    together,
+    phone,
+    account,
+    at_home,
+)
 
 
 def screens_of(parts: Sequence[ModuleType]) -> Iterator[tuple[re.Pattern[str], str]]:

@@ -63,6 +63,7 @@ _WHY: Final = {
     "com.atproto.server.refreshSession": "the account is deleted",
     "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
     "app.bsky.feed.getAuthorFeed": "the account is blocked",
+    "app.bsky.feed.getFeed": "who has not signed in reads nothing, as the owner has it",
     "app.bsky.feed.getFeedGenerator": "a feed of Bluesky's own, which new members are given by"
     " the client, and which is not on this network",
 }

@@ -1,6 +1,7 @@
 """Who and what the walk is about."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.interop.official_client.house import House
 from tests.interop.official_client.neighbour import Neighbour
@@ -16,6 +17,7 @@ class Scene:
     visit: Visit
     bob: Neighbour
     house: House
+    export: Path
     made: dict[str, dict[str, str]] = field(default_factory=dict)
     # Others who have accounts; a starter pack wants eight people.
     street: list[str] = field(default_factory=list)

@@ -23,6 +23,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+# What a network at home is reached by: its address, and a name its router may give the client.
+ADDRESS: Final = "192.168.77.1"
+NAME: Final = "app.smiths.home"
+OURS: Final = frozenset(("localhost", ADDRESS, NAME))
 FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -31,8 +35,9 @@ FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # The internet is cut off: no name leads anywhere but the one of this machine.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    # The internet is cut off: no name leads anywhere but to this machine.
+    f"--host-resolver-rules=MAP {NAME} {ADDRESS},"
+    f" MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE {ADDRESS}",
 )
 MILLISECONDS: Final = 15_000
 SECONDS_TO_SETTLE: Final = 20.0
@@ -81,12 +86,12 @@ class Visit:
         page.on("pageerror", lambda error: self._complain(f"page: {error}"))
 
     @contextmanager
-    def another(self, **look: Any) -> Iterator["Visit"]:
+    def another(self, *, url: str = "", **look: Any) -> Iterator["Visit"]:
         """Open the client in a browser of its own, for somebody else or on another machine."""
         browser = self.page.context.browser
         assert browser is not None
         context = browser.new_context(**{**LOOK, **look})
-        other = Visit(context.new_page(), self.url, self._shots, self.screens)
+        other = Visit(context.new_page(), url or self.url, self._shots, self.screens)
         self._others.append(other)
         yield other
         self._others.remove(other)
@@ -189,7 +194,7 @@ class Visit:
         if not self.screens or request.failure == "net::ERR_ABORTED":
             return
         parts = urlsplit(request.url)
-        if parts.hostname != "localhost":
+        if parts.hostname not in OURS:
             self.screens[-1].outside[parts.hostname or request.url[:60]] += 1
         else:
             self._complain(f"{request.failure}: {parts.path}")
