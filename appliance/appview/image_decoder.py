@@ -41,13 +41,16 @@ _UNDECODABLE = (
     Image.DecompressionBombWarning,
 )
 
+# Those of cameras and screens have some hundreds; what is larger is for print.
+LARGEST_PROFILE = 64 * 1024
+
 
 class Refused(Exception):
     """The picture is not one we decode; the message says why."""
 
 
 def render(data: bytes, job: dict[str, Any]) -> tuple[str, bytes]:
-    """Decode, turn upright, fit and encode anew, without any metadata; return type and bytes.
+    """Decode, turn upright, fit and encode anew, without metadata; return type and bytes.
 
     Of a moving picture the first frame is taken. Raises Refused.
     """
@@ -78,6 +81,8 @@ def _fit(image: Image.Image, job: dict[str, Any]) -> Image.Image:
 
 def _encode(image: Image.Image, job: dict[str, Any]) -> tuple[str, bytes]:
     """Encode; "auto" is JPEG, or WebP where something is transparent."""
+    profile = _profile(image)
+    image.info = {}  # comments would be written anew
     transparent = image.mode == "RGBA"
     kind = job["format"]
     if kind == "auto":
@@ -86,14 +91,22 @@ def _encode(image: Image.Image, job: dict[str, Any]) -> tuple[str, bytes]:
         ground = Image.new("RGB", image.size, WHITE)
         ground.paste(image, mask=image.getchannel("A"))
         image = ground
+    how: dict[str, Any] = {
+        "jpeg": {"quality": job["quality"], "progressive": True, "optimize": True},
+        "webp": {"quality": job["quality"], "method": 2},
+        "png": {"compress_level": 6},
+    }[kind]
     out = io.BytesIO()
-    if kind == "jpeg":
-        image.save(out, "JPEG", quality=job["quality"], progressive=True, optimize=True)
-    elif kind == "webp":
-        image.save(out, "WEBP", quality=job["quality"], method=2)
-    else:
-        image.save(out, "PNG", compress_level=6)
+    image.save(out, kind.upper(), icc_profile=profile, **how)
     return f"image/{kind}", out.getvalue()
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    """Give the profile without which the colours would be others, if it is one for RGB."""
+    found = image.info.get("icc_profile")
+    if not isinstance(found, bytes) or len(found) > LARGEST_PROFILE:
+        return None
+    return found if found[16:20] == b"RGB " else None
 
 
 def confine() -> None:
