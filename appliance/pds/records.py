@@ -160,12 +160,15 @@ class RecordStore:
 
     def _with_large(self, did: Did, rows: list[Row]) -> Iterator[Row]:
         weight = 0
-        for path, cid, small in rows:
-            block = small
-            if block is None:
-                _, block = self._db.read_one(_GET, did, path) or (cid, b"")
-                weight += len(block)
-            yield path, cid, block
+        for path, cid, block in rows:
+            if block is not None:
+                yield path, cid, block
+                continue
+            found = self._db.read_one(_GET, did, path)
+            if found is None:  # deleted since the page was read
+                continue
+            yield path, *found
+            weight += len(found[1])
             if weight > LARGE_PAGE:
                 return
 

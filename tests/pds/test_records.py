@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Nsid, RecordKey
 from appliance.pds import records
-from appliance.pds.records import RecordNotFound
+from appliance.pds.records import LARGE_BLOCK, RecordNotFound
 from tests.support.pds_stores import (
     ALICE,
     BOB,
@@ -119,6 +120,21 @@ async def test_a_repo_without_records_has_no_collections(stores: Stores) -> None
     await stores.create(POST, post())
     assert await stores.records.count(ALICE) == 2
     assert await stores.records.count(BOB) == 0
+
+
+async def test_a_large_record_that_goes_while_a_page_is_read_is_not_on_it(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a", "b", "c"):
+        await stores.create(NOTE, {"text": key * (LARGE_BLOCK + 1)}, key)
+    read = stores.db.read
+
+    def read_as_one_goes(sql: str, *args: Any) -> Any:
+        rows = read(sql, *args)
+        return [row for row in rows if not row[0].endswith("/b")] + [(f"{NOTE}/gone", b"", None)]
+
+    monkeypatch.setattr(stores.db, "read", read_as_one_goes)
+    assert keys(stores.records.page(ALICE, NOTE, 10, None, False)) == ["c", "a"]
 
 
 async def test_a_hidden_record_is_neither_found_nor_listed_and_can_come_back(
