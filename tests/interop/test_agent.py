@@ -6,7 +6,9 @@ import atproto as sdk
 import pytest
 from atproto import models
 
+from tests.journeys.test_command_line import said
 from tests.support.appliance import Appliance, wait_until
+from tests.support.client import PASSWORD
 from tests.support.node import run_script
 
 pytestmark = pytest.mark.slow
@@ -65,3 +67,14 @@ def test_sign_up_and_settings_go_as_the_official_client_goes_through_them(
 ) -> None:
     done = run_script("settings.mjs", network.pds, network.operator_token)
     assert done["did"].startswith("did:plc:")
+
+
+def test_the_published_client_obeys_what_a_guardian_has_fixed(network: Appliance) -> None:
+    child = f"child{network.popen.pid}.test"
+    said(network, "account", "create", child, "--password", PASSWORD)
+    labeler = "did:plc:ar7c4by46qjdydhdevvrndac"
+    fixed = ("--birth-date", "2015-03-28", "--mute", "poker", "--labeler", labeler)
+    said(network, "guardian", "set", child, *fixed)
+    done = run_script("guardian.mjs", network.pds, child, PASSWORD, "poker", labeler)
+    assert done == {"obeyed": True}
+    said(network, "guardian", "hand-over", child)
