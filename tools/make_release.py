@@ -67,7 +67,9 @@ def make_key(path: Path) -> None:
 
 def make_release(args: argparse.Namespace) -> None:
     key = PublisherKey.parse(args.key.read_text("ascii"))
-    version = re.search(r'^VERSION = "(.+)"$', (ROOT / "appliance/version.py").read_text(), re.MULTILINE)[1]
+    version = re.search(
+        r'^VERSION = "(.+)"$', (ROOT / "appliance/version.py").read_text(), re.MULTILINE
+    )[1]
     changes = changes_of(version)
     channel = args.folder / FILE
     told = json.loads(channel.read_text()) if channel.exists() else {"releases": []}

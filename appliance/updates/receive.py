@@ -44,12 +44,13 @@ def main(data: Path, installation: Installation) -> int:
     asked = Asked(data / FOLDER)
     try:
         version = str(json.loads(asked.read(WANTED, MOST_SIGNATURE_BYTES))["version"])[:20]
-        release = take_over(asked, place, version, installation, time.time())
+        if version == VERSION:
+            _see_it_settled(installation.root, place)
+        else:
+            _install(place, take_over(asked, place, version, installation, time.time()))
     except (BadArchive, BadChannel, NotSigned, OSError, KeyError, TypeError, ValueError) as problem:
         _tell(place, version, "refused", str(problem))
         sys.stderr.write(f"hearth: {version!r} is refused: {problem}\n")
-    else:
-        _install(place, release)
     finally:
         shutil.rmtree(place / RELEASE, ignore_errors=True)
         # Last of all: after a power cut in the middle, it is all done again.
@@ -139,6 +140,14 @@ def _install(place: Path, release: Release) -> None:
     said = [line.removeprefix("hearth: ") for line in done.stderr.splitlines() if line.strip()]
     state = "installed" if done.returncode == 0 else "back"
     _tell(place, release.version, state, "" if state == "installed" else " ".join(said[-2:]))
+
+
+def _see_it_settled(root: Path, place: Path) -> None:
+    """Tell what came of a change that went on by itself after a power cut."""
+    while (root / "change").exists():
+        time.sleep(1.0)
+    result = (root / "result").read_text("utf-8").strip()
+    _tell(place, VERSION, "installed" if result.startswith("now ") else "back", result)
 
 
 def _tell(place: Path, version: str, state: str, reason: str) -> None:

@@ -15,6 +15,7 @@ from appliance.updates.channel import FILE, SIGNATURE, BadChannel, Release
 from appliance.updates.installation import WANTED, Installation
 from appliance.updates.receive import Asked, main, take_over
 from appliance.updates.signatures import NotSigned, PublisherKey
+from appliance.version import VERSION
 from tests.support.publisher import DAY, NOW, Publisher
 
 Refusal = type[BadArchive] | type[BadChannel] | type[NotSigned] | type[OSError]
@@ -195,6 +196,21 @@ def test_a_refusal_is_told_and_the_question_is_gone(machine: Machine) -> None:
     answer = json.loads((machine.place / "answer.json").read_text())
     assert (answer["version"], answer["state"]) == ("9.1.0", "refused")
     assert "is cut off" in answer["reason"]
+    assert not (machine.asked / WANTED).exists()
+
+
+@pytest.mark.parametrize(
+    ("result", "state"),
+    [(f"now {VERSION}-0a1b", "installed"), (f"back from {VERSION}-0a1b", "back")],
+)
+def test_what_a_power_cut_parted_from_its_asking_is_told_as_it_ended(
+    machine: Machine, result: str, state: str
+) -> None:
+    (machine.asked / WANTED).write_text(json.dumps({"version": VERSION}))
+    (machine.installation.root / "result").write_text(f"{result}\n")
+    assert main(machine.data, machine.installation) == 0
+    answer = json.loads((machine.place / "answer.json").read_text())
+    assert (answer["version"], answer["state"]) == (VERSION, state)
     assert not (machine.asked / WANTED).exists()
 
 
