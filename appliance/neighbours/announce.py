@@ -10,7 +10,7 @@ import logging
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv4Interface, ip_address
 from typing import Any, Final
 
 from appliance.base.machine import is_near, numbered
@@ -24,8 +24,9 @@ VERSION: Final = "1"
 LOOK_SECONDS: Final = 2.0
 INTERFACES_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 10.0
-MOST_RECORDS: Final = 4000
+MOST_RECORDS: Final = 1500
 MOST_PENDING: Final = 256
+MOST_ADDRESSES: Final = 4
 MOST_TXT_BYTES: Final = 400
 PROBE_MS: Final = 600
 ASK_MS: Final = 1000
@@ -50,6 +51,7 @@ class Announcer:
     def __init__(self, notice: Notice, sightings: Sightings) -> None:
         self._notice = notice
         self._sightings = sightings
+        self._links: list[IPv4Interface] = []
         self._pending: OrderedDict[str, None] = OrderedDict()
         self._keys: OrderedDict[str, str] = OrderedDict()
         self.names: list[str] = []
@@ -58,12 +60,12 @@ class Announcer:
     async def run(self) -> None:
         """Announce on the private interfaces there are; a worker, for ever."""
         while True:
-            addresses = private_addresses()
-            if not addresses:
+            self._links = private_links()
+            if not self._links:
                 await asyncio.sleep(INTERFACES_SECONDS)
                 continue
             try:
-                flooded = await self._take_part(addresses)
+                flooded = await self._take_part([str(each.ip) for each in self._links])
             finally:
                 self.names = []
                 self._pending.clear()
@@ -99,10 +101,10 @@ class Announcer:
             if _records_in(zc) > MOST_RECORDS:
                 return True
             if self._pending:
-                await self._ask(zc, self._pending.popitem(last=False)[0])
+                await self._look_at(zc, self._pending.popitem(last=False)[0])
             if loop.time() > look_again:
                 look_again = loop.time() + INTERFACES_SECONDS
-                if private_addresses() != addresses or self._is_disputed(zc, addresses):
+                if private_links() != self._links or self._is_disputed(zc, addresses):
                     return False
 
     async def _register(self, zc: Any, addresses: list[str]) -> None:
@@ -152,45 +154,49 @@ class Announcer:
 
     def _changed(self, **told: Any) -> None:
         """Hear of a service that came, changed or went."""
-        name, zc = str(told["name"]), told["zeroconf"]
+        name = str(told["name"])
         if told["state_change"].name == "Removed":
             key = self._keys.pop(name, None)
             if key is not None:
                 self._sightings.lost(key)
-        elif not self._read(zc, name) and len(self._pending) < MOST_PENDING:
+        elif len(self._pending) < MOST_PENDING:
+            # Read in its turn: one packet may change a thousand services at once.
             self._pending[name] = None
 
-    async def _ask(self, zc: Any, name: str) -> None:
-        from zeroconf import BadTypeInNameException
-        from zeroconf.asyncio import AsyncServiceInfo
+    async def _look_at(self, zc: Any, name: str) -> None:
+        """Read a service; what is missing of it is asked for, and read when it changes."""
+        if not self._read(zc, name):
+            from zeroconf import DNSQuestionType
 
-        with suppress(BadTypeInNameException, ValueError):
-            if await AsyncServiceInfo(HEARTH, name).async_request(zc, ASK_MS):
+            info = _service(name)
+            if info is not None:
+                await info.async_request(zc, ASK_MS, DNSQuestionType.QM)
                 self._read(zc, name)
 
     def _read(self, zc: Any, name: str) -> bool:
         """Take what is known of a service, if that is all of it."""
-        from zeroconf import BadTypeInNameException
-        from zeroconf.asyncio import AsyncServiceInfo
-
-        try:
-            info = AsyncServiceInfo(HEARTH, name)
-            whole = bool(info.load_from_cache(zc))
-        except (BadTypeInNameException, ValueError):
+        info = _service(name)
+        if info is None:
             return True
+        whole = bool(info.load_from_cache(zc))
         if not whole or not info.text or not info.port:
             return False
         if len(info.text) > MOST_TXT_BYTES:
             return True
         told = {key: value or "" for key, value in info.decoded_properties.items()}
         title = name.removesuffix("." + HEARTH)
-        for address in info.parsed_addresses()[:2]:
-            if self._sightings.saw(
+        for address in info.parsed_addresses()[:MOST_ADDRESSES]:
+            if self._is_on_link(address) and self._sightings.saw(
                 told.get("key", ""), title, told.get("did", ""), address, info.port
             ):
                 self._remember(name, told["key"])
                 break
         return True
+
+    def _is_on_link(self, address: str) -> bool:
+        """Tell whether an address is of a network that we are on: nobody else is next door."""
+        found = ip_address(address.partition("%")[0])
+        return any(found in link.network for link in self._links if found.version == 4)
 
     def _remember(self, name: str, key: str) -> None:
         self._keys[name] = key
@@ -198,16 +204,16 @@ class Announcer:
             self._keys.popitem(last=False)
 
 
-def private_addresses() -> list[str]:
-    """List our addresses on interfaces that lead no further than home."""
+def private_links() -> list[IPv4Interface]:
+    """List our addresses, with their networks, on interfaces that lead no further than home."""
     import ifaddr
 
-    found: list[str] = []
+    found: list[IPv4Interface] = []
     for adapter in ifaddr.get_adapters():
-        own = [each.ip for each in adapter.ips if isinstance(each.ip, str)]
-        is_home = all(is_near(each) and not each.startswith("127.") for each in own)
-        if own and is_home and not adapter.nice_name.startswith(_VIRTUAL):
-            found += own
+        own = [(each.ip, each.network_prefix) for each in adapter.ips if isinstance(each.ip, str)]
+        is_home = all(is_near(ip) and not ip.startswith("127.") for ip, _ in own)
+        if is_home and not adapter.nice_name.startswith(_VIRTUAL):
+            found += [IPv4Interface(f"{ip}/{prefix}") for ip, prefix in own]
     return sorted(found)
 
 
@@ -231,6 +237,17 @@ def _cached_addresses(zc: Any, host: str) -> set[str]:
 
     records = zc.cache.get_all_by_details(host, _TYPE_A, _CLASS_IN)
     return {str(IPv4Address(record.address)) for record in records if len(record.address) == 4}
+
+
+def _service(name: str) -> Any:
+    """Make what reads a service of ours; None for a name that none can have."""
+    from zeroconf import BadTypeInNameException
+    from zeroconf.asyncio import AsyncServiceInfo
+
+    try:
+        return AsyncServiceInfo(HEARTH, name)
+    except (BadTypeInNameException, ValueError):
+        return None
 
 
 def _records_in(zc: Any) -> int:
