@@ -292,6 +292,18 @@ async def test_who_is_taken_down_can_look_and_leave(house: MembersHouse) -> None
     assert (await browser.post("/data")).status == 200
 
 
+async def test_nobody_is_sent_resets_without_end_by_strangers(tmp_path: Path) -> None:
+    async with open_members_house(tmp_path, limits_enabled=True) as house:
+        seen = []
+        for _ in range(7):
+            stranger = house.browser()
+            await stranger.get("/forgotten")
+            seen.append(await stranger.post("/forgotten", email=house.alice.email))
+        # The page does not tell.
+        assert {(each.status, each.words) for each in seen} == {(200, seen[0].words)}
+        assert len(await house.box.pds.mailer.page(None, 100)) == 5
+
+
 async def test_nobody_is_flooded_with_mail(house: MembersHouse) -> None:
     browser = await house.at_home()
     await browser.get("/email")

@@ -1,12 +1,15 @@
 """Sign in, prove anew, sign out, change to another account, and a forgotten password."""
 
+from contextlib import suppress
 from urllib.parse import quote
 
 from aiohttp import web
 
 from appliance.atproto.syntax import Did
+from appliance.atproto.xrpc.errors import RateLimitExceeded
 from appliance.base.browsers import safe_path
 from appliance.base.throttle import TooManyTries
+from appliance.pds import rates
 from appliance.pds.account_pages.asking import asking_behind, leading_out
 from appliance.pds.account_pages.visit import CHOICE_COOKIE, HOME, Visit
 from appliance.pds.credentials import InvalidPassword, WrongCredentials
@@ -111,7 +114,9 @@ async def send_reset(visit: Visit) -> web.Response:
         return _forgotten_page(visit, after, error=error, email=email)
     found = visit.pds.accounts.by_email(email)
     if found is not None:
-        await visit.pds.codes.send(found, "reset_password")
+        with suppress(RateLimitExceeded):
+            visit.pds.limits.take("mail-reset", found.did, rates.MAILS)
+            await visit.pds.codes.send(found, "reset_password")
     return _forgotten_page(visit, after, sent=True, email=email)
 
 

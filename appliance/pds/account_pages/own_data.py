@@ -1,6 +1,7 @@
 """Download of everything: repo, blobs, preferences, and what else is kept of a member."""
 
 import asyncio
+import contextlib
 import mimetypes
 from typing import Final
 
@@ -10,6 +11,7 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Datetime, Json
 from appliance.pds.account_pages import archive
 from appliance.pds.account_pages.visit import Visit
+from appliance.pds.blobs import BlobNotFound
 from appliance.pds.viewer_data import ViewerData
 
 _BLOBS_AT_ONCE: Final = 500
@@ -54,11 +56,13 @@ async def download(visit: Visit) -> web.StreamResponse:
 
 
 async def _blobs(visit: Visit) -> list[tuple[Cid, str]]:
+    """Name the blobs that are here, with their types; records may refer to others."""
     found: list[tuple[Cid, str]] = []
     cursor: Cid | None = None
     while page := await visit.pds.blobs.page(visit.did, _BLOBS_AT_ONCE, cursor, None):
         for cid in page:
-            found.append((cid, visit.pds.blobs.find(visit.did, cid).mime_type))
+            with contextlib.suppress(BlobNotFound):
+                found.append((cid, visit.pds.blobs.find(visit.did, cid).mime_type))
         cursor = page[-1]
     return found
 
