@@ -1,8 +1,8 @@
 """app.bsky.video.*: this box prepares no videos yet, and says so."""
 
-from appliance.appview.hydrate.hydration import SignedIn
+from appliance.appview.hydrate.hydration import Audience, SignedIn
 from appliance.appview.role import AppView
-from appliance.appview.xrpc.auth import signed_in
+from appliance.appview.xrpc.auth import everyone, signed_in
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
@@ -10,8 +10,9 @@ from appliance.atproto.xrpc.methods import MethodTable
 methods: MethodTable[AppView] = MethodTable()
 
 
-@methods.query("app.bsky.video.getUploadLimits", auth=signed_in)
-async def get_upload_limits(appview: AppView, viewer: SignedIn) -> Json:
+@methods.query("app.bsky.video.getUploadLimits", auth=everyone)
+async def get_upload_limits(appview: AppView, audience: Audience) -> Json:
+    """Say that there are none, to whoever asks: apps ask a video service, with a token for it."""
     return {
         "canUpload": False,
         "remainingDailyVideos": 0,
