@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from appliance.settings_file import as_markdown
-from tests.interop import conformance
+from tests.interop import conformance, conformance_appview
 from tests.interop.official_client import report as client_page
 from tests.interop.official_client.plan import PARTS, screens_of
 
@@ -15,6 +15,11 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_difference_from_the_reference_is_documented() -> None:
     assert conformance.PAGE.read_text(encoding="utf-8") == conformance.page()
+
+
+def test_every_difference_from_the_reference_appview_is_documented() -> None:
+    page = conformance_appview.PAGE.read_text(encoding="utf-8")
+    assert page == conformance_appview.page()
 
 
 def test_every_file_the_readme_names_is_there() -> None:
