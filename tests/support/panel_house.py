@@ -148,6 +148,12 @@ class House:
         async with _panel(running, self.box, None) as house:
             yield house
 
+    @asynccontextmanager
+    async def again(self) -> AsyncIterator["House"]:
+        """The panel started anew: nothing is connected to anything yet."""
+        async with _panel(self.settings, self.box, None) as house:
+            yield house
+
     async def claim(self) -> Visitor:
         """Claim the network; give the owner's browser, with a form's token at hand."""
         owner = self.visitor()
