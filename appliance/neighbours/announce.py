@@ -27,6 +27,7 @@ PAUSE_SECONDS: Final = 10.0
 MOST_RECORDS: Final = 1500
 MOST_PENDING: Final = 256
 MOST_ADDRESSES: Final = 4
+SHOWN_OF_KEY: Final = 8
 MOST_TXT_BYTES: Final = 400
 PROBE_MS: Final = 600
 ASK_MS: Final = 1000
@@ -119,12 +120,13 @@ class Announcer:
         announced = [(HEARTH, notice.peer_port, txt)]
         if notice.web_port:
             announced.append((HTTP, notice.web_port, {"path": "/"}))
-        title = _label(notice.title)
+        # Houses of one name are two; whoever takes ours by chance takes nothing from us.
+        titles = {HEARTH: _own_label(notice.title, notice.key), HTTP: _label(notice.title)}
         names = [f"{host}.local"]
         for kind, port, properties in announced:
             info = AsyncServiceInfo(
                 kind,
-                f"{title}.{kind}",
+                f"{titles[kind]}.{kind}",
                 port=port,
                 properties=properties,
                 server=f"{host}.local.",
@@ -184,7 +186,7 @@ class Announcer:
         if len(info.text) > MOST_TXT_BYTES:
             return True
         told = {key: value or "" for key, value in info.decoded_properties.items()}
-        title = name.removesuffix("." + HEARTH)
+        title = _without_key(name.removesuffix("." + HEARTH), told.get("key", ""))
         for address in info.parsed_addresses()[:MOST_ADDRESSES]:
             if self._is_on_link(address) and self._sightings.saw(
                 told.get("key", ""), title, told.get("did", ""), address, info.port
@@ -220,7 +222,7 @@ def private_links() -> list[IPv4Interface]:
 def _label(title: str) -> str:
     """Fit a title into one label: 63 bytes, with room for a number, and no dots."""
     words = " ".join(title.replace(".", " ").split()) or "Hearth"
-    return words.encode()[:50].decode("utf-8", "ignore").strip() or "Hearth"
+    return words.encode()[:48].decode("utf-8", "ignore").strip() or "Hearth"
 
 
 async def _addresses_of(zc: Any, host: str) -> set[str]:
@@ -237,6 +239,17 @@ def _cached_addresses(zc: Any, host: str) -> set[str]:
 
     records = zc.cache.get_all_by_details(host, _TYPE_A, _CLASS_IN)
     return {str(IPv4Address(record.address)) for record in records if len(record.address) == 4}
+
+
+def _own_label(title: str, key: str) -> str:
+    """Make the label that nobody else has by chance."""
+    return f"{_label(title)} {key[:SHOWN_OF_KEY]}"
+
+
+def _without_key(label: str, key: str) -> str:
+    """Give the title that such a label was made of."""
+    title, blank, shown = label.rpartition(" ")
+    return title if blank and shown[:SHOWN_OF_KEY] == key[:SHOWN_OF_KEY] else label
 
 
 def _service(name: str) -> Any:

@@ -6,7 +6,7 @@ import ifaddr
 import pytest
 
 from appliance.base.machine import MOST_NAMES, host_name, numbered
-from appliance.neighbours.announce import _label, private_links
+from appliance.neighbours.announce import _label, _own_label, _without_key, private_links
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,13 @@ def test_a_title_fits_into_one_label(title: str) -> None:
     assert 0 < len(label.encode()) <= 55
     assert "." not in label
     assert label == label.strip()
+
+
+@pytest.mark.parametrize("title", ["Smiths", "The Smiths", "x" * 200])
+def test_the_announced_label_is_ours_alone_and_shown_without_what_makes_it_so(title: str) -> None:
+    one, other = _own_label(title, "a" * 64), _own_label(title, "b" * 64)
+    assert one != other
+    assert len(one.encode()) < 63
+    assert _without_key(one, "a" * 64) == _without_key(f"{one}-2", "a" * 64) == _label(title)
+    # Only of its own key: else it is a name like any other.
+    assert _without_key(one, "b" * 64) == one

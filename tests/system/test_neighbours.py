@@ -1,9 +1,12 @@
 """Two houses on one network at home, each on a machine of its own, with real multicast."""
 
 import asyncio
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -12,14 +15,18 @@ from typing import Any
 import aiohttp
 import pytest
 from PIL import Image
+from playwright.async_api import Page, async_playwright, expect
 
+from tests.browser.conftest import FLAGS, shoot
+from tests.browser.test_account import complaints_of_axe
 from tests.support.appliance import ROOT
 from tests.support.client import Member, join, soon
 from tests.support.lan import Box, Lan, box
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
-NEIGHBOURS = "internal.hearth.neighbours"
+PASSWORD = "the cat sleeps all day"
+PATIENCE_MS = 60_000
 
 
 @dataclass
@@ -92,22 +99,57 @@ async def test_they_see_each_other_amid_a_hundred_that_mean_harm(street: Street)
             assert all(worker["failures"] == 0 for worker in status["workers"]), status
 
 
-async def test_the_owners_compare_a_code_and_the_houses_are_a_pair(street: Street) -> None:
+@asynccontextmanager
+async def on_a_phone() -> AsyncIterator[Page]:
+    """Open a browser that is as narrow as a phone."""
+    async with async_playwright() as driver:
+        path = shutil.which("chromium")
+        browser = await driver.chromium.launch(executable_path=path, args=FLAGS)
+        page = await browser.new_page(viewport={"width": 360, "height": 800}, locale="en-GB")
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        await browser.close()
+
+
+async def at_the_panel(page: Page, house: Box) -> None:
+    """Come in as the owner, by the link that the console shows."""
+    found = re.search(r"begin: (\S+)", house.log)
+    assert found is not None
+    await page.goto(found[1])
+    await page.get_by_label("Your password for this panel").fill(PASSWORD)
+    await page.get_by_label("The same password again").fill(PASSWORD)
+    await page.get_by_role("button", name="Claim this network").click()
+    await page.goto(f"{house.panel}/neighbours")
+
+
+async def test_the_owners_compare_a_code_and_the_houses_are_a_pair(
+    street: Street,
+) -> None:
+    """One owner has the panel on a phone, the other the command line."""
     smiths, jones = street.smiths, street.jones
     ours, theirs = await key_of(smiths), await key_of(jones)
-    await until(smiths, lambda told: theirs in seen(told))
-    await smiths.operate("neighbours", f"{NEIGHBOURS}.pair", key=theirs)
-    told = await until(jones, lambda told: told["courses"])
-    assert (told["courses"][0]["name"], told["courses"][0]["state"]) == ("Smiths", "asked")
-    # On the other side, by the command line.
-    await asyncio.to_thread(jones.hearth, "neighbours", "pair", ours[:8])
-    [one] = (await until(smiths, lambda told: "code" in told["courses"][0]))["courses"]
-    [two] = (await until(jones, lambda told: "code" in told["courses"][0]))["courses"]
-    assert one["code"] == two["code"]
-    assert one["code"] in await asyncio.to_thread(jones.hearth, "neighbours", "list")
-    await smiths.operate("neighbours", f"{NEIGHBOURS}.confirm", key=theirs, code=one["code"])
-    assert (await jones.neighbours())["paired"] == []
-    await asyncio.to_thread(jones.hearth, "neighbours", "confirm", ours[:8], two["code"])
+    async with on_a_phone() as page:
+        await at_the_panel(page, smiths)
+        # Of all that call themselves Jones, the one with the key that the other screen shows.
+        row = page.get_by_role("listitem").filter(has_text=theirs[:8])
+        await row.get_by_role("button", name="Pair").click()
+        await expect(page.get_by_text("It was asked.")).to_be_visible(timeout=PATIENCE_MS)
+        told = await until(jones, lambda told: told["courses"])
+        assert (told["courses"][0]["name"], told["courses"][0]["state"]) == ("Smiths", "asked")
+        await asyncio.to_thread(jones.hearth, "neighbours", "pair", ours[:8])
+        shown = page.locator(f"#code-{theirs[:8]}")
+        await expect(shown).to_be_visible(timeout=PATIENCE_MS)
+        code = (await shown.inner_text()).replace(" ", "")
+        assert code in await asyncio.to_thread(jones.hearth, "neighbours", "list")
+        assert await complaints_of_axe(page) == []
+        assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        await shoot(page, "neighbours-phone-light")
+        await page.get_by_role("button", name="Yes, the same").click()
+        assert (await jones.neighbours())["paired"] == []
+        await asyncio.to_thread(jones.hearth, "neighbours", "confirm", ours[:8], code)
+        ending = page.get_by_role("button", name="End the pair")
+        await expect(ending).to_be_visible(timeout=PATIENCE_MS)
+        assert await complaints_of_axe(page) == []
     for house, other in ((smiths, theirs), (jones, ours)):
         told = await until(house, lambda told: told["paired"] and told["paired"][0]["followed"])
         assert [each["key"] for each in told["paired"]] == [other]

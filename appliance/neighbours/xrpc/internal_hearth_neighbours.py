@@ -41,9 +41,13 @@ async def pair(neighbours: Neighbours, caller: None, *, key: str) -> Json:
     sighting = neighbours.sightings.find(key)
     if sighting is not None:
         places += sighting.places
-    wrong = await neighbours.introductions.want(key, list(dict.fromkeys(places)))
-    for place in wrong:
-        neighbours.sightings.wrong(key, place)
+    places = list(dict.fromkeys(places))
+    wrong = places
+    try:
+        wrong = await neighbours.introductions.want(key, places)
+    finally:
+        for place in wrong:
+            neighbours.sightings.wrong(key, place)
     return {"state": _state(neighbours, key)}
 
 
