@@ -4,9 +4,8 @@ import argparse
 import asyncio
 import json
 import os
-import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
@@ -15,12 +14,11 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import load
 from appliance.settings_groups import FILE_NAME, Paths
 from appliance.upkeep.causes import told_apart
-from appliance.upkeep.checkup import Finding, check_files, check_role
+from appliance.upkeep.checkup import Finding, check_files, check_role, in_words
 from appliance.upkeep.machine_checks import Machine
 
 Say = Callable[[str], None]
 
-MARKS: Final = {"good": "ok  ", "warn": "look", "bad": "BAD "}
 EXAMINE: Final = "internal.hearth.pds.examine"
 
 
@@ -35,16 +33,6 @@ def run(args: argparse.Namespace, say: Say) -> int:
         say(line)
     say(f"{len(findings)} things looked at, {len(bad)} wrong")
     return 1 if bad else 0
-
-
-def in_words(findings: Iterable[Finding]) -> Iterable[str]:
-    """Tell findings line by line, with what to do where something is not well."""
-    for finding in findings:
-        yield f"{MARKS[finding.level]} {finding.subject}: {finding.seen}"
-        if finding.level != "good":
-            for label, text in (("expected", finding.expected), ("to do", finding.remedy)):
-                wrapped = textwrap.fill(f"{label}: {text}", 78, subsequent_indent=" " * 15)
-                yield textwrap.indent(wrapped, " " * 5)
 
 
 async def look(paths: Paths) -> list[Finding]:

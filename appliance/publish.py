@@ -18,8 +18,11 @@ from appliance.admin import reach
 from appliance.admin.reach import UnfitReach
 from appliance.admin.settings_desk import SettingsDesk
 from appliance.base.database import process_at
-from appliance.settings import load
+from appliance.pds.doctor import dns_checks
+from appliance.pds.doctor.public_place import PublicPlace
+from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
+from appliance.upkeep.checkup import Finding, in_words
 
 Say = Callable[[str], None]
 
@@ -43,6 +46,8 @@ def run(args: argparse.Namespace, say: Say) -> int:
     except UnfitReach as unfit:
         return _refuse(f"{args.name!r} cannot be its name", _WORDS[unfit.problem])
     values = chosen.published(stored, args.directory or "", args.relay or ())
+    for line in in_words(asyncio.run(_foreseen(stored.with_values(values)))):
+        say(line)
     changed = asyncio.run(SettingsDesk(stored).change(values))
     say(f"the network is known as {chosen.name} from now on" if changed else "nothing to change")
     process = process_at(paths.database("pds"))
@@ -52,6 +57,15 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if changed:
         os.kill(process, signal.SIGHUP)
     return asyncio.run(_watch(paths, chosen.name, say))
+
+
+async def _foreseen(settings: Settings) -> list[Finding]:
+    """Look where the names lead; what is not well can be mended while all else goes on."""
+    place = PublicPlace.of(settings)
+    try:
+        return list(dns_checks.findings(place, await dns_checks.look_up(place)))
+    except dns_checks.DnsSilent as problem:
+        return [dns_checks.silent(problem)]
 
 
 def _refuse(seen: str, expected: str) -> int:

@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ DAY = 86_400.0
 BACKUP_TOO_OLD = 3
 PROOF_TOO_OLD = 10
 LITTLE_SPACE = 1 * GIB
+MARKS = {"good": "ok  ", "warn": "look", "bad": "BAD "}
 HARDLY_ANY_SPACE = 200 * 1024**2
 _READ_ONLY = ": nothing new is kept; reading, signing in, deleting and exporting go on"
 # Nothing of this appliance can be older: a clock before it was never set.
@@ -39,6 +41,16 @@ class Finding:
     expected: str = ""
     remedy: str = ""
     cause: str = ""
+
+
+def in_words(findings: Iterable[Finding]) -> Iterator[str]:
+    """Tell findings line by line, with what to do where something is not well."""
+    for finding in findings:
+        yield f"{MARKS[finding.level]} {finding.subject}: {finding.seen}"
+        if finding.level != "good":
+            for label, text in (("expected", finding.expected), ("to do", finding.remedy)):
+                wrapped = textwrap.fill(f"{label}: {text}", 78, subsequent_indent=" " * 15)
+                yield textwrap.indent(wrapped, " " * 5)
 
 
 def check_data_folder(data: Path) -> Iterator[Finding]:
