@@ -49,7 +49,7 @@ from appliance.settings import Settings
 from appliance.upkeep.metrics import CONTENT_TYPE
 from appliance.upkeep.metrics import PATH as METRICS
 
-Page: TypeAlias = Callable[[Visit], Awaitable[web.Response]]
+Page: TypeAlias = Callable[[Visit], Awaitable[web.StreamResponse]]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ANYBODY: Final[Mapping[tuple[str, str], Page]] = {
@@ -79,6 +79,7 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/people/new"): people.show_new,
     ("POST", "/people/new"): people.create,
     ("GET", "/people/{did}"): person.show,
+    ("GET", "/people/{did}/export"): person.export,
     ("POST", "/people/{did}/password"): person.reset_password,
     ("POST", "/people/{did}/second-steps"): person.remove_second_steps,
     ("POST", "/people/{did}/takedown"): person.take_down,
@@ -177,7 +178,7 @@ class _Reception:
     def serve(self, page: Page, *, owner_only: bool) -> Handler:
         """Make a request handler of a page."""
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             visit = self._visit(request)
             if request.method == "POST":
                 await self._read_form(visit)

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aiohttp import ClientResponse
+
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.client import Params, XrpcClient
-from appliance.atproto.xrpc.errors import XrpcError
+from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
 from appliance.settings import Settings
 from appliance.upkeep.metrics import PATH as METRICS
@@ -109,6 +112,21 @@ class Roles:
     @property
     def appview(self) -> RoleClient:
         return self._clients["appview"]
+
+    @asynccontextmanager
+    async def download(self, nsid: str, **params: str) -> AsyncIterator[ClientResponse]:
+        """Ask the PDS for a file, to be passed on as it comes. Raises UpstreamFailure."""
+        headers = {"Authorization": self._access.header}
+        path = f"/xrpc/{nsid}"
+        try:
+            async with self._http.stream(
+                "GET", self._address("pds"), path=path, params=list(params.items()), headers=headers
+            ) as answer:
+                if answer.status != 200:
+                    raise UpstreamFailure(f"{nsid}: status {answer.status}")
+                yield answer
+        except (OutboundFailed, OutboundRefused) as error:
+            raise UpstreamFailure(str(error)) from error
 
     async def metrics(self, authorization: str) -> str | None:
         """What all roles count, to whoever holds the operator's token; None to others.

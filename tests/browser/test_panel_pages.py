@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 PAGES = sorted(
     path
     for verb, path in OWNER_ONLY
-    if verb == "GET" and not path.endswith("/live") and path != "/logs/bundle"
+    if verb == "GET" and not path.endswith("/live") and not path.endswith(("/bundle", "/export"))
 )
 
 

@@ -15,6 +15,26 @@ async def show(visit: Visit) -> web.Response:
     return await _page(visit, await _person(visit))
 
 
+async def export(visit: Visit) -> web.StreamResponse:
+    """Hand over what the member has published, before it is taken down or deleted."""
+    person = await _person(visit)
+    name = f"{person.handle}-{visit.today}.zip"
+    headers = {
+        "Content-Type": "application/zip",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    method = "internal.hearth.pds.exportAccount"
+    async with visit.panel.roles.download(method, did=person.did) as file:
+        await visit.panel.acts.note(method, {"did": person.did})
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(visit.request)
+        async for piece in file.content.iter_any():
+            await response.write(piece)
+    await response.write_eof()
+    return response
+
+
 async def reset_password(visit: Visit) -> web.Response:
     """Make a new password and show it, this once."""
     person = await _person(visit)

@@ -32,10 +32,16 @@ async def get_app_view(pds: Pds, caller: Caller, *, did: Did) -> Json:
 
 @methods.query("internal.hearth.pds.getStorage", auth=operator)
 async def get_storage(pds: Pds, caller: Caller, *, did: Did) -> Json:
-    """Tell how much a member keeps here, and how much they may."""
+    """Tell how much a member keeps here, how much they may, and when they wrote last."""
     kept = await pds.blobs.kept(pds.accounts.require(did).did)
     records = await pds.records.count(did)
-    view: JsonObject = {"records": records, "blobs": kept.blobs, "bytes": kept.bytes}
+    written = Datetime.from_us(pds.repos.head(did).rev.to_us())
+    view: JsonObject = {
+        "records": records,
+        "blobs": kept.blobs,
+        "bytes": kept.bytes,
+        "lastWriteAt": written,
+    }
     quota = pds.settings.pds.blob_quota
     return {**view, "quota": quota} if quota else view
 

@@ -1,6 +1,9 @@
 """One member, and what can be done for or against them."""
 
-from tests.support.panel_house import House
+import io
+import zipfile
+
+from tests.support.panel_house import HOST, House
 
 
 async def test_a_person_is_shown_with_what_there_is_to_know(house: House) -> None:
@@ -73,3 +76,23 @@ async def test_deleting_takes_the_name_typed_by_hand(house: House) -> None:
     )
     assert "is deleted" in (await owner.get("/people?done=deleted")).words
     assert (await owner.get(page)).status == 404
+
+
+async def test_what_a_member_published_is_downloaded_before_it_is_gone(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    path = "/xrpc/com.atproto.repo.uploadBlob"
+    headers = {"Content-Type": "text/plain"}
+    await house.box.ask("POST", path, token=member.access, data=b"a picture", headers=headers)
+    assert "Wrote last just now" in (await owner.get(f"/people/{member.did}")).words
+    cookies = "; ".join(f"{name}={text}" for name, text in owner.cookies.items())
+    url = house.server.make_url(f"/people/{member.did}/export")
+    async with house.session.get(url, headers={"Host": HOST, "Cookie": cookies}) as answer:
+        assert answer.headers["Content-Disposition"].startswith('attachment; filename="ann.test-')
+        archive = zipfile.ZipFile(io.BytesIO(await answer.read()))
+    assert {"repo.car", "account.json", "blobs.json"} <= set(archive.namelist())
+    assert b"correct horse" not in b"".join(archive.read(name) for name in archive.namelist())
+    [act] = await house.box.pds.operator_acts.page(None, 1)
+    assert (act.method.rpartition(".")[2], act.about) == ("exportAccount", {"did": member.did})
+    assert (await owner.get("/people/did:plc:nobody/export")).status == 404
+    assert (await house.visitor().get(f"/people/{member.did}/export")).location.startswith("/sign")
