@@ -9,6 +9,8 @@ semantics are those it says are easy to get wrong; each names the tests that sho
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from tests.support.answered import ALWAYS_REFUSED
+
 
 def _under(prefix: str, names: str) -> tuple[str, ...]:
     return tuple(f"{prefix}.{name}" for name in names.split())
@@ -106,14 +108,7 @@ ENDPOINTS: Final[Mapping[str, Sequence[str]]] = {
 }
 NAMED: Final = tuple(nsid for nsids in ENDPOINTS.values() for nsid in nsids)
 # Videos, phone numbers and proofs of age are not dealt with here: refused, and by name.
-REFUSED: Final = frozenset(
-    (
-        "app.bsky.ageassurance.begin",
-        *_under("app.bsky.contact", "startPhoneVerification verifyPhone importContacts"),
-        "app.bsky.unspecced.initAgeAssurance",
-        *_under("app.bsky.video", "uploadVideo getJobStatus"),
-    )
-)
+REFUSED: Final = ALWAYS_REFUSED.intersection(NAMED)
 PAGES: Final = ("/.well-known/did.json", "/robots.txt", "/xrpc/_health")
 
 
