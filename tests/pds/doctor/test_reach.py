@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance import publish
 from appliance.pds.doctor import dns_checks
 from appliance.pds.doctor.mirror import MOST, PATH, SECONDS, Mirror
 from appliance.pds.doctor.reach import Reach
+from appliance.settings import defaults
+from tests.support.name_server import name_server
 from tests.support.node import free_port
 from tests.support.pds_box import Answer, Box, open_box
 from tests.support.way_in import open_way_in
@@ -116,3 +119,26 @@ async def test_a_name_that_leads_home_is_told_unless_it_is_a_trial(
         (finding,) = dns_checks.findings(place, seen)
         assert finding.cause == "dns-near"
         assert "127.0.0.1" in finding.seen
+
+
+async def test_before_a_network_is_published_it_is_said_where_its_names_lead(
+    tmp_path: Path,
+) -> None:
+    async with name_server() as names:
+        values = {
+            "pds.hostname": "jones.family",
+            "network.handle_domains": (".jones.family",),
+            "checkup.resolvers": (names.address,),
+            "dev.allow_loopback": True,
+        }
+        settings = defaults("public", tmp_path).with_values(values)
+        (nowhere,) = await publish._foreseen(settings)
+        assert nowhere.cause == "dns-name"
+        names.records["jones.family", "A"] = "127.0.0.1"
+        (alone,) = await publish._foreseen(settings)
+        assert alone.cause == "dns-wildcard"
+        names.records["*.jones.family", "A"] = "127.0.0.1"
+        assert await publish._foreseen(settings) == []
+        names.fails = True
+        (silent,) = await publish._foreseen(settings)
+        assert "no name server answers" in silent.seen
