@@ -1,5 +1,6 @@
 """`hearth account` and `hearth checkup` beside a network that runs, and beside none."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -102,13 +103,21 @@ def test_a_checkup_finds_a_running_network_well(network: Appliance) -> None:
     told = said(network, "checkup")
     assert ", 0 wrong" in told
     assert "BAD" not in told
+    for_programs = json.loads(said(network, "checkup", "--json"))
+    assert for_programs["wrong"] == 0
+    assert [each for each in for_programs["findings"] if each["level"] != "good"] == []
+    assert {"Part pds", "Part relay", "Identities"} <= {
+        each["subject"] for each in for_programs["findings"]
+    }
 
 
 def test_beside_no_network_the_commands_say_how_to_start_one(tmp_path: Path) -> None:
     done = hearth("account", "list", "--data", str(tmp_path))
     assert done.returncode == 1
     assert "hearth run --data" in done.stderr
-    assert hearth("checkup", "--data", str(tmp_path / "none")).returncode == 1
+    missing = hearth("checkup", "--json", "--data", str(tmp_path / "none"))
+    assert missing.returncode == 1
+    assert [each["cause"] for each in json.loads(missing.stdout)["findings"]][0] == "data-missing"
     assert list(tmp_path.iterdir()) == []
 
 
