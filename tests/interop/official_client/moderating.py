@@ -82,6 +82,16 @@ def _rules(scene: Scene) -> None:
     with visit.screen("who may answer, for all posts", "the page is opened"):
         visit.go("/moderation/interaction-settings")
         visit.shows("Post interaction settings")
+    with visit.screen("adult content", "the switch is pressed; then loaded anew"):
+        visit.go("/moderation")
+        visit.text("Disabled", exact=True).first.click()
+        visit.text("Enabled").first.wait_for()
+        visit.settle()
+        visit.go("/moderation")
+        visit.shows("Enabled")
+    with visit.screen("the network's labeler", "its profile is opened"):
+        visit.go("/profile/mod-authority.smith.home")
+        visit.shows("Labels")
     with visit.screen("moderation lists", "a list is made"):
         visit.go("/moderation/modlists")
         visit.id("newModListBtn").click()

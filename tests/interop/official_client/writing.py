@@ -34,6 +34,33 @@ def _picture() -> FilePayload:
     return {"name": "sunset.png", "mimeType": "image/png", "buffer": made.getvalue()}
 
 
+# A second of a moving square, filmed by the browser itself.
+_FILMING = """
+async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
+  const pen = canvas.getContext("2d");
+  const camera = new MediaRecorder(canvas.captureStream(20), { mimeType: "video/webm" });
+  const parts = [];
+  camera.ondataavailable = (event) => parts.push(event.data);
+  const ended = new Promise((done) => { camera.onstop = done; });
+  camera.start();
+  for (let x = 0; x < 20; x += 1) {
+    pen.fillStyle = x % 2 ? "red" : "blue";
+    pen.fillRect(x, x, 30, 30);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  camera.stop();
+  await ended;
+  return Array.from(new Uint8Array(await new Blob(parts).arrayBuffer()));
+}
+"""
+
+
+def _film(visit: Visit) -> FilePayload:
+    made = bytes(visit.page.evaluate(_FILMING))
+    return {"name": "film.webm", "mimeType": "video/webm", "buffer": made}
+
+
 def _posts(visit: Visit) -> None:
     with visit.screen("post", "a text is posted"):
         compose(visit, "Hello from my own house.")
@@ -52,6 +79,22 @@ def _posts(visit: Visit) -> None:
         shown.wait_for()
         assert shown.evaluate("picture => picture.naturalWidth") > 0, "the picture is not shown"
         visit.saw("the picture")
+    with visit.screen("post with a video", "a film is chosen"):
+        compose(visit, "It moves.")
+        with visit.page.expect_file_chooser() as chooser:
+            visit.id("openMediaBtn").click()
+        chooser.value.set_files(_film(visit))
+        visit.shows("Videos cannot be uploaded on this network yet.")
+        visit.shoot("film")
+        visit.go("/")
+    with visit.screen("post with a GIF", "the window for GIFs is opened"):
+        compose(visit, "It moves.")
+        visit.id("openGifBtn").or_(visit.button("Select GIF")).first.click()
+        visit.page.get_by_placeholder("Search").last.wait_for()
+        visit.settle()
+        visit.saw("a search for GIFs, which finds none")
+        visit.shoot("gifs")
+        visit.go("/")
     with visit.screen("thread", "two posts are sent at once"):
         compose(visit, "First of two.")
         visit.button("Add another post to thread").click()
