@@ -1,13 +1,9 @@
 """Where the server's name and those of handles lead, as the DNS tells strangers."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
+from typing import Final, TypeAlias
 
 from appliance.base.machine import is_near
 from appliance.pds.doctor.public_place import PublicPlace
@@ -15,6 +11,9 @@ from appliance.upkeep.checkup import Finding
 
 SECONDS: Final = 5.0
 DNS_PORT: Final = 53
+
+# From a name and a kind of record to what the DNS says.
+Lookup: TypeAlias = Callable[[str, str], Awaitable[Sequence[str]]]
 
 
 class DnsSilent(Exception):
@@ -31,28 +30,23 @@ class NamesSeen:
 
 async def look_up(place: PublicPlace) -> NamesSeen:
     """Ask for all names. Raises DnsSilent."""
-    resolver = _resolver(place.resolvers)
+    lookup = _lookup(place.resolvers)
     below = {}
-    addresses = await addresses_of(resolver, place.hostname)
+    addresses = await _addresses_of(lookup, place.hostname)
     for domain in place.domains:
-        below[domain] = await addresses_of(resolver, f"h{secrets.token_hex(4)}{domain}")
+        below[domain] = await _addresses_of(lookup, f"h{secrets.token_hex(4)}{domain}")
     return NamesSeen(addresses, below)
 
 
-async def addresses_of(resolver: dns.asyncresolver.Resolver, name: str) -> Sequence[str]:
+async def _addresses_of(lookup: Lookup, name: str) -> Sequence[str]:
     """Give the addresses a name leads to; none where there are none. Raises DnsSilent."""
-    found: list[str] = []
-    for kind in ("A", "AAAA"):
-        try:
-            answer = await resolver.resolve(name, kind, search=False)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            continue
-        except dns.exception.DNSException as failure:
-            if not found:
-                raise DnsSilent(f"{type(failure).__name__}: {failure}"[:200]) from failure
-            continue
-        found += [str(record) for record in answer]
-    return found
+    found = list(await lookup(name, "A"))
+    try:
+        return [*found, *await lookup(name, "AAAA")]
+    except DnsSilent:
+        if not found:
+            raise
+        return found
 
 
 def findings(place: PublicPlace, seen: NamesSeen) -> Iterator[Finding]:
@@ -104,15 +98,26 @@ def silent(problem: DnsSilent) -> Finding:
     )
 
 
-def _resolver(chosen: Sequence[str]) -> dns.asyncresolver.Resolver:
-    """Make one that asks those that were chosen, or those of this computer."""
-    resolver = dns.asyncresolver.Resolver(configure=not chosen)
+def _lookup(chosen: Sequence[str]) -> Lookup:
+    """Make a way to ask those that were chosen, or those of this computer."""
+    from dns import asyncresolver, exception, resolver  # only now: 40 ms nobody else needs
+
+    asking = asyncresolver.Resolver(configure=not chosen)
     if chosen:
         servers = [_parted(each) for each in chosen]
-        resolver.nameservers = [address for address, _ in servers]
-        resolver.nameserver_ports = dict(servers)
-    resolver.lifetime = SECONDS
-    return resolver
+        asking.nameservers = [address for address, _ in servers]
+        asking.nameserver_ports = dict(servers)
+    asking.lifetime = SECONDS
+
+    async def lookup(name: str, kind: str) -> Sequence[str]:
+        try:
+            return [str(record) for record in await asking.resolve(name, kind, search=False)]
+        except (resolver.NXDOMAIN, resolver.NoAnswer):
+            return ()
+        except exception.DNSException as failure:
+            raise DnsSilent(f"{type(failure).__name__}: {failure}"[:200]) from failure
+
+    return lookup
 
 
 def _parted(server: str) -> tuple[str, int]:
