@@ -26,6 +26,7 @@ from appliance.pds import (
     repos,
     sessions,
     signing_keys,
+    web_identities,
 )
 from appliance.pds.blobs import BlobStore
 from appliance.pds.factors import second_steps
@@ -103,6 +104,7 @@ class Lifecycle:
             second_steps.delete_all,
             sessions.revoke_all,
             signing_keys.delete_all,
+            web_identities.delete_all,
             event_log.forget,
         ):
             forget(conn, did)

@@ -291,7 +291,7 @@ def _build(
     records = RecordStore(db)
     repos = RepoStore(db, blobs, keys, clock)
     directory = PlcClient(http, site.plc_url)
-    web = WebIdentities(accounts, keys, site.handle_domains, site.url)
+    web = WebIdentities(db, accounts, keys, site.url)
     resolver.own = web.document
     identities = Identities(directory, resolver, keys, rotation_key, site.url)
     sender = settings.smtp.sender or f"hearth@{site.hostname}"

@@ -8,7 +8,14 @@ from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.tid import Tid
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.pds import accounts, invites, lifecycle, repos, signing_keys
+from appliance.pds import (
+    accounts,
+    invites,
+    lifecycle,
+    repos,
+    signing_keys,
+    web_identities,
+)
 from appliance.pds.accounts import Account, AccountStore, NameTaken, NewAccount
 from appliance.pds.handles import HandleNotAvailable
 from appliance.pds.identities import Identities
@@ -41,6 +48,7 @@ class Opening:
     key: PrivateKey
     rev: Tid
     invite_code: str | None
+    by_name: bool = False
 
 
 class SignUp:
@@ -76,7 +84,8 @@ class SignUp:
                 await self._db.scan(invites.require_usable, wish.invite_code, now)
             did, key = await self._identity(wish)
             new = NewAccount(did, wish.handle, wish.email, wish.password_hash, wish.did is not None)
-            opening = Opening(new, key, self._repos.next_rev(), wish.invite_code)
+            rev = self._repos.next_rev()
+            opening = Opening(new, key, rev, wish.invite_code, wish.by_name)
             await self._db.write(open_account, opening, self._clock.now_us())
             self.opened += 1
         return self._accounts.require(did)
@@ -109,6 +118,8 @@ def open_account(conn: Connection, opening: Opening, now_us: int) -> None:
     if opening.invite_code is not None:
         invites.redeem(conn, opening.invite_code, new.did, now_us)
     signing_keys.assign(conn, new.did, opening.key, now_us)
+    if opening.by_name:
+        web_identities.note(conn, new.did)
     first = repos.create_empty(conn, new.did, opening.rev, opening.key)
     if new.deactivated:
         return

@@ -74,6 +74,14 @@ async def test_what_cannot_be_such_a_name_is_refused(box: Box) -> None:
     assert (await document(box, "localhost")).json["id"] == "did:web:localhost"
 
 
+async def test_who_brought_a_name_of_their_own_keeps_their_document(box: Box) -> None:
+    given = {"did": "did:web:brought.test", "handle": "brought.test", "email": "b@example.com"}
+    nsid = "internal.hearth.pds.receiveAccount"
+    assert (await box.operate("POST", nsid, **given, password=PASSWORD)).status == 200
+    assert box.pds.resolver.own(Did("did:web:brought.test")) is None
+    assert (await document(box, "brought.test")).status == 404
+
+
 async def test_other_parts_of_the_house_ask_us_for_the_document(box: Box) -> None:
     await opened(box)
     home = box.pds.settings.paths.address("pds")
