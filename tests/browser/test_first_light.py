@@ -91,7 +91,7 @@ async def by_keyboard(page: Page, trial: dict[str, Any]) -> None:
 async def expect_home(page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text("The Smiths")
     await expect(page.locator(".figure").first).to_have_text(re.compile(r"2\s+people"))
-    await expect(page.locator(".chip-good")).to_have_count(5)
+    await expect(page.locator(".chip-good")).to_have_count(6)
     await expect(page.get_by_text("All is well.")).to_be_visible()
     await expect(page.get_by_text("The setup is not finished")).to_have_count(0)
 

@@ -38,7 +38,10 @@ async def show(visit: Visit) -> web.Response:
     people = visit.panel.people
     page = await (people.search(wanted) if wanted else people.page(visit.query("cursor") or None))
     gone = visit.query("done") == "deleted"
-    return visit.page("people", page=page, wanted=wanted, gone=gone)
+    wards = await visit.panel.wards.all()
+    roles = {one.guardian_did: "guardian" for one in wards if one.guardian_did}
+    roles |= {one.did: "ward" for one in wards}
+    return visit.page("people", page=page, wanted=wanted, gone=gone, roles=roles)
 
 
 async def show_new(visit: Visit) -> web.Response:

@@ -29,6 +29,9 @@ async def test_an_account_is_looked_after_by_a_member_and_handed_over(house: Hou
     assert "poker\ntwo words</textarea>" in shown.text
     assert "By @mum.test" in (await owner.get(f"/people/{child.did}")).words
     assert "Looks after @ben.test" in (await owner.get(f"/people/{mum.did}")).words
+    listed = (await owner.get("/people")).words
+    assert "@ben.test joined just now Looked after Active" in listed
+    assert "@mum.test joined just now Guardian Active" in listed
     house.clock.advance(12 * 366 * 86_400)
     owner = await house.visitor_signed_in()
     assert "@ben.test is 18" in (await owner.get(page)).words
