@@ -46,7 +46,7 @@ async def test_gathering_by_account_gives_what_reading_newest_first_gives(
         place: Position | None = NEWEST
         while place is not None:
             part = await timelines._gathered(
-                index, timelines._FOLLOWED, viewer, (place, limit), with_reposts=True
+                index, "followed", viewer, (place, limit), with_reposts=True
             )
             assert part.rows == (await timelines.timeline(index, viewer, place, limit)).rows
             found += part.rows

@@ -1,7 +1,7 @@
 """Load what stands between accounts: follows, blocks, mutes, and blocks by lists."""
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable
+from itertools import product
 from typing import Final
 
 from appliance.appview.hydrate.hydration import Hydration
@@ -49,6 +49,16 @@ _RELATIONS: Final = {
 }
 # Most people block nobody: to ask that first costs a fiftieth of asking it of everybody on a page.
 _HAS_ANY: Final = f"SELECT {', '.join(f'EXISTS ({any_})' for any_, _ in _RELATIONS.values())}"
+# By which kinds there are, in the order above.
+_OF_KINDS: Final = {
+    kinds: " UNION ALL ".join(
+        f"SELECT j.value, '{name}', {rows}"
+        for (name, (_, rows)), is_there in zip(_RELATIONS.items(), kinds, strict=True)
+        if is_there
+    )
+    for kinds in product((0, 1), repeat=len(_RELATIONS))
+    if any(kinds)
+}
 
 
 def load_relations(
@@ -68,21 +78,12 @@ def load_public_relations(db: Database, into: Hydration, ids: Collection[int]) -
     viewer = into.viewer_id
     if viewer is None:
         return
-    found = _statement(db.read_one(_HAS_ANY, viewer) or ())
-    if not found:
+    kinds = db.read_one(_HAS_ANY, viewer)
+    if kinds is None or not any(kinds):
         return
-    for actor, name, value in db.read(found, viewer, json_list(set(ids) - {viewer})):
+    others = json_list(set(ids) - {viewer})
+    for actor, name, value in db.read(_OF_KINDS[kinds], viewer, others):
         setattr(into.relations.setdefault(actor, Relation()), name, value)
-
-
-@lru_cache
-def _statement(has: Sequence[int]) -> str:
-    """Write the statement for the kinds of relation a viewer has; "" for none."""
-    return " UNION ALL ".join(
-        f"SELECT j.value, '{name}', {rows}"
-        for (name, (_, rows)), is_there in zip(_RELATIONS.items(), has, strict=True)
-        if is_there
-    )
 
 
 def _load_mutes(db: Database, viewers: ViewerState, into: Hydration, wanted: set[int]) -> None:

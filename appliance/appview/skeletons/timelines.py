@@ -28,15 +28,17 @@ _LAST: Final = (
     "(SELECT f.sort_us FROM feed_item f WHERE f.actor_id = {} AND (f.sort_us, f.id) < (?1, ?2)"
     " ORDER BY f.sort_us DESC, f.id DESC LIMIT 1)"
 )
-_FOLLOWED: Final = (
-    f"SELECT {_LAST.format('?3')}, ?3"  # noqa: S608
-    f" UNION ALL SELECT {_LAST.format('w.target_id')}, w.target_id"
-    " FROM follow w WHERE w.actor_id = ?3 AND w.counts = 1 AND w.target_id <> ?3 LIMIT ?4"
-)
-_LISTED: Final = (
-    f"SELECT {_LAST.format('i.target_id')}, i.target_id"  # noqa: S608
-    " FROM listitem i WHERE i.list_id = ?3 AND i.counts = 1 LIMIT ?4"
-)
+_HEADS: Final = {
+    "followed": (
+        f"SELECT {_LAST.format('?3')}, ?3"  # noqa: S608
+        f" UNION ALL SELECT {_LAST.format('w.target_id')}, w.target_id"
+        " FROM follow w WHERE w.actor_id = ?3 AND w.counts = 1 AND w.target_id <> ?3 LIMIT ?4"
+    ),
+    "listed": (
+        f"SELECT {_LAST.format('i.target_id')}, i.target_id"  # noqa: S608
+        " FROM listitem i WHERE i.list_id = ?3 AND i.counts = 1 LIMIT ?4"
+    ),
+}
 
 
 async def timeline(db: Database, viewer: int, before: Position, limit: int) -> Slice[FeedItem]:
@@ -53,7 +55,7 @@ async def timeline(db: Database, viewer: int, before: Position, limit: int) -> S
     )
     if len(rows) > limit:
         return _slice(rows, limit)
-    return await _gathered(db, _FOLLOWED, viewer, (before, limit), with_reposts=True)
+    return await _gathered(db, "followed", viewer, (before, limit), with_reposts=True)
 
 
 async def list_feed(db: Database, list_id: int, before: Position, limit: int) -> Slice[FeedItem]:
@@ -69,19 +71,19 @@ async def list_feed(db: Database, list_id: int, before: Position, limit: int) ->
     )
     if len(rows) > limit:
         return _slice(rows, limit)
-    return await _gathered(db, _LISTED, list_id, (before, limit), with_reposts=False)
+    return await _gathered(db, "listed", list_id, (before, limit), with_reposts=False)
 
 
 async def _gathered(
-    db: Database, accounts: str, of: int, place: tuple[Position, int], *, with_reposts: bool
+    db: Database, whose: str, of: int, place: tuple[Position, int], *, with_reposts: bool
 ) -> Slice[FeedItem]:
-    """Merge what the accounts wrote that a statement names, in the pool if they are many."""
-    heads = db.read(accounts, *place[0], of, MOST_AT_ONCE + 1)
+    """Merge what those wrote who are "followed" or "listed", in the pool if they are many."""
+    heads = db.read(_HEADS[whose], *place[0], of, MOST_AT_ONCE + 1)
     if len(heads) <= MOST_AT_ONCE:
         return _merged(db.read, heads, place, with_reposts)
 
     def gather(conn: Connection) -> Slice[FeedItem]:
-        heads = conn.rows(accounts, *place[0], of, EVERYBODY)
+        heads = conn.rows(_HEADS[whose], *place[0], of, EVERYBODY)
         return _merged(conn.rows, heads, place, with_reposts)
 
     return await db.scan(gather)
