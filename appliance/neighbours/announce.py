@@ -21,16 +21,18 @@ log = logging.getLogger(__name__)
 HEARTH: Final = "_hearth._tcp.local."
 HTTP: Final = "_http._tcp.local."
 VERSION: Final = "1"
-LOOK_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 0.5
+SHORT_LOOK_SECONDS: Final = 0.1
 INTERFACES_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 10.0
-MOST_RECORDS: Final = 1500
+MOST_RECORDS: Final = 1000
 MOST_PENDING: Final = 256
 MOST_ADDRESSES: Final = 4
+BATCH: Final = 10
 SHOWN_OF_KEY: Final = 8
 MOST_TXT_BYTES: Final = 400
 PROBE_MS: Final = 600
-ASK_MS: Final = 1000
+ASK_MS: Final = 500
 _VIRTUAL: Final = ("docker", "br-", "virbr", "lxc", "lxd", "cni", "podman", "tailscale", "wg")
 
 
@@ -98,11 +100,12 @@ class Announcer:
         loop = asyncio.get_running_loop()
         look_again = loop.time() + INTERFACES_SECONDS
         while True:
-            await asyncio.sleep(LOOK_SECONDS if not self._pending else 0.05)
+            await asyncio.sleep(SHORT_LOOK_SECONDS if self._pending else LOOK_SECONDS)
+            # Whoever answers at once is read before a flood is noticed.
+            missing = self._read_some(zc)
             if _records_in(zc) > MOST_RECORDS:
                 return True
-            if self._pending:
-                await self._look_at(zc, self._pending.popitem(last=False)[0])
+            await asyncio.gather(*(self._ask(zc, name) for name in missing))
             if loop.time() > look_again:
                 look_again = loop.time() + INTERFACES_SECONDS
                 if private_links() != self._links or self._is_disputed(zc, addresses):
@@ -165,15 +168,16 @@ class Announcer:
             # Read in its turn: one packet may change a thousand services at once.
             self._pending[name] = None
 
-    async def _look_at(self, zc: Any, name: str) -> None:
-        """Read a service; what is missing of it is asked for, and read when it changes."""
-        if not self._read(zc, name):
-            from zeroconf import DNSQuestionType
+    def _read_some(self, zc: Any) -> list[str]:
+        """Read services that wait; give those of which something is missing."""
+        count = min(BATCH, len(self._pending))
+        names = [self._pending.popitem(last=False)[0] for _ in range(count)]
+        return [name for name in names if not self._read(zc, name)]
 
-            info = _service(name)
-            if info is not None:
-                await info.async_request(zc, ASK_MS, DNSQuestionType.QM)
-                self._read(zc, name)
+    async def _ask(self, zc: Any, name: str) -> None:
+        info = _service(name)
+        if info is not None and await info.async_request(zc, ASK_MS):
+            self._read(zc, name)
 
     def _read(self, zc: Any, name: str) -> bool:
         """Take what is known of a service, if that is all of it."""
