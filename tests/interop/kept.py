@@ -230,18 +230,8 @@ _STATES: Final = (
         "200",
         ("taken down: taken down: *",),
     ),
-    Kept(
-        "A session from before the takedown vouches for moving away, and for nothing else",
-        "400 InvalidToken",
-        "200",
-        ("taken down: taken down: getServiceAuth",),
-    ),
-    Kept(
-        "A takedown can be taken back, with its sessions",
-        "200",
-        "400 ExpiredToken",
-        ("taken down: refresh when up again",),
-    ),
+    Kept("Only leaving is left", "400 InvalidToken", "200", ("taken down: taken down: getServ*",)),
+    Kept("Takedowns can be undone", "200", "400 ExpiredToken", ("taken down: refresh when up *",)),
     Kept(
         "What no record names is not counted",
         "200",
