@@ -18,11 +18,12 @@ _HEAD: Final = """\
 # The official web client before a Hearth
 
 The static export of bluesky-social/social-app 1.126.0 (commit `dd452a433`, not a source line
-changed) is served by the appliance, and driven in headless Chromium to which no name but
-`localhost` leads anywhere. Handles end in `.smith.home`. Nobody but the appliance answers what the
-client asks; other members act by XRPC calls of their own. Appliance and browser run in a network
-namespace that has a loopback and nothing else. A screen counts as working if what the table names
-was seen on it, no text on it tells of trouble, and nothing turns that waits. Made by
+changed) is served by the appliance, and driven in headless Chromium for which no name leads
+anywhere but to this machine. Handles end in `.smith.home`. Nobody but the appliance answers what
+the client asks; other members act by XRPC calls of their own. Appliance and browser run in a
+network namespace that has a loopback, an address as at home, and nothing beyond. A screen counts as
+working if what the table names was seen on it, no text on it tells of trouble, and nothing turns
+that waits. Made by
 
     python -m tests.interop.official_client FOLDER --write
 
@@ -62,6 +63,7 @@ _WHY: Final = {
     "com.atproto.server.createSession": "the code that is mailed is asked for",
     "com.atproto.server.refreshSession": "the account is deleted",
     "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
+    "app.bsky.actor.getProfile": "the account is deactivated, or has gone",
     "app.bsky.feed.getAuthorFeed": "the account is blocked",
     "app.bsky.feed.getFeed": "who has not signed in reads nothing, as the owner has it",
     "app.bsky.feed.getFeedGenerator": "a feed of Bluesky's own, which new members are given by"
@@ -70,10 +72,11 @@ _WHY: Final = {
 
 
 # Of what differs between runs: ports and accounts.
-_CHANGES: Final = re.compile(r"http://localhost:\d+|did:plc:\w+(/\w+)?")
+_CHANGES: Final = re.compile(r"http://[\w.]+:\d+|did:plc:\w+(/\w+)?")
 _WHY_COMPLAINED: Final = {
     "/static/style.css": "the page of the export names it, and the export does not hold it",
-    "/-/pack-cards/": "a picture of a starter pack for other sites; nobody here draws it",
+    "/setup/reach/seen": "the network begins, and the wizard's page loads itself anew until it has",
+    "Cross-Origin-Opener-Policy": "browsers heed this header on HTTPS only, and at home is none",
 }
 
 
