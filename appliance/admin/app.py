@@ -100,6 +100,7 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/log"): logs.show_acts,
     ("GET", "/logs"): logs.show_lines,
     ("GET", "/logs/bundle"): logs.bundle,
+    ("GET", "/logs/bundle/{name}"): logs.bundled,
     ("GET", "/feeds"): feeds.show,
     ("POST", "/feeds"): feeds.save,
     ("POST", "/feeds/remove"): feeds.remove,

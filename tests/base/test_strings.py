@@ -17,7 +17,9 @@ SOURCES = [
 # A name may be put together: "roles." ~ part.name, f"person_errors.{error.name}".
 _USED = re.compile(r"""(?:\bt|words|strings|has)\(\s*f?["']([a-z_]+\.[^"']*)["'](\s*~)?""")
 _BUILT = re.compile(r"""name = f["']([a-z_]+\.[^"']*)["']""")
-_SET = re.compile(r"""set words = ["']([a-z_]+\.)["'] ~""")
+_SET = re.compile(r"""set \w+ = ["']([a-z_]+\.[a-z_]*)["'] ~""")
+# The other of two names, and the name that serves where a table has none.
+_ELSE = re.compile(r"""(?:\belse |, )["']([a-z_]+\.[a-z_]+)["']\)""")
 # What a table in the code names, to be asked for later.
 _LISTED = re.compile(r"""["']([a-z_]+\.[a-z_]+)["']\)?,\n""")
 
@@ -33,7 +35,9 @@ def used_names() -> tuple[set[str], set[str]]:
             start, brace, _ = name.partition("{")
             (begun if glued or brace else whole).add(start)
         begun.update(_SET.findall(text))
-        whole.update(name for name in _LISTED.findall(text) if known.has(name))
+        whole.update(
+            name for name in _LISTED.findall(text) + _ELSE.findall(text) if known.has(name)
+        )
     return whole, begun
 
 
@@ -53,7 +57,7 @@ def test_every_text_is_asked_for() -> None:
     unused = [
         name
         for name in Strings.load().texts
-        if re.sub(r"\.(one|other)$", "", name) not in whole
+        if not {name, re.sub(r"\.(one|other)$", "", name)} & whole
         and not any(name.startswith(start) for start in begun)
     ]
     assert unused == []

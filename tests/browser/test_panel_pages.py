@@ -15,11 +15,11 @@ from tests.support.client import sign_in
 
 pytestmark = pytest.mark.slow
 
-# But for the changing parts of pages alone, and a file.
+# But for the changing parts of pages alone, and files.
 PAGES = sorted(
     path
     for verb, path in OWNER_ONLY
-    if verb == "GET" and not path.endswith("/live") and not path.endswith(("/bundle", "/export"))
+    if verb == "GET" and not path.endswith(("/live", "/bundle", "/{name}", "/export"))
 )
 
 

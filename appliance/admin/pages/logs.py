@@ -13,7 +13,7 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import changed
 from appliance.upkeep.support_bundle import Sources, as_zip, files
 
-LINES: Final = 200
+LINES: Final = 100
 LEVELS: Final = ("info", "warning", "error")
 _BUNDLED_LINES: Final = 1000
 
@@ -46,6 +46,14 @@ async def show_lines(visit: Visit) -> web.Response:
     wanted = LEVELS[LEVELS.index(level) :]
     lines = [line for line in await _lines(visit) if _level(line) in wanted]
     return visit.page("logs", lines=lines[-LINES:], level=level, levels=LEVELS, files=texts)
+
+
+async def bundled(visit: Visit) -> web.Response:
+    """Show a file of the bundle."""
+    text = (await _bundle(visit)).get(visit.place("name"))
+    if text is None:
+        visit.not_found()
+    return web.Response(text=text, headers={"Cache-Control": "no-store"})
 
 
 async def bundle(visit: Visit) -> web.Response:

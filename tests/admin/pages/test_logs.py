@@ -47,7 +47,9 @@ async def test_the_last_lines_of_the_process_are_shown_and_bundled(house: House)
         errors = (await owner.get("/logs?level=error")).text.partition('id="bundle"')[0]
         assert "disk" in errors
         assert "asked" not in errors
-        shown = seen.text.partition('id="bundle"')[2]
+        assert 'href="/logs/bundle/log.txt"' in seen.text
+        shown = (await owner.get("/logs/bundle/log.txt")).text
+        assert (await owner.get("/logs/bundle/secrets")).status == 404
         assert re.search(r"person-\d+ asked", shown)
         assert ann.did not in shown
     finally:
