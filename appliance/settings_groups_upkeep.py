@@ -12,8 +12,8 @@ class BackupSettings:
     target: str = setting(
         "",
         "Where backups go: a folder, best on another disk; usb: and the label or UUID of a disk"
-        " that is waited for; or sftp:, s3: or rest: with an address as restic names them; empty for"
-        " none.",
+        " that is waited for; or sftp:, s3: or rest: with an address as restic names them; empty"
+        " for none.",
         form=r"/.+|(sftp|s3|rest):\S+|usb:[^/\s]+",
     )
     hour: int = setting(3, "The hour of the day (0 to 23, time of this computer) to take them at.")
