@@ -1,4 +1,4 @@
-"""The command line: what each command of `hearth` does; `command_parser` says what is typed."""
+"""The command line: what each command of `hearth` does; `commands/parser` says what is typed."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from appliance.command_parser import MOVES, parser
+from appliance.commands.parser import MOVES, parser
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import Paths
 
@@ -45,7 +45,8 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _account(args: argparse.Namespace) -> int:
-    from appliance import house_operator, operator
+    from appliance import operator
+    from appliance.commands import house
 
     actions = {
         "create": operator.create,
@@ -59,7 +60,7 @@ def _account(args: argparse.Namespace) -> int:
         "suspend": operator.suspend,
         "appview": operator.choose_app_view,
         "delete": operator.delete,
-        **house_operator.ACTIONS,
+        **house.ACTIONS,
     }
     if args.action in MOVES:
         from appliance.moving import command
@@ -69,65 +70,57 @@ def _account(args: argparse.Namespace) -> int:
 
 
 def _relay(args: argparse.Namespace) -> int:
-    from appliance import operator, relay_operator
+    from appliance import operator
+    from appliance.commands import relay
 
-    actions = {
-        "hosts": relay_operator.show_hosts,
-        "approve": relay_operator.approve,
-        "limit": relay_operator.limit,
-        "ban": relay_operator.ban,
-        "unban": relay_operator.unban,
-        "bans": relay_operator.show_bans,
-        "takedown": relay_operator.take_down,
-        "repair": relay_operator.repair,
-        "quarantine": relay_operator.show_quarantine,
-        "upstreams": relay_operator.show_upstreams,
-        "release": relay_operator.release,
-        "discard": relay_operator.discard,
-    }
-    return operator.run(actions[args.action], args, print, role="relay")
+    return operator.run(relay.ACTIONS[args.action], args, print, role="relay")
 
 
 def _label(args: argparse.Namespace) -> int:
-    from appliance import label_operator, operator
+    from appliance import operator
+    from appliance.commands import labels
 
-    return operator.run(label_operator.ACTIONS[args.action], args, print, role="labeler")
+    return operator.run(labels.ACTIONS[args.action], args, print, role="labeler")
 
 
 def _moderate(args: argparse.Namespace) -> int:
-    from appliance import moderation_operator, operator
+    from appliance import operator
+    from appliance.commands import moderation
 
-    return operator.run(moderation_operator.ACTIONS[args.action], args, print)
+    return operator.run(moderation.ACTIONS[args.action], args, print)
 
 
 def _support_bundle(args: argparse.Namespace) -> int:
-    from appliance import support
+    from appliance.commands import support
 
     return support.run(args, print)
 
 
 def _settings(args: argparse.Namespace) -> int:
-    from appliance import settings_operator
+    from appliance.commands import settings
 
-    return settings_operator.run(args, print)
+    return settings.run(args, print)
 
 
 def _guardian(args: argparse.Namespace) -> int:
-    from appliance import guardian_operator, operator
+    from appliance import operator
+    from appliance.commands import guardians
 
-    return operator.run(guardian_operator.ACTIONS[args.action], args, print)
+    return operator.run(guardians.ACTIONS[args.action], args, print)
 
 
 def _neighbours(args: argparse.Namespace) -> int:
-    from appliance import neighbours_operator, operator
+    from appliance import operator
+    from appliance.commands import neighbours
 
-    return operator.run(neighbours_operator.ACTIONS[args.action], args, print, role="neighbours")
+    return operator.run(neighbours.ACTIONS[args.action], args, print, role="neighbours")
 
 
 def _feed(args: argparse.Namespace) -> int:
-    from appliance import feed_operator, operator
+    from appliance import operator
+    from appliance.commands import feeds
 
-    return operator.run(feed_operator.ACTIONS[args.action], args, print, role="appview")
+    return operator.run(feeds.ACTIONS[args.action], args, print, role="appview")
 
 
 def _adopt(args: argparse.Namespace) -> int:
@@ -167,9 +160,9 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _checkup(args: argparse.Namespace) -> int:
-    from appliance import inspection
+    from appliance.commands import checkup
 
-    return inspection.run(args, print)
+    return checkup.run(args, print)
 
 
 def _update(args: argparse.Namespace) -> int:

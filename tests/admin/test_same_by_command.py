@@ -8,7 +8,7 @@ import pytest
 from appliance.admin.app import ANYBODY, OWNER_ONLY
 from appliance.admin.pages.reports import _ACTS
 from appliance.atproto.lexicon.catalog import load_catalog
-from appliance.command_parser import parser
+from appliance.commands.parser import parser
 
 ADMIN: Final = "com.atproto.admin"
 SERVER: Final = "com.atproto.server"

@@ -5,7 +5,7 @@ import re
 
 import aiohttp
 
-from appliance import command_parser
+from appliance.commands import parser as command_parser
 from appliance.moving import command
 from tests.support.appliance import Appliance
 from tests.support.client import Operator

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Final
 
-from appliance import network_parser
-from appliance.network_parser import add_data as _add_data
+from appliance.commands import network_parser
+from appliance.commands.network_parser import add_data as _add_data
 
 EPILOG: Final = """\
 examples:

@@ -1,6 +1,7 @@
 """`hearth relay`: what an operator does about hosts and accounts of the relay, in words."""
 
 import argparse
+from typing import Final
 
 from appliance.operator import Operator, Say
 
@@ -95,3 +96,19 @@ async def discard(operator: Operator, args: argparse.Namespace, say: Say) -> Non
     """Forget a kept frame."""
     await operator.call(f"{RELAY}.discardQuarantined", number=args.number)
     say(f"{args.number} is gone")
+
+
+ACTIONS: Final = {
+    "hosts": show_hosts,
+    "approve": approve,
+    "limit": limit,
+    "ban": ban,
+    "unban": unban,
+    "bans": show_bans,
+    "takedown": take_down,
+    "repair": repair,
+    "quarantine": show_quarantine,
+    "upstreams": show_upstreams,
+    "release": release,
+    "discard": discard,
+}
