@@ -62,6 +62,7 @@ class Edition:
 
     assets: Mapping[str, Asset]
     folders: frozenset[str]
+    made: Path
 
     @classmethod
     def open(cls, export: Path, cache: Path, replacement: Replacement) -> "Edition":
@@ -76,10 +77,15 @@ class Edition:
         made = cache / name
         if not made.is_dir():
             _make(files, made, replacement)
-        _forget_others(made)
         assets = {each: _asset(each, path, made) for each, path in files.items()}
         folders = frozenset(each.partition("/")[0] for each in files if "/" in each)
-        return cls(assets, folders)
+        return cls(assets, folders, made)
+
+    def forget_others(self) -> None:
+        """Delete what was made before; once nobody is sent to it any more."""
+        for other in self.made.parent.iterdir():
+            if other != self.made:
+                shutil.rmtree(other, ignore_errors=True)
 
     @property
     def front(self) -> Asset:
@@ -158,9 +164,3 @@ def _asset(name: str, path: Path, made: Path) -> Asset:
     # The name of a script tells its content, but not what we put into it.
     is_kept = bool(_HASHED.search(Path(name).name)) and ending not in _SCRIPTS | _PAGES
     return Asset(ours if is_made else path, kind, is_kept)
-
-
-def _forget_others(made: Path) -> None:
-    for other in made.parent.iterdir():
-        if other != made:
-            shutil.rmtree(other, ignore_errors=True)

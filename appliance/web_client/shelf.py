@@ -35,3 +35,4 @@ class Shelf:
         ours = (own.client, own.pds, self._pictures)
         self.headers = policy.headers(page, ours, outside=self._outside)
         self.edition = edition
+        await asyncio.to_thread(edition.forget_others)
