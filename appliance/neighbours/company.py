@@ -98,7 +98,7 @@ class Company:
 
     async def take_in(self, key: str) -> None:
         """Begin with a house that was just paired."""
-        await self._tools.gates.open(self._tools.store.named(key))
+        await self._tools.gates.open(key)
         self._contacts[key] = Contact(here=True)
         self._news.set()
 
@@ -111,7 +111,7 @@ class Company:
     async def run(self) -> None:
         """See to every house, for ever; a worker."""
         for house in self._tools.store.all():
-            await self._tools.gates.open(house)
+            await self._tools.gates.open(house.key)
         while True:
             self._news.clear()
             houses = self._tools.store.all()
@@ -186,7 +186,7 @@ class Company:
         await self._tools.store.met(now, self._tools.clock.now_us())
         if now.card.pds != before.card.pds:
             self._news.set()
-        await self._tools.gates.open(self._tools.store.named(now.key))
+        await self._tools.gates.open(now.key)
         contact.first_behind = max(contact.first_behind, contact.behind) if contact.behind else 0
         with suppress(OutboundFailed):
             await self._learn(now)

@@ -31,18 +31,20 @@ class Gates:
         self._open: dict[str, tuple[str, web.AppRunner]] = {}
         self._lock = asyncio.Lock()
 
-    async def open(self, house: Neighbour) -> None:
+    async def open(self, key: str) -> None:
         """Open the door to a house, unless it is open under the address it has now.
+
+        It may have been unpaired a moment ago: then there is none.
 
         A house that goes by a public name is asked where that name leads: what a neighbour says of
         itself must not speak for somebody out there.
         """
         async with self._lock:
-            held = self._open.get(house.key)
-            if held is not None and held[0] == house.card.pds:
+            house, held = self._store.find(key), self._open.get(key)
+            if house is not None and held is not None and held[0] == house.card.pds:
                 return
-            await self._shut(house.key)
-            if not house.card.is_public:
+            await self._shut(key)
+            if house is not None and not house.card.is_public:
                 await self._make(house)
 
     async def _make(self, house: Neighbour) -> None:

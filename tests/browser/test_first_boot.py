@@ -97,7 +97,7 @@ async def test_from_an_empty_folder_to_two_members_talking_offline(island: Islan
         await set_up(page, island.claim_link)
         await expect(page.get_by_role("heading", level=1)).to_have_text("The Smiths")
         await expect(page.locator(".figure").first).to_have_text(re.compile(r"2\s+people"))
-        await expect(page.locator(".chip-good")).to_have_count(5)
+        await expect(page.locator(".chip-good")).to_have_count(6)
         await expect(page.get_by_text("no backup was ever taken")).to_be_visible()
         await talk(page)
         await page.goto(f"http://{HOME}:{PANEL}/")

@@ -154,3 +154,15 @@ async def test_a_house_that_goes_by_a_public_name_gets_no_door(tmp_path: Path) -
         await pair(smiths, jones)
         await until(lambda: smiths.role.company.contact(jones.key).here)
         assert smiths.settings.paths.door("https://bsky.social") is None
+
+
+async def test_a_house_that_was_unpaired_a_moment_ago_gets_no_door(
+    far: FarPds, smiths: Home, jones: Home
+) -> None:
+    """What was begun while it was paired may end after."""
+    company = smiths.role.company
+    house = smiths.role.store.named(jones.key)
+    await smiths.role.store.remove(jones.key)
+    await company._see(house)
+    await company.take_in(jones.key)
+    assert smiths.settings.paths.door(JONES) is None

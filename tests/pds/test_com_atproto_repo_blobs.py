@@ -149,7 +149,8 @@ async def test_an_account_keeps_as_much_as_its_quota_and_no_more(tmp_path: Path)
         await house.upload(bob, b"b" * 401, "text/plain")
         nsid = "internal.hearth.pds.getStorage"
         answer = await house._box.operate("GET", nsid, did=alice.did)
-        assert answer.json == {"records": 0, "blobs": 2, "bytes": 1000, "quota": 1000}
+        kept = {"records": 0, "blobs": 2, "bytes": 1000, "quota": 1000}
+        assert {name: answer.json[name] for name in kept} == kept
 
 
 async def test_uploads_at_once_do_not_go_over_the_quota_together(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def announcement(title: str, key: str, address: str, port: int, text: bytes | No
 
 def main(own: str, seconds: float, known_keys: list[str]) -> None:
     """Send from `own`; `known_keys` are those of honest houses."""
+    near = own.rpartition(".")[0]
     chance = random.Random(11)  # noqa: S311
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,7 +57,7 @@ def main(own: str, seconds: float, known_keys: list[str]) -> None:
     for number in range(100):
         key = f"{chance.getrandbits(256):064x}"
         title = ("Smiths", "Jones", "<script>alert(1)</script>", f"Evil {number}")[number % 4]
-        packets.append(announcement(title, key, f"10.77.0.{100 + number}", 2590))
+        packets.append(announcement(title, key, f"{near}.{100 + number}", 2590))
     for key in known_keys:
         packets.append(announcement("Impostor", key, own, 1))
         packets.append(announcement("Loop", key, "127.0.0.1", 2580))

@@ -27,12 +27,17 @@ def ip(*words: str) -> None:
 
 
 class Lan:
-    """A bridge of this machine, on 10.77.0.0/24. Made and removed by `with`."""
+    """A bridge of this machine, on a network of its own: several tests may run side by side.
+
+    Made and removed by `with`.
+    """
 
     def __init__(self) -> None:
-        self._name = f"hb{next(_numbers) % 1_000_000}"
+        number = next(_numbers)
+        self._name = f"hb{number % 1_000_000}"
         self._stack = ExitStack()
-        self.own = "10.77.0.254"
+        self.prefix = f"10.77.{number // 10 % 250 + 1}"
+        self.own = f"{self.prefix}.254"
 
     def __enter__(self) -> "Lan":
         with ExitStack() as stack:
@@ -47,8 +52,8 @@ class Lan:
         self._stack.close()
 
     def machine(self, number: int) -> "Machine":
-        """Add a machine: 10.77.0.NUMBER."""
-        machine = Machine(f"{self._name}-{number}", self._name, f"10.77.0.{number}")
+        """Add a machine, whose address ends in this number."""
+        machine = Machine(f"{self._name}-{number}", self._name, f"{self.prefix}.{number}", self.own)
         self._stack.callback(machine.remove)
         return machine
 
@@ -56,7 +61,7 @@ class Lan:
 class Machine:
     """A network namespace with one cable to the bridge."""
 
-    def __init__(self, name: str, bridge: str, address: str) -> None:
+    def __init__(self, name: str, bridge: str, address: str, router: str) -> None:
         self.name = name
         self.address = address
         self._cable = f"v{next(_numbers) % 10_000_000}"
@@ -67,7 +72,7 @@ class Machine:
         ip(*inside, "link", "set", "lo", "up")
         ip(*inside, "addr", "add", f"{address}/24", "dev", "eth0")
         ip(*inside, "link", "set", "eth0", "up")
-        ip(*inside, "route", "add", "default", "via", "10.77.0.254")
+        ip(*inside, "route", "add", "default", "via", router)
 
     def cut(self) -> None:
         """Pull the cable."""
