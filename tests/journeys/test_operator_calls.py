@@ -51,3 +51,15 @@ async def test_the_relay_tells_how_busy_it_is_and_whom_it_follows(
     for nsid in ("relay.setNeighbours", "relay.compareHost"):
         with pytest.raises(Refused, match="401"):
             await Client(ann.http, network.relay).post(INSIDE + nsid, urls=[], hostname="x")
+
+
+async def test_a_setting_is_kept_or_refused_with_the_reason(
+    network: Appliance, ann: Member
+) -> None:
+    pds, nsid = Operator(ann.http, network.pds, network.operator_token), f"{INSIDE}pds.putSettings"
+    told = [(await pds.post(nsid, values={"backup.hour": hour})) for hour in (4, 4, 3)]
+    assert [answer["changed"] for answer in told] == [True, False, True]
+    with pytest.raises(Refused, match="65535"):
+        await pds.post(nsid, values={"relay.port": 70_000})
+    with pytest.raises(Refused, match="401"):
+        await Client(ann.http, network.pds).post(nsid, values={})
