@@ -6,6 +6,7 @@ port number where the machine has both.
 
 import contextlib
 import errno
+import random
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from appliance.upkeep.systemd import ServiceManager
 
 BACKLOG = 1024
 TRIES_FOR_A_COMMON_PORT = 20
+# Below those from which an operating system takes the near end of outgoing connections: such a
+# port is still free when whoever was given it starts again.
+FREE_PORTS = range(20_000, 32_000)
 
 
 class PortTaken(Exception):
@@ -30,9 +34,8 @@ def bind(hosts: Iterable[str], port: int) -> list[socket.socket]:
     wanted = list(hosts)
     for attempt in range(TRIES_FOR_A_COMMON_PORT):
         try:
-            return _bind_all(wanted, port)
+            return _bind_all(wanted, port or random.choice(FREE_PORTS))  # noqa: S311
         except PortTaken:
-            # A free port on one address may be taken on the other.
             if port != 0 or attempt == TRIES_FOR_A_COMMON_PORT - 1:
                 raise
     raise PortTaken(f"no port is free on all of {', '.join(wanted)}")
@@ -117,8 +120,7 @@ def _bind_all(hosts: list[str], port: int) -> list[socket.socket]:
     bound: list[socket.socket] = []
     try:
         for host in hosts:
-            number = port or (bound[0].getsockname()[1] if bound else 0)
-            listener = _bind_one(host, number)
+            listener = _bind_one(host, port)
             if listener is not None:
                 bound.append(listener)
     except BaseException:

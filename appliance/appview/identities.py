@@ -17,6 +17,10 @@ SECOND = 1_000_000
 FRESH_US = 86_400 * SECOND
 INVALID_US = 600 * SECOND
 UNREACHABLE_US = 900 * SECOND
+# Somebody new whose handle nobody could tell is looked up again after so long, then after twice it.
+UNSETTLED_SECONDS = 10.0
+UNSETTLED_US = 10 * SECOND
+MOST_UNSETTLED = 10_000
 # Longer than any look-up takes: after this one that was interrupted is begun again.
 CLAIM_US = 120 * SECOND
 LOOK_AROUND_SECONDS = 60.0
@@ -34,6 +38,7 @@ class IdentityRefresher:
         self._now_us = now_us
         self._wake = asyncio.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._unsettled: dict[str, int] = {}
 
     def wake(self) -> None:
         """Say that an account is due."""
@@ -64,7 +69,9 @@ class IdentityRefresher:
             self._wake.clear()
             if not await self.refresh_some():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_AROUND_SECONDS):
+                    async with asyncio.timeout(
+                        UNSETTLED_SECONDS if self._unsettled else LOOK_AROUND_SECONDS
+                    ):
                         await self._wake.wait()
 
     async def refresh_some(self) -> int:
@@ -94,6 +101,20 @@ class IdentityRefresher:
             await self._actors.put_off_identities([did], self._now_us() + UNREACHABLE_US)
             return
         is_valid = identity.handle != INVALID_HANDLE
-        due_us = self._now_us() + (FRESH_US if is_valid else INVALID_US)
+        wait_us = FRESH_US if is_valid else INVALID_US
+        if identity.is_settled:
+            self._unsettled.pop(did, None)
+        else:
+            wait_us = self._patience(did)
         handle = identity.handle if is_valid else None
-        await self._actors.set_identity(did, handle, identity.document.pds, due_us)
+        await self._actors.set_identity(
+            did, handle, identity.document.pds, self._now_us() + wait_us
+        )
+
+    def _patience(self, did: str) -> int:
+        """Tell how long to leave somebody alone whose handle nobody could tell, in µs."""
+        if len(self._unsettled) >= MOST_UNSETTLED:
+            self._unsettled.clear()
+        tries = self._unsettled.get(did, 0)
+        self._unsettled[did] = tries + 1
+        return min(UNSETTLED_US << min(tries, 10), INVALID_US)

@@ -30,6 +30,7 @@ MOST_LOG_BYTES: Final = 500_000
 FRESH_US: Final = 5_000_000
 MOST_ANSWER_BYTES: Final = 4096
 NOT_FOUND: Final = 404
+INTERNAL_ERROR: Final = 500
 RESOLVE: Final = "/xrpc/com.atproto.identity.resolveHandle"
 STATUS: Final = "internal.hearth.upkeep.getStatus"
 
@@ -101,20 +102,44 @@ class Identities:
         return member.log
 
     async def did_for(self, handle: str) -> str:
-        """Return whose a handle is. Raises NotAMember."""
+        """Return whose a handle is.
+
+        Raises NotAMember; IdentityUnreachable while its house is away.
+        """
+        is_away = False
         for house in self._store.all():
-            if handle.endswith(house.card.domains) and self._presence(house) == "here":
-                with suppress(OutboundFailed, NotAMember, InvalidSyntax):
-                    params = [("handle", handle)]
-                    answer = await self._ask(house, RESOLVE, params, MOST_ANSWER_BYTES)
-                    did = Did(str(answer.get("did")) if isinstance(answer, dict) else "")
-                    member = await self._fetched(house, did)
-                    if member.handle == handle:
-                        return member.did
+            if not handle.endswith(house.card.domains):
+                continue
+            presence = self._presence(house)
+            is_away = is_away or presence == "away"
+            if presence == "here":
+                try:
+                    member = await self._called(house, handle)
+                except OutboundFailed:
+                    is_away = True
+                    continue
+                if member is not None:
+                    return member.did
         known = self._store.member_called(handle)
-        if known is None:
-            raise NotAMember(f"nobody in a paired house goes by {handle}")
-        return known.did
+        if known is not None:
+            return known.did
+        if is_away:
+            raise IdentityUnreachable(f"the house of {handle} is away")
+        raise NotAMember(f"nobody in a paired house goes by {handle}")
+
+    async def _called(self, house: Neighbour, handle: str) -> Member | None:
+        """Ask a house who goes by a handle. Raises OutboundFailed."""
+        try:
+            answer = await self._ask(house, RESOLVE, [("handle", handle)], MOST_ANSWER_BYTES)
+            did = Did(str(answer.get("did")) if isinstance(answer, dict) else "")
+            member = await self._fetched(house, did)
+        except (NotAMember, InvalidSyntax):
+            return None
+        except Refused as refusal:
+            if refusal.status >= INTERNAL_ERROR:
+                raise
+            return None
+        return member if member.handle == handle else None
 
     async def learn(self, house: Neighbour, did: str) -> None:
         """Learn of a member who is not known yet. Raises OutboundFailed."""

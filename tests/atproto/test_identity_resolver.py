@@ -214,10 +214,15 @@ async def test_a_verified_handle_survives_an_outage_but_not_for_ever(world: Worl
 
 async def test_a_handle_never_seen_is_not_believed_in_an_outage(world: World) -> None:
     del world.http.answers[WELL_KNOWN]
-    assert (await world.resolver.resolve(DID)).handle == "handle.invalid"
+    unknown = await world.resolver.resolve(DID)
+    assert (unknown.handle, unknown.is_settled) == ("handle.invalid", False)
     world.http.put(WELL_KNOWN, DID.encode())
     world.clock.advance(121)
-    assert (await world.resolver.resolve(DID)).handle == "alice.example.com"
+    known = await world.resolver.resolve(DID)
+    assert (known.handle, known.is_settled) == ("alice.example.com", True)
+    world.http.put(WELL_KNOWN, b"", 404)
+    settled = await world.resolver.resolve(DID, fresh=True)
+    assert (settled.handle, settled.is_settled) == ("handle.invalid", True)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ async def check(
             await stream.catch_up(http)
             return stream.states == states
 
-        await soon(caught_up, bool, 10)
+        await soon(caught_up, bool)
     listed = await Client(http, ours.pds).get("com.atproto.sync.listRepos")
     assert {each["did"]: each["rev"] for each in listed["repos"]} == {
         did: str(state.rev) for did, state in states.items()

@@ -18,7 +18,8 @@ from aiohttp import web
 
 from appliance.atproto import jwt
 from tests.support.appliance import Appliance
-from tests.support.node import ReferencePds, free_port
+from tests.support.node import ReferencePds
+from tests.support.ports import free_port
 from tests.support.smtp import SmtpStub, listening
 
 BLOB_LIMIT: Final = 100_000

@@ -30,8 +30,9 @@ from tests.support.client import (
     sign_in,
 )
 from tests.support.far_app import FarApp
-from tests.support.node import FOLDER, free_port, node
+from tests.support.node import FOLDER, node
 from tests.support.oauth_client import CALLBACK
+from tests.support.ports import free_port
 
 # So many live there, and so many of them do all that people do.
 PEOPLE = 120

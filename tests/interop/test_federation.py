@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.appliance import Appliance
 from tests.support.client import Client, Member, Ref, Refused, join, soon
-from tests.support.node import Consumer, ReferencePds, free_port, run_script
+from tests.support.node import Consumer, ReferencePds, run_script
+from tests.support.ports import free_port
 from tests.support.stream import events_after
 
 # Whatever takes its time, so that others go on meanwhile.

@@ -14,7 +14,8 @@ from tests.interop.test_stream import be_busy
 from tests.support.appliance import Appliance, Process
 from tests.support.client import Client, Member, soon
 from tests.support.go_programs import Goat, Program
-from tests.support.node import FOLDER, free_port, node
+from tests.support.node import FOLDER, node
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.go]
 

@@ -63,7 +63,7 @@ class Scene:
                 names = ("active", "status") + (("rev",) if ours["active"] else ())
                 return [{name: each.get(name) for name in names} for each in (ours, theirs)]
 
-            seen = await soon(both, lambda seen: seen[0] == seen[1], 10)
+            seen = await soon(both, lambda seen: seen[0] == seen[1])
             if seen[0]["active"]:
                 head = await pds.get("com.atproto.sync.getLatestCommit", did=member.did)
                 assert await self.told("getLatestCommit", did=member.did) == head
@@ -122,7 +122,7 @@ async def test_it_follows_every_account_through_its_life(scene: Scene) -> None:
     async def standing() -> dict[str, Any]:
         return await scene.told("getRepoStatus", did=dee.did)
 
-    await soon(standing, lambda told: told.get("status") == "deleted", 10)
+    await soon(standing, lambda told: told.get("status") == "deleted")
     listed = await scene.told("listRepos")
     assert {each["did"] for each in listed["repos"]} >= {ann.did, bob.did, cy.did}
 

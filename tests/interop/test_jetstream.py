@@ -54,7 +54,7 @@ async def until(bot: Bot, texts: list[str]) -> None:
     async def heard() -> list[str]:
         return bot.posts()
 
-    await soon(heard, lambda posts: posts == texts, 20)
+    await soon(heard, lambda posts: posts == texts)
     assert bot.complaints() == []
 
 

@@ -28,7 +28,8 @@ from appliance.moving import courses
 from appliance.moving.command import NOT_FINISHED
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import PASSWORD, Client, Member, Operator, Refused, join, sign_in, soon
-from tests.support.node import SECRETS, ReferencePds, free_port
+from tests.support.node import SECRETS, ReferencePds
+from tests.support.ports import free_port
 from tests.support.smtp import SmtpStub, listening
 
 pytestmark = pytest.mark.slow

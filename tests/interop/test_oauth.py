@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from tests.support.members_house import Browser, MembersHouse, open_members_house
-from tests.support.node import FOLDER, free_port, node
+from tests.support.node import FOLDER, node
 from tests.support.oauth_client import Documents, agree, post, sign_in_for
 from tests.support.panel_house import Seen
 from tests.support.pds_box import PASSWORD
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,8 @@ from aiohttp import web
 from appliance.atproto import jwt
 from tests.support.appliance import Appliance
 from tests.support.client import Answer, Member, join
-from tests.support.node import ReferencePds, free_port
+from tests.support.node import ReferencePds
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 

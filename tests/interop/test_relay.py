@@ -28,7 +28,8 @@ from appliance.firehose.events import (
 from tests.support.appliance import Appliance
 from tests.support.client import Client, Member, Operator, join, soon
 from tests.support.hosts import TIME, FakeHost, fake_host
-from tests.support.node import Consumer, ReferencePds, free_port
+from tests.support.node import Consumer, ReferencePds
+from tests.support.ports import free_port
 from tests.support.stream import subscribed
 
 aside = asyncio.to_thread

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,15 +16,10 @@ from aiohttp import ClientSession, CookieJar
 from appliance.atproto.xrpc.frames import decode_frame
 from tests.support.appliance import ROOT, wait_until
 from tests.support.client import soon
+from tests.support.ports import free_port
 
 PASSWORD = "the cat sleeps all day"
 TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 @dataclass

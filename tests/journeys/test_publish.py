@@ -16,7 +16,7 @@ from appliance.settings import defaults
 from appliance.settings_file import save
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import Client, Member, sign_in
-from tests.support.node import free_port
+from tests.support.ports import free_port
 
 PASSWORD = "a long enough password"
 

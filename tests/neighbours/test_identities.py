@@ -181,6 +181,21 @@ async def test_a_handle_counts_only_in_its_house_and_when_the_log_says_so(desk: 
             await desk.identities.did_for(handle)
 
 
+async def test_whose_a_handle_is_stays_open_while_its_house_is_away(desk: Desk) -> None:
+    bob = desk.far.tells("jones", living_at())
+    desk.far.handles["jones", "bob.jones.home"] = bob
+    desk.far.away = {"jones"}
+    with pytest.raises(IdentityUnreachable):
+        await desk.identities.did_for("bob.jones.home")
+    desk.far.away, desk.far.presence = set(), "away"
+    with pytest.raises(IdentityUnreachable):
+        await desk.identities.did_for("bob.jones.home")
+    desk.far.presence = "here"
+    assert await desk.identities.did_for("bob.jones.home") == bob
+    with pytest.raises(NotAMember):
+        await desk.identities.did_for("eve.jones.home")
+
+
 async def test_who_has_moved_away_is_shown_where_he_went(desk: Desk) -> None:
     log = living_at()
     did = desk.far.tells("jones", log)

@@ -16,6 +16,9 @@ from typing import Any
 
 import orjson
 
+from appliance.trial import NAMES
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_START = 90.0
 SECONDS_TO_STOP = 20.0
@@ -103,6 +106,19 @@ class Process:
             shutil.rmtree(self._logs)
 
 
+def _first_port(data: Path | None) -> str:
+    """Choose ports; a folder keeps them, as what is restarted is where it was."""
+    if data is None:
+        return str(free_port())
+    memory = data / "ports.json"
+    if not memory.exists():
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        first = free_port()
+        known = {name: first + offset for offset, name in enumerate((*NAMES, "client"))}
+        memory.write_bytes(orjson.dumps(known))
+    return "0"
+
+
 class Appliance(Process):
     """A whole network on loopback, in a folder of its own unless `data` says where.
 
@@ -111,7 +127,7 @@ class Appliance(Process):
 
     def __init__(self, *options: str, data: Path | None = None, bare: bool = True) -> None:
         where = ["--temp"] if data is None else ["--data", str(data)]
-        port = [] if "--port" in options else ["--port", "0"]
+        port = [] if "--port" in options else ["--port", _first_port(data)]
         own = ["--bare"] if bare else []
         command = [sys.executable, "-m", "appliance", "try", *where, *port, *own, "--json"]
         command += options

@@ -15,7 +15,8 @@ import aiohttp
 import apsw
 import orjson
 
-from tests.support.node import FOLDER, free_port
+from tests.support.node import FOLDER
+from tests.support.ports import free_port
 
 MINUTES_TO_BUILD = 15
 SECONDS_TO_START = 15.0

@@ -1,9 +1,7 @@
 """Programs of others that run on Node: published clients, and a PDS to be neighbours with."""
 
-import socket
 import subprocess
 from collections.abc import Sequence
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -12,6 +10,7 @@ from typing import Any
 import orjson
 
 from tests.support.appliance import ROOT, Process
+from tests.support.ports import free_port
 
 FOLDER = ROOT / "tests" / "interop"
 MINUTES_TO_INSTALL = 15
@@ -96,10 +95,3 @@ class ReferencePds(Process):
     def again(self) -> "ReferencePds":
         """Start it anew, where it was and with all it had."""
         return ReferencePds(self._plc, self._data, self.port, self._secrets)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.appliance import Process
-from tests.support.node import FOLDER, MINUTES_TO_INSTALL, free_port, node
+from tests.support.node import FOLDER, MINUTES_TO_INSTALL, node
+from tests.support.ports import free_port
 
 NETWORK = FOLDER / "reference_network"
 SECONDS_TO_SETTLE = 60.0

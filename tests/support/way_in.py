@@ -21,8 +21,8 @@ from appliance.upkeep.causes import CAUSES
 from appliance.upkeep.checkup import Finding
 from tests.support.authority import Authority
 from tests.support.name_server import NameServer, name_server
-from tests.support.node import free_port
 from tests.support.pds_box import Box, Member, open_box
+from tests.support.ports import free_port
 from tests.support.wayward_proxy import WaywardProxy
 
 NAME = "smiths.family"

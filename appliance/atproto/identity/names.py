@@ -128,11 +128,8 @@ class HandleNames:
         return None
 
     async def _ask_neighbours(self, handle: Handle) -> Did | None:
-        """Ask for somebody in a paired house; what is in no DNS is nobody else's to know."""
-        try:
-            return await self._ask(self._neighbours, handle)
-        except IdentityUnreachable:
-            return None
+        """Ask for somebody in a paired house. Raises IdentityUnreachable while it is away."""
+        return await self._ask(self._neighbours, handle)
 
     async def _ask(self, url: str, handle: Handle) -> Did | None:
         try:

@@ -45,11 +45,15 @@ class NeighbourAway(IdentityUnreachable):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a DID is. The handle is `handle.invalid` unless handle and DID name each other."""
+    """Who a DID is. The handle is `handle.invalid` unless handle and DID name each other.
+
+    is_settled: whether that is known; false while nobody who could tell answers.
+    """
 
     did: Did
     handle: Handle
     document: DidDocument
+    is_settled: bool = True
 
 
 @dataclass(frozen=True)
@@ -291,6 +295,7 @@ class IdentityResolver:
             self._errors.forget(claimed)
         verified_at = self._now()
         handle, seconds = claimed or INVALID_HANDLE, FRESH_SECONDS
+        is_settled = True
         try:
             if claimed is not None and await self._declared_did(claimed, document.pds) != did:
                 handle, seconds = INVALID_HANDLE, INVALID_HANDLE_SECONDS
@@ -300,10 +305,10 @@ class IdentityResolver:
             verified_at = self._last_verified(did, handle)
             seconds = ERROR_SECONDS
             if self._now() - verified_at > TRUSTED_SECONDS:
-                handle = INVALID_HANDLE
+                handle, is_settled = INVALID_HANDLE, False
         if self.stale_since(did) is not None:
             seconds = min(seconds, ERROR_SECONDS)
-        identity = Identity(did, handle, document)
+        identity = Identity(did, handle, document, is_settled)
         self._identities.keep(did, _HeldIdentity(identity, verified_at), seconds)
         return identity
 

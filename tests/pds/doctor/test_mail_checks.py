@@ -9,7 +9,7 @@ import pytest
 from appliance.pds.doctor import mail_checks
 from appliance.pds.mail_server import MailServer, Security
 from appliance.upkeep.checkup import Finding
-from tests.support.node import free_port
+from tests.support.ports import free_port
 
 PASSWORD = "open sesame"
 SENDER = "hearth@smiths.example"

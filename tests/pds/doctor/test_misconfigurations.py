@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from appliance.pds.doctor.doctor import Doctor
-from tests.support.node import free_port
+from tests.support.ports import free_port
 from tests.support.way_in import HANDLE, NAME, WayIn, open_way_in
 
 # The login of the mail server is on loopback.

@@ -13,8 +13,8 @@ from appliance.pds.doctor.mirror import MOST, PATH, SECONDS, Mirror
 from appliance.pds.doctor.reach import Reach
 from appliance.settings import defaults
 from tests.support.name_server import name_server
-from tests.support.node import free_port
 from tests.support.pds_box import Answer, Box, open_box
+from tests.support.ports import free_port
 from tests.support.way_in import open_way_in
 
 LOOK_AT = "internal.hearth.pds.lookAt"

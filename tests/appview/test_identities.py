@@ -1,0 +1,78 @@
+"""Who the accounts are: asked again soon while nobody could tell."""
+
+from collections.abc import Callable
+
+import pytest
+
+from appliance.appview.identities import IdentityRefresher
+from appliance.atproto.identity.did_doc import DidDocument
+from appliance.atproto.identity.resolver import INVALID_HANDLE, Identity
+from appliance.atproto.syntax import Did, Handle
+
+DID = Did("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
+SECOND = 1_000_000
+
+
+class Ledger:
+    """The accounts, of which one is due."""
+
+    def __init__(self) -> None:
+        self.handle: str | None = None
+        self.due_us = 0
+
+    def due_for_identity(self, now_us: int, limit: int) -> list[Did]:
+        return [DID][:limit] if self.due_us <= now_us else []
+
+    async def put_off_identities(self, dids: list[Did], due_us: int) -> None:
+        self.due_us = due_us
+
+    async def set_identity(
+        self, did: str, handle: str | None, pds: str | None, due_us: int
+    ) -> None:
+        self.handle, self.due_us = handle, due_us
+
+
+class Names:
+    """A resolver that knows what it is told."""
+
+    def __init__(self) -> None:
+        self.handle, self.is_settled = INVALID_HANDLE, False
+
+    async def resolve(self, did: Did, fresh: bool = False) -> Identity:
+        return Identity(did, self.handle, DidDocument.parse({"id": did}), self.is_settled)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+def refresher(ledger: Ledger, names: Names, now: Callable[[], int]) -> IdentityRefresher:
+    return IdentityRefresher(ledger, names, now)  # type: ignore[arg-type]
+
+
+async def test_whose_handle_nobody_could_tell_is_asked_for_again_soon(ledger: Ledger) -> None:
+    names, now_us = Names(), 0
+    people = refresher(ledger, names, lambda: now_us)
+    waits = []
+    for _ in range(8):
+        assert await people.refresh_some() == 1
+        waits.append((ledger.due_us - now_us) // SECOND)
+        now_us = ledger.due_us
+    assert waits == [10, 20, 40, 80, 160, 320, 600, 600]
+    names.handle, names.is_settled = Handle("alice.example.com"), True
+    assert await people.refresh_some() == 1
+    assert ledger.handle == "alice.example.com"
+    assert ledger.due_us - now_us == 86_400 * SECOND
+    # And the next time that nobody can tell, it begins anew.
+    now_us = ledger.due_us
+    names.handle, names.is_settled = INVALID_HANDLE, False
+    assert await people.refresh_some() == 1
+    assert ledger.due_us - now_us == 10 * SECOND
+
+
+async def test_a_handle_that_is_wrong_is_looked_at_again_in_ten_minutes(ledger: Ledger) -> None:
+    names = Names()
+    names.is_settled = True
+    assert await refresher(ledger, names, lambda: 0).refresh_some() == 1
+    assert (ledger.handle, ledger.due_us) == (None, 600 * SECOND)
