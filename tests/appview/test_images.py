@@ -204,7 +204,7 @@ async def client(settings: Settings, network: FakeNetwork) -> AsyncIterator[Clie
                 alice.create("app.bsky.feed.post", f"3{name}", text=name, embed=embed)
             )
         assert alice.repo.head is not None
-        assert await role.revs.wait(alice.did, alice.repo.head.rev, timeout=5)
+        assert await role.revs.wait(alice.did, alice.repo.head.rev, timeout=60)
         yield client
 
 

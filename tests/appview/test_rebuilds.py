@@ -30,7 +30,7 @@ async def ready(appview: AppView, network: FakeNetwork) -> tuple[RepoAuthor, Rep
     await network.tell(post, alice.post("two"))
     like = bob.create("app.bsky.feed.like", subject=ref)
     await network.tell(like)
-    assert await appview.revs.wait(bob.did, like.rev, timeout=5)
+    assert await appview.revs.wait(bob.did, like.rev, timeout=60)
     return alice, bob
 
 
@@ -71,7 +71,7 @@ async def test_while_a_rebuild_runs_all_goes_on_being_shown_and_new_posts_come(
     await network.tell(late)
     await appview.index.write(actors.set_pending, 1, "now", 0)
     await appview.rebuilds.start()
-    assert await appview.revs.wait(alice.did, late.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, late.rev, timeout=60)
     assert texts(appview) == ["one", "two", "three"]
 
 
@@ -81,7 +81,7 @@ async def test_records_of_unknown_collections_are_kept_of_accounts_hosted_here(
     alice = network.add(RepoAuthor("alice"))
     made = alice.create("com.example.recipe", "3soup", title="Soup", steps=[1, {"b": 2}])
     await network.tell(made)
-    assert await appview.revs.wait(alice.did, made.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, made.rev, timeout=60)
     assert rows(appview, "SELECT collection, rkey FROM opaque_record") == [
         ("com.example.recipe", "3soup")
     ]
@@ -91,7 +91,7 @@ async def test_records_of_unknown_collections_are_kept_of_accounts_hosted_here(
     assert len(rows(appview, "SELECT rkey FROM opaque_record")) == 1
     gone = alice.delete("com.example.recipe/3soup")
     await network.tell(gone)
-    assert await appview.revs.wait(alice.did, gone.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, gone.rev, timeout=60)
     assert rows(appview, "SELECT rkey FROM opaque_record") == []
 
 
@@ -101,14 +101,14 @@ async def test_of_accounts_hosted_elsewhere_they_are_not_kept(
     alice = network.add(RepoAuthor("alice"))
     made = alice.create("com.example.recipe", "3soup", title="Soup")
     await network.tell(made)
-    assert await appview.revs.wait(alice.did, made.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, made.rev, timeout=60)
     await until(lambda: appview.actors.pds(alice.did))
     await appview.actors.set_identity(alice.did, "alice.test", "https://pds.elsewhere", 2**60)
     await appview.maintenance.tidy()
     assert rows(appview, "SELECT rkey FROM opaque_record") == []
     again = alice.create("com.example.recipe", "3cake", title="Cake")
     await network.tell(again)
-    assert await appview.revs.wait(alice.did, again.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, again.rev, timeout=60)
     assert rows(appview, "SELECT rkey FROM opaque_record") == []
 
 
@@ -117,7 +117,7 @@ async def test_a_fetched_repo_brings_them_too(appview: AppView, network: FakeNet
     alice.create("com.example.recipe", "3soup", title="Soup")
     later = alice.post()
     await network.tell(later)
-    assert await appview.revs.wait(alice.did, later.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, later.rev, timeout=60)
     assert rows(appview, "SELECT rkey FROM opaque_record") == [("3soup",)]
 
 

@@ -1,5 +1,8 @@
 import asyncio
 
+import pytest
+
+from appliance.appview import identities
 from appliance.appview.role import AppView
 from appliance.settings import Settings
 from tests.support.appview_network import (
@@ -27,27 +30,29 @@ async def test_a_post_in_the_stream_is_indexed_and_waited_for(
     event = alice.post()
     assert not await appview.revs.wait(alice.did, event.rev, timeout=0.01)
     await network.tell(alice.identity(), alice.account(True), event)
-    assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=60)
     assert await appview.revs.wait(alice.did, event.rev, timeout=0)
     assert posts(appview) == 1
     await until(lambda: handle(appview, alice.did) == "alice.test")
 
 
 async def test_a_new_account_is_waited_for_until_its_name_is_known(
-    appview: AppView, network: FakeNetwork
+    appview: AppView, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(identities, "LONGEST_WAIT", 60)
     alice = network.add(RepoAuthor("alice"))
     event = alice.post()
     await network.tell(alice.identity(), alice.account(True), event)
-    assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=60)
     await appview.identities.settled(alice.did)
     assert handle(appview, alice.did) == "alice.test"
     nobody = network.add(RepoAuthor("nobody"))
     del network.authors[nobody.did]
     event = nobody.post()
     await network.tell(event)
-    assert await appview.revs.wait(nobody.did, event.rev, timeout=5)
-    async with asyncio.timeout(2):
+    assert await appview.revs.wait(nobody.did, event.rev, timeout=60)
+    monkeypatch.setattr(identities, "LONGEST_WAIT", 0.01)
+    async with asyncio.timeout(30):
         await appview.identities.settled(nobody.did)
     assert handle(appview, nobody.did) is None
 
@@ -59,12 +64,12 @@ async def test_the_stream_goes_on_where_it_was_left(
     first = alice.post()
     await network.tell(first)
     async with open_role(settings) as appview:
-        assert await appview.revs.wait(alice.did, first.rev, timeout=5)
+        assert await appview.revs.wait(alice.did, first.rev, timeout=60)
         cursor = appview.ingest.cursor()
     second = alice.post()
     await network.tell(second)
     async with open_role(settings) as appview:
-        assert await appview.revs.wait(alice.did, second.rev, timeout=5)
+        assert await appview.revs.wait(alice.did, second.rev, timeout=60)
         assert (cursor, appview.ingest.cursor(), posts(appview)) == (1, 2, 2)
 
 
@@ -76,12 +81,12 @@ async def test_an_account_met_in_the_middle_is_fetched_whole(
     alice.create("app.bsky.actor.profile", "self", displayName="Alice")
     event = alice.post("now")
     await network.tell(event)
-    assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, event.rev, timeout=60)
     assert posts(appview) == 2
     assert network.served == [alice.did]
     later = alice.post("later")
     await network.tell(later)
-    assert await appview.revs.wait(alice.did, later.rev, timeout=5)
+    assert await appview.revs.wait(alice.did, later.rev, timeout=60)
     assert (posts(appview), network.served) == (3, [alice.did])
 
 
@@ -139,7 +144,7 @@ async def test_a_relay_that_lost_its_log_is_read_from_its_start(
     event = alice.post()
     await network.tell(event)
     async with open_role(settings) as appview:
-        assert await appview.revs.wait(alice.did, event.rev, timeout=5)
+        assert await appview.revs.wait(alice.did, event.rev, timeout=60)
         assert appview.ingest.cursor() == 1
 
 

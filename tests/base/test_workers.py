@@ -25,7 +25,7 @@ async def test_a_worker_is_run_again_after_a_failure(caplog: pytest.LogCaptureFi
 
     async with Workers() as workers:
         workers.start("crawler", run)
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
         (status,) = workers.status()
         assert (status.name, status.running, status.failures) == ("crawler", True, 2)
         assert status.last_error == "ValueError: not yet"
@@ -52,7 +52,7 @@ async def test_the_pause_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async with Workers() as workers:
         workers.start("x", run)
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
 
 

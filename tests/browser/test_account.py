@@ -84,7 +84,7 @@ def sign_up(network: dict[str, Any], name: str) -> str:
 def rotation_keys(network: dict[str, Any], did: str) -> list[str]:
     """What the directory says."""
     url = f"{network['plc_url']}/{did}/data"
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
         keys: list[str] = json.load(answer)["rotationKeys"]
     return keys
 

@@ -238,7 +238,7 @@ async def newest_seq(http: aiohttp.ClientSession, base: str) -> int:
     async with http.ws_connect(url, max_msg_size=0) as stream:
         with contextlib.suppress(TimeoutError):
             while True:
-                seq = int(decode_frame(await stream.receive_bytes(timeout=2)).body["seq"])
+                seq = int(decode_frame(await stream.receive_bytes(timeout=4)).body["seq"])
     return seq
 
 

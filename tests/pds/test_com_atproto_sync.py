@@ -282,7 +282,7 @@ async def test_the_firehose_carries_verifiable_commits(house: House, alice: Memb
         await delete(house, alice, "k3")
         seen: list[Any] = []
         while sum(isinstance(event, CommitEvent) for event in seen) < 7:
-            seen.append(events.parse(await ws.receive_bytes(timeout=5)))
+            seen.append(events.parse(await ws.receive_bytes(timeout=60)))
     assert [event.kind for event in seen[:4]] == ["identity", "account", "commit", "sync"]
     commits = [event for event in seen if isinstance(event, CommitEvent)]
     key = house.pds.keys.get(alice.did).public

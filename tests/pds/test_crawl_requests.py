@@ -41,7 +41,7 @@ async def test_every_relay_is_told_once_there_is_news(tmp_path: Path) -> None:
         db = box.pds.repos._db
         asking = CrawlRequests(db, http, relays, "pds.example.com", box.clock)
         workers.start("crawl requests", asking.run)
-        await asyncio.wait_for(stub.asked.wait(), 5)
+        await asyncio.wait_for(stub.asked.wait(), 60)
         await asyncio.sleep(0)
         # Another process, a moment later, asks nobody again.
         again = CrawlRequests(db, http, relays, "pds.example.com", box.clock)
@@ -84,4 +84,4 @@ async def test_without_relays_there_is_nothing_to_do(tmp_path: Path) -> None:
         HttpClient.open(OutboundPolicy(allow_loopback=False)) as http,
     ):
         asking = CrawlRequests(box.pds.repos._db, http, [], "pds.example.com", box.clock)
-        await asyncio.wait_for(asking.run(), 1)
+        await asyncio.wait_for(asking.run(), 60)

@@ -58,7 +58,7 @@ async def test_the_worker_sends_mail_as_it_comes(db: Database) -> None:
         workers.start("mail", mailer.run)
         await asyncio.sleep(0)
         await mailer.send(ALICE, "alice@example.com", "A", "Body.")
-        await asyncio.wait_for(stub.talked.wait(), 5)
+        await asyncio.wait_for(stub.talked.wait(), 60)
     assert len(stub.mails) == 1
 
 
@@ -89,7 +89,7 @@ async def test_a_mail_server_that_says_nothing_does_not_keep_us(db: Database) ->
             mailer = Mailer(db, FakeClock(), MailServer.of_url(url), "hearth@example.com")
             workers.start("mail", mailer.run)
             await mailer.send(ALICE, "alice@example.com", "A", "Body.")
-            await asyncio.wait_for(called.wait(), 5)
+            await asyncio.wait_for(called.wait(), 60)
             waiting = [each for each in enumerate_threads() if each.name == "mail"]
         # The process ends although the thread waits: asyncio waits only for its own threads.
         assert [each.daemon for each in waiting] == [True]

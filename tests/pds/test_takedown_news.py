@@ -36,7 +36,7 @@ async def test_what_the_appview_missed_is_told_again_in_order(
         for applied in (True, False):
             takedown = {"applied": applied, "ref": "a-case"}
             await box.operate("POST", UPDATE, subject=subject, takedown=takedown)
-        await asyncio.wait_for(box.appview.asked.wait(), 5)
+        await asyncio.wait_for(box.appview.asked.wait(), 60)
         box.appview.status = 200
         box.appview.bodies.clear()
 

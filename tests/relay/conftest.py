@@ -143,7 +143,7 @@ class Subscription:
     ws: aiohttp.ClientWebSocketResponse
 
     async def frame(self) -> bytes:
-        return await self.ws.receive_bytes(timeout=5)
+        return await self.ws.receive_bytes(timeout=60)
 
     async def event(self) -> Event:
         return parse(await self.frame())

@@ -26,7 +26,7 @@ class Listener:
     ws: aiohttp.ClientWebSocketResponse
 
     async def next(self) -> dict[str, Any]:
-        found: dict[str, Any] = orjson.loads(await self.ws.receive_str(timeout=5))
+        found: dict[str, Any] = orjson.loads(await self.ws.receive_str(timeout=60))
         return found
 
     async def take(self, count: int) -> list[dict[str, Any]]:
@@ -40,13 +40,13 @@ class Listener:
 
     async def decompressed(self, name: str) -> dict[str, Any]:
         dictionary = zstandard.ZstdCompressionDict(compression.dictionary(name))
-        data = await self.ws.receive_bytes(timeout=5)
+        data = await self.ws.receive_bytes(timeout=60)
         plain = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(data)
         found: dict[str, Any] = orjson.loads(plain)
         return found
 
     async def closed(self) -> int | None:
-        while (await self.ws.receive(timeout=5)).type is not aiohttp.WSMsgType.CLOSE:
+        while (await self.ws.receive(timeout=60)).type is not aiohttp.WSMsgType.CLOSE:
             pass
         return self.ws.close_code
 

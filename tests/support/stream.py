@@ -59,7 +59,7 @@ async def refused_with(http: aiohttp.ClientSession, base: str, cursor: int) -> s
         try:
             event = await next_event(socket)
         except UpstreamError as error:
-            closed = await asyncio.wait_for(socket.receive(), 5)
+            closed = await asyncio.wait_for(socket.receive(), 60)
             assert closed.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
             return error.name
     raise AssertionError(f"was not refused, but told {event}")
