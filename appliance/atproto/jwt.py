@@ -165,7 +165,7 @@ def verify_dpop(
     issued_at = jwt.time("iat")
     if jwt.text("htm") != method:
         raise InvalidToken("the proof's htm is another method")
-    if _without_query(jwt.text("htu")) != _without_query(url):
+    if not _is_same_place(jwt.text("htu"), url):
         raise InvalidToken("the proof's htu is another URL")
     if not abs(now - issued_at) <= window:
         raise InvalidToken("the proof is too old, or from the future")
@@ -254,9 +254,18 @@ def _check_token_hash(jwt: UnverifiedJwt, access_token: str | None) -> None:
         if "ath" in jwt.claims:
             raise InvalidToken("the proof is bound to an access token, but none came")
         return
-    expected = _base64url(sha256(access_token.encode()).digest()).decode()
-    if jwt.text("ath") != expected:
+    if jwt.text("ath") != _token_hash(access_token):
         raise InvalidToken("the proof's ath is another access token")
+
+
+@lru_cache(maxsize=1024)
+def _token_hash(access_token: str) -> str:
+    return _base64url(sha256(access_token.encode()).digest()).decode()
+
+
+def _is_same_place(htu: str, url: str) -> bool:
+    """Whether both are one URL but for query and fragment; `url` is our own."""
+    return htu == url or _without_query(htu) == _without_query(url)
 
 
 def _audiences(jwt: UnverifiedJwt) -> set[str]:

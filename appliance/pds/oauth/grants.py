@@ -11,6 +11,7 @@ behind it.
 import hashlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from appliance.atproto.syntax import Did
@@ -29,6 +30,8 @@ PUBLIC_US: Final = 14 * DAY_US
 UNUSED_US: Final = 180 * DAY_US
 GRACE_US: Final = 120 * _US
 CHALLENGE_US: Final = DAY_US
+MOST_KEPT: Final = 1000
+_TABLE: Final = "oauth_grant"
 
 
 @dataclass(frozen=True)
@@ -111,12 +114,14 @@ _OF_CLIENT: Final = f"{_OF_ACCOUNT} AND client_id = ?"
 
 
 class GrantStore:
-    """The grants of all members."""
+    """The grants of all members. Those that were looked up lately are kept until they change."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
         self.approved = 0
+        self._kept: dict[str, Grant] = {}
+        db.listen(_TABLE, self._changed)
 
     async def approve(self, request: PendingRequest, approval: Approval) -> str:
         """Turn a request into a grant; return its code. Raises RequestGone."""
@@ -137,7 +142,7 @@ class GrantStore:
 
     def find(self, grant_id: str) -> Grant | None:
         """Find a grant that is not over."""
-        found = _grant(self._db.read_one(_BY_ID, grant_id))
+        found = self._kept.get(grant_id) or self._read(grant_id)
         return found if found and self._clock.now_us() < found.expires_at else None
 
     def counts(self, grant: Grant, generation: int) -> bool:
@@ -171,6 +176,17 @@ class GrantStore:
     async def end(self, grant_id: str, did: Did | None = None) -> None:
         """End a grant, with `did` only if it is of this member."""
         await self._db.write(end, grant_id, did)
+
+    def _read(self, grant_id: str) -> Grant | None:
+        found = _grant(self._db.read_one(_BY_ID, grant_id))
+        if found is not None:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[grant_id] = found
+        return found
+
+    def _changed(self, conn: Connection, grant_id: str) -> None:
+        conn.after_commit(partial(self._kept.pop, grant_id, None))
 
 
 def approve(
@@ -264,6 +280,7 @@ def note_used(conn: Connection, grant_id: str, generation: int) -> None:
     conn.execute(
         "UPDATE oauth_grant SET used = ?2 WHERE id = ?1 AND used < ?2", (grant_id, generation)
     )
+    conn.tell(_TABLE, grant_id)
 
 
 def end(conn: Connection, grant_id: str, did: Did | None = None) -> None:
@@ -271,11 +288,13 @@ def end(conn: Connection, grant_id: str, did: Did | None = None) -> None:
         conn.execute("DELETE FROM oauth_grant WHERE id = ?", (grant_id,))
     else:
         conn.execute("DELETE FROM oauth_grant WHERE id = ? AND did = ?", (grant_id, did))
+    conn.tell(_TABLE, grant_id)
 
 
 def end_all(conn: Connection, did: Did) -> None:
     """End every grant of an account."""
-    conn.execute("DELETE FROM oauth_grant WHERE did = ?", (did,))
+    for (grant_id,) in conn.rows("DELETE FROM oauth_grant WHERE did = ? RETURNING id", did):
+        conn.tell(_TABLE, grant_id)
 
 
 def _problem(grant: Grant, use: CodeUse, bearer: Bearer, now_us: int) -> str:
@@ -308,6 +327,7 @@ def _next(
         " WHERE id = ?",
         (generation, renewed_at, expires_at, permissions, grant.id),
     )
+    conn.tell(_TABLE, grant.id)
     return replace(
         grant,
         generation=generation,

@@ -3,8 +3,8 @@
 https://atproto.com/specs/permission, https://atproto.com/specs/oauth#authorization-scopes
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
 from appliance.pds.oauth.permissions_kinds import (
@@ -29,6 +29,7 @@ EMAIL: Final = "transition:email"
 CHAT: Final = "transition:chat.bsky"
 # The tokens without parameters, as the metadata of the server lists them.
 FIXED: Final = (ATPROTO, GENERIC, EMAIL, CHAT)
+MOST_CALLS_KEPT: Final = 256
 _CHAT_METHODS: Final = "chat.bsky."
 # To have a token for this is to move the account, which app passwords cannot do either.
 _MOVING: Final = "com.atproto.server.createAccount"
@@ -54,6 +55,8 @@ class Permissions:
 
     fixed: frozenset[str]
     granular: tuple[Permission, ...]
+    # What was found of calls, as an app makes the same ones again and again.
+    _calls: dict[tuple[str, ...], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def parse(cls, scope: str) -> Self:
@@ -113,6 +116,17 @@ class Permissions:
     def allows(self, needed: Permission) -> bool:
         """Whether what is needed was granted."""
         return any(each.covers(needed) for each in self.granular) or self._covers(needed)
+
+    def allows_call(self, lxm: str, services: Sequence[str]) -> bool:
+        """Whether a method of a service may be called, by any of the names that the service has."""
+        asked = (lxm, *services)
+        found = self._calls.get(asked)
+        if found is None:
+            if len(self._calls) >= MOST_CALLS_KEPT:
+                self._calls.clear()
+            found = any(self.allows(service_call(lxm, service)) for service in services)
+            self._calls[asked] = found
+        return found
 
     def allows_repo(self, collection: str, action: str) -> bool:
         return self.allows(RepoPermission(frozenset({collection}), frozenset({action})))

@@ -75,9 +75,8 @@ class Caller:
 
         Raises InsufficientScope, which says the first name.
         """
-        calls = [service_call(lxm, service) for service in services]
-        if self.permissions is not None and not any(map(self.permissions.allows, calls)):
-            raise InsufficientScope(str(calls[0]))
+        if self.permissions is not None and not self.permissions.allows_call(lxm, services):
+            raise InsufficientScope(str(service_call(lxm, services[0])))
 
 
 @dataclass(frozen=True)
