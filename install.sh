@@ -148,7 +148,8 @@ start() { # start COMMAND [ARGS]
         ;;
     test:--system)
         need_root
-        need_commands mmdebstrap=mmdebstrap
+        need_commands mmdebstrap=mmdebstrap patchelf=patchelf eu-strip=elfutils \
+            qemu-aarch64-static=qemu-user-static
         need_packages test
         exec sh "$here/tools/test.sh" "$@"
         ;;

@@ -14,7 +14,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 if [ "${1:-}" = --system ]; then
     step "tests on machines of their own"
-    exec "$bin/python" -m pytest tests/system --durations=0
+    exec "$bin/python" -m pytest tests/system --durations=0 --log-cli-level=INFO
 fi
 step "ruff"
 "$bin/ruff" check .
@@ -37,7 +37,7 @@ tests/interop/setup.sh
 tests/interop/reference_network/setup.sh
 step "programs of the network, built with Go"
 without=
-for program in relay tap goat; do
+for program in relay tap goat s3; do
     tests/interop/go.sh "$program" >/dev/null || without="and not go"
 done
 [ -z "$without" ] || echo "what is built with Go is left out of the tests"

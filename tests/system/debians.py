@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.appliance import ROOT
@@ -42,19 +41,28 @@ def root_file_system(suite: str) -> Path:
     return place
 
 
-def sources(suite: str) -> Iterator[str]:
+def bare(suite: str, machine: str) -> Path:
+    """Give the folder of a Debian without anything that not every Debian has, to be read only."""
+    place = cache() / f"bare-{suite}-{machine}"
+    if not place.exists():
+        if machine == "arm64":
+            subprocess.run([str(ROOT / "image-build/foreign.sh")], check=True)  # noqa: S603
+        part = place.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        command = ["mmdebstrap", "--mode=root", "--variant=essential", "--quiet"]
+        command += [f"--architectures={machine}", suite, str(part), *sources(suite)]
+        subprocess.run(command, check=True)  # noqa: S603
+        part.rename(place)
+    return place
+
+
+def sources(suite: str) -> list[str]:
     """The lines for apt: this machine's mirrors of Debian, for another suite."""
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN)"]
-    lines = subprocess.run(  # noqa: S603
-        [*asked, "Created-By: Packages", "Component: main"],
-        check=True,
-        capture_output=True,
-        text=True,
+    asked = [str(ROOT / "tools/debian_sources.sh"), suite]
+    return subprocess.run(  # noqa: S603
+        asked, check=True, capture_output=True, text=True
     ).stdout.splitlines()
-    for uri, release, origin in (line.split(" ", 2) for line in dict.fromkeys(lines)):
-        codename, _, pocket = release.partition("-")
-        if origin == "Debian" and codename in PYTHONS and pocket in ("", "security", "updates"):
-            yield f"deb {uri} {suite}{'-' * bool(pocket)}{pocket} main"
 
 
 def wheels() -> Path:
