@@ -108,6 +108,10 @@ class Identities:
                 raise UnusableIdentity(f"DID is not properly configured for handle {handle}")
             self._resolver.purge(did)
 
+    async def handle_of(self, did: Did) -> Handle | None:
+        """The handle that the DID document names now. Raises what resolving raises."""
+        return (await self._resolver.document(did, fresh=True)).handle
+
     async def readdress(self, did: Did, handle: Handle) -> None:
         """Write the address of this server, and a handle, into a did:plc.
 

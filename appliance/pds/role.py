@@ -203,6 +203,7 @@ async def open_pds(
             workers.start("pds events", lambda: _prune(pds.event_log, clock)),
             workers.start("pds crawl requests", pds.crawl_requests.run),
             workers.start("pds readdressing", pds.readdressing.run),
+            workers.start("pds renames", pds.signup.finish_renames_for_ever),
             workers.start("pds doctor", pds.doctor.run),
         ]
         try:

@@ -1,17 +1,20 @@
 """Open and rename accounts: the DID, the keys, the empty repo, the events that tell the world."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
+from typing import Final
 
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.tid import Tid
 from appliance.base.clock import Clock
-from appliance.base.database import Connection, Database
+from appliance.base.database import Connection, Database, WriteFailed
 from appliance.pds import (
     accounts,
     invites,
     lifecycle,
+    renames,
     repos,
     signing_keys,
     web_identities,
@@ -22,6 +25,8 @@ from appliance.pds.identities import Identities
 from appliance.pds.lifecycle import append_account, append_identity
 from appliance.pds.repos import RepoStore
 from appliance.pds.web_identities import did_named
+
+_LOOK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,34 @@ class SignUp:
             holder = self._accounts.find(handle)
             if holder is not None and holder.did != did:
                 raise HandleNotAvailable(f"Handle already taken: {handle}")
+            await self._db.write(renames.begin, did, handle)
             await self._identities.set_handle(did, handle)
-            await self._db.write(lifecycle.rename, did, handle, self._clock.now_us())
+            await self._db.write(_rename, did, handle, self._clock.now_us())
+
+    async def finish_renames_for_ever(self) -> None:
+        """Do what was begun and not ended: after a crash, or an error of the disk; a worker."""
+        while True:
+            with contextlib.suppress(LookupError, OSError, WriteFailed):
+                await self.finish_renames()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def finish_renames(self) -> None:
+        """Let each account have the handle that the directory knows, if it was to have it.
+
+        Raises what resolving a DID raises; then this is to be done again.
+        """
+        if not renames.pending(self._db):
+            return
+        async with self._turn:
+            for did, handle in renames.pending(self._db):
+                account = self._accounts.find(did)
+                if account is None or await self._identities.handle_of(did) != handle:
+                    await self._db.write(renames.end, did)
+                    continue
+                try:
+                    await self._db.write(_rename, did, handle, self._clock.now_us())
+                except NameTaken:
+                    await self._db.write(renames.end, did)
 
     async def _identity(self, wish: Application) -> tuple[Did, PrivateKey]:
         did = did_named(wish.handle) if wish.by_name else wish.did
@@ -109,6 +140,11 @@ class SignUp:
         if self._accounts.find(did) is not None:
             raise NameTaken("Account", did)
         return did, self._identities.key_for_arrival(did)
+
+
+def _rename(conn: Connection, did: Did, handle: Handle, now_us: int) -> None:
+    lifecycle.rename(conn, did, handle, now_us)
+    renames.end(conn, did)
 
 
 def open_account(conn: Connection, opening: Opening, now_us: int) -> None:

@@ -1,0 +1,24 @@
+"""Handles that are being changed: an identity is in a directory, its account is here.
+
+Whatever fails between the two, both are to say the same afterwards.
+"""
+
+from appliance.atproto.syntax import Did, Handle
+from appliance.base.database import Connection, Database
+
+_PENDING = "SELECT did, handle FROM rename ORDER BY did LIMIT 20"
+
+
+def begin(conn: Connection, did: Did, handle: Handle) -> None:
+    """Note what is wanted, before the directory hears of it; the last wish counts."""
+    conn.execute("INSERT OR REPLACE INTO rename (did, handle) VALUES (?, ?)", (did, handle))
+
+
+def end(conn: Connection, did: Did) -> None:
+    """It is done, or it will not be."""
+    conn.execute("DELETE FROM rename WHERE did = ?", (did,))
+
+
+def pending(db: Database) -> list[tuple[Did, Handle]]:
+    """Give some of those that were begun and not ended, inline."""
+    return [(Did.unchecked(did), Handle.unchecked(handle)) for did, handle in db.read(_PENDING)]
