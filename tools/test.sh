@@ -1,7 +1,8 @@
 #!/bin/sh
 # Every quality gate, then the tests; ends with the test runner's own summary.
 # `fast` leaves out what needs browsers, Node or long faults; `--system` runs what takes machines of
-# its own, and nothing else. Run by `install.sh test`, which brings what this needs.
+# its own, `--long` the campaigns of many hours, and nothing else of either. Run by `install.sh test`,
+# which brings what this needs.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.venv/bin
@@ -15,6 +16,10 @@ step() { printf '\n== %s\n' "$*"; }
 if [ "${1:-}" = --system ]; then
     step "tests on machines of their own"
     exec "$bin/python" -m pytest tests/system --durations=0 --log-cli-level=INFO
+fi
+if [ "${1:-}" = --long ]; then
+    step "campaigns: many seeds, many hours"
+    exec "$bin/python" -m pytest tests -m long --durations=0
 fi
 step "ruff"
 "$bin/ruff" check .
@@ -30,7 +35,7 @@ step "import contracts"
 if [ "${1:-}" = fast ]; then
     step "tests (fast)"
     # shellcheck disable=SC2086
-    exec "$bin/python" -m pytest $at_once -m "not slow"
+    exec "$bin/python" -m pytest $at_once -m "not slow and not long"
 fi
 step "published clients"
 tests/interop/setup.sh
@@ -48,4 +53,4 @@ if ! sh tests/system/possible.sh; then
 fi
 step "tests"
 # shellcheck disable=SC2086
-exec "$bin/python" -m pytest $at_once --durations=15 -m "not machines $without"
+exec "$bin/python" -m pytest $at_once --durations=15 -m "not machines and not long $without"
