@@ -12,15 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from appliance.backup import lending, restore, restored
-from appliance.backup.engine import BackupFailed, Engine
+from appliance.backup import lending, restore, restored, sftp
+from appliance.backup.engine import DIRECT, BackupFailed, Engine
 from appliance.backup.places import Disks
-from appliance.backup.take import Progress, engine_of, take
+from appliance.backup.take import REST, Progress, engine_of, take, with_login
 from appliance.pds.soundness import Soundness
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
 from appliance.upkeep.backup_journal import ACTIONS, LOCK, CourseFile, Journal
 from appliance.upkeep.backup_key import KEY_FILE, as_typed, key_of
+from appliance.upkeep.backup_ssh import SFTP, SshFiles
 
 Say = Callable[[str], None]
 
@@ -130,6 +131,10 @@ def _key(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
     say(key_of(Paths.of(args.data).secret(KEY_FILE)))
 
 
+def _ssh_key(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
+    say(SshFiles.of(Paths.of(args.data)).public_line())
+
+
 def prove(settings: Settings, progress: Progress) -> Soundness:
     """Restore the newest backup into a scratch folder, look at all of it, and note how it went.
 
@@ -151,9 +156,13 @@ def prove(settings: Settings, progress: Progress) -> Soundness:
 def _restore(args: argparse.Namespace, say: Say, progress: Progress) -> None:
     paths = Paths.of(args.data)
     key = _read_key(args.key_file)
-    engine = Engine(
-        Disks().place(args.place), key, paths.data.with_name("backup-cache"), _storage_env()
-    )
+    cache = paths.data.with_name("backup-cache")
+    place, secrets = _without_login(args.place)
+    # Without a key named, ssh is that of the person who sits here, who can be asked.
+    way = DIRECT
+    if args.ssh_key and place.startswith(SFTP):
+        way = sftp.way(place, SshFiles(Path(args.ssh_key), cache / "ssh-hosts"), cache)
+    engine = Engine(Disks().place(place), key, cache, {**_storage_env(), **secrets}, way)
     sound = asyncio.run(restore.restore(engine, key, args.snapshot, paths, partial(progress)))
     say(_RESTORED.format(counts=counts_of(sound), data=paths.data))
 
@@ -176,6 +185,16 @@ def _read_key(path: str | None) -> str:
     return as_typed(text)
 
 
+def _without_login(place: str) -> tuple[str, dict[str, str]]:
+    """Take NAME:TOKEN@ out of the address of another Hearth, so that it is shown nowhere."""
+    before, at, after = place.partition("@")
+    rest, _, login = before.partition("://")
+    if not (place.startswith(REST) and at and login):
+        return place, {}
+    address = f"{rest}://{after}"
+    return address, with_login(address, login)
+
+
 def _storage_env() -> dict[str, str]:
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK")
     return {name: os.environ[name] for name in names if name in os.environ}
@@ -186,6 +205,7 @@ _ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Say, Progress], None]]] 
     "list": _list,
     "prove": _prove,
     "key": _key,
+    "ssh-key": _ssh_key,
     "lend": lending.lend,
     "lodgers": lending.lodgers,
     "put-out": lending.put_out,

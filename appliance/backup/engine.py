@@ -56,12 +56,42 @@ class Saved:
     added: int
 
 
+@dataclass(frozen=True)
+class Way:
+    """How the place is reached: options of restic, and where the program between leaves its words.
+
+    What that says to restic's own output may be lost when it ends at once.
+    """
+
+    options: Sequence[str] = ()
+    words: Path | None = None
+
+    def forget(self) -> None:
+        if self.words is not None:
+            self.words.parent.mkdir(parents=True, exist_ok=True)
+            self.words.write_text("")
+
+    def said(self) -> str:
+        return "" if self.words is None else self.words.read_text("utf-8", "replace")
+
+
+DIRECT: Final = Way()
+
+
 class Engine:
     """One repository. `key` is its passphrase; `secrets` what the storage asks, as variables."""
 
-    def __init__(self, repository: str, key: str, cache: Path, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        repository: str,
+        key: str,
+        cache: Path,
+        secrets: Mapping[str, str],
+        way: Way = DIRECT,
+    ) -> None:
         self.repository = repository
         self._cache = cache
+        self._way = way
         self._secrets = tuple(filter(None, secrets.values()))
         self._env = {
             "RESTIC_REPOSITORY": repository,
@@ -128,9 +158,10 @@ class Engine:
             raise BackupFailed(
                 "the program restic is not installed", "it to be there", "sudo apt install restic"
             )
+        self._way.forget()
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with subprocess.Popen(  # noqa: S603
-            [program, *wanted],
+            [program, *self._way.options, *wanted],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -144,7 +175,8 @@ class Engine:
                 if hear is not None:
                     hear(line)
         if running.returncode:
-            raise _in_words(self._without_secrets("".join(last)), self.repository)
+            said = self._way.said() + "".join(last)
+            raise _in_words(self._without_secrets(said), self.repository)
 
     def _without_secrets(self, said: str) -> str:
         for secret in self._secrets:
@@ -182,8 +214,30 @@ def _in_words(said: str, place: str) -> BackupFailed:
 
 
 # Said of a repository that is there, to who has no right to see it.
-_REFUSED: Final = ("(401)", "(403)", "access denied")
+_REFUSED: Final = (
+    *("(401)", "(403)", "access denied"),
+    # As storage that speaks S3 says it.
+    *("signature we calculated", "access key id you provided"),
+)
 _KNOWN: Final = (
+    (
+        ('"ssh": executable file not found',),
+        "the program ssh is not installed",
+        "it to be there",
+        "sudo apt install openssh-client",
+    ),
+    (
+        ("host key verification failed",),
+        "another computer answers than the one that was met there before, or one with a new key",
+        "the key it showed the first time",
+        "if it was set up anew, take its line out of secrets/backup-ssh-hosts",
+    ),
+    (
+        ("permission denied (publickey", "permission denied, please try again"),
+        "the place knows this network's key not, or not yet",
+        "the line that `hearth backup ssh-key` prints, in ~/.ssh/authorized_keys there",
+        "put it there, then try again",
+    ),
     (
         ("wrong password or no key found",),
         "the key does not open this backup",

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from appliance.backup import contents
-from appliance.backup.engine import BackupFailed, Engine, Saved
+from appliance.backup import contents, sftp
+from appliance.backup.engine import DIRECT, BackupFailed, Engine, Saved
 from appliance.backup.places import Disks
 from appliance.base.database_copies import CopyFailed
 from appliance.settings import Settings
 from appliance.upkeep.backup_journal import Journal
 from appliance.upkeep.backup_key import KEY_FILE, key_of
+from appliance.upkeep.backup_ssh import SFTP, SshFiles
 
 S3_SECRET: Final = "backup-s3-secret"  # noqa: S105
 REST: Final = "rest:"
@@ -33,11 +34,15 @@ def engine_of(settings: Settings) -> Engine:
             "backup.target to name one",
             "name a folder, or a place as sftp:USER@HOST:/FOLDER, in the panel's settings",
         )
+    cache, way = settings.paths.cache / "backup", DIRECT
+    if target.startswith(SFTP):
+        way = sftp.way(target, SshFiles.of(settings.paths).made(), cache)
     return Engine(
         Disks().place(target),
         key_of(settings.paths.secret(KEY_FILE)),
-        settings.paths.cache / "backup",
+        cache,
         storage_secrets(settings),
+        way,
     )
 
 
@@ -47,8 +52,7 @@ def storage_secrets(settings: Settings) -> dict[str, str]:
         login = settings.paths.secret(REST_LOGIN)
         if not login.exists():
             return {}
-        rest, _, address = settings.backup.target.partition("://")
-        return {"RESTIC_REPOSITORY": f"{rest}://{login.read_text('ascii').strip()}@{address}"}
+        return with_login(settings.backup.target, login.read_text("ascii").strip())
     secret = settings.paths.secret(S3_SECRET)
     if not (settings.backup.s3_access_key and secret.exists()):
         return {}
@@ -56,6 +60,12 @@ def storage_secrets(settings: Settings) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": settings.backup.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": secret.read_text("ascii").strip(),
     }
+
+
+def with_login(place: str, login: str) -> dict[str, str]:
+    """What opens room at another Hearth, by the name of restic's variable."""
+    rest, _, address = place.partition("://")
+    return {"RESTIC_REPOSITORY": f"{rest}://{login}@{address}"}
 
 
 def blobs_of(settings: Settings) -> Path:

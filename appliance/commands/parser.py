@@ -274,6 +274,7 @@ def _add_backup(command: argparse.ArgumentParser) -> None:
         "list": "list the backups there are",
         "prove": "restore the newest one into a scratch folder and verify all of it",
         "key": "print the key that opens them: keep it away from this computer",
+        "ssh-key": "print the line that lets this network into storage by SFTP",
         "lend": "let another network keep its copies here",
         "lodgers": "list the networks that keep their copies here",
         "put-out": "let a network keep its copies here no more",
@@ -310,4 +311,5 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
     command.add_argument("place", help="where the backups are: as backup.target was")
     command.add_argument("--snapshot", default="", metavar="ID", help="another than the newest")
     command.add_argument("--key-file", metavar="FILE", help="a file with the key; else it is asked")
+    command.add_argument("--ssh-key", metavar="FILE", help="the SSH key for sftp:, else your own")
     _add_data(command)

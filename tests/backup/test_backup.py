@@ -38,7 +38,9 @@ class Backed:
         return key_of(Paths(self.data).secret(KEY_FILE))
 
 
-def hearth(*words: str, data: Path, place: Path | None = None, said: str = "") -> tuple[int, str]:
+def hearth(
+    *words: str, data: Path, place: Path | str | None = None, said: str = ""
+) -> tuple[int, str]:
     """Run a command as a person does; give its status and all it said."""
     env = {**os.environ, "HEARTH_BACKUP_TARGET": str(place)} if place else dict(os.environ)
     done = subprocess.run(  # noqa: S603

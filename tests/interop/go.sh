@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install a program of the network (relay, tap, goat) beside this file, once; print where it is.
+# Install a program of the network (relay, tap, goat), or storage that speaks S3 (versitygw), beside
+# this file, once; print where it is.
 # The first time takes minutes. HEARTH_GO_BIN may name a folder that has them already.
 set -eu
 cd "$(dirname "$0")"
@@ -8,8 +9,12 @@ version=v0.0.0-20260605210604-af2fec94f34c
 folder=${HEARTH_GO_BIN:-$PWD/node_modules/.go-$version}
 if [ ! -x "$folder/$name" ]; then
     command -v go >/dev/null || { echo "these tests need Go, or HEARTH_GO_BIN" >&2; exit 1; }
+    package=github.com/bluesky-social/indigo/cmd/$name@$version
+    case $name in
     # The last version that had goat; it moved to a module of its own.
-    [ "$name" != goat ] || version=v0.0.0-20251003000214-3259b215110e
-    (cd / && GOBIN=$folder go install "github.com/bluesky-social/indigo/cmd/$name@$version" >&2)
+    goat) package=${package%@*}@v0.0.0-20251003000214-3259b215110e ;;
+    versitygw) package=github.com/versity/versitygw/cmd/versitygw@v1.8.0 ;;
+    esac
+    (cd / && GOBIN=$folder go install "$package" >&2)
 fi
 printf '%s\n' "$folder/$name"

@@ -9,13 +9,14 @@ from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.upkeep import backup_journal
 from appliance.upkeep.backup_journal import ACTIONS, Course, Journal
+from appliance.upkeep.backup_ssh import SFTP, SshFiles
 
 methods: MethodTable[Pds] = MethodTable()
 
 
 @methods.query("internal.hearth.backups.getState", auth=operator)
 async def get_state(pds: Pds, caller: Caller) -> Json:
-    """Tell when the last was taken and proven, how large it is, and how far one under way is."""
+    """Tell when the last was taken and proven, how far one under way is, what opens SFTP."""
     data, backup = pds.settings.paths.data, pds.settings.backup
     known, course = Journal.read(data), Course.read(data)
     told: dict[str, Json] = {
@@ -39,6 +40,8 @@ async def get_state(pds: Pds, caller: Caller) -> Json:
     ):
         if words:
             told[name] = words
+    if backup.target.startswith(SFTP):
+        told["sshKey"] = SshFiles.of(pds.settings.paths).public_line()
     if course is not None:
         told["course"] = {
             "action": course.action,

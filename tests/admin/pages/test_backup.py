@@ -6,6 +6,7 @@ import pytest
 
 from appliance.upkeep.backup_journal import CourseFile, Journal, asked, take_up
 from appliance.upkeep.backup_key import KEY_FILE, key_of
+from appliance.upkeep.backup_ssh import SshFiles
 from tests.support.panel_house import OWNER_PASSWORD, House, open_house
 
 
@@ -62,6 +63,17 @@ async def test_the_key_is_shown_to_who_types_the_password_again(tmp_path: Path) 
         log = (await owner.get("/log")).text
         assert "Key of the copies shown" in log
         assert key not in log
+
+
+async def test_the_line_that_opens_storage_is_shown_where_it_is_by_sftp(tmp_path: Path) -> None:
+    async with open_house(tmp_path, backup_target="sftp:keeper@store.test:/copies") as house:
+        seen = await (await house.claim()).get("/backup")
+        line = SshFiles.of(house.settings.paths).public_line()
+        assert seen.copyable("backup-ssh-key") == line
+        private = SshFiles.of(house.settings.paths).key
+        assert private.stat().st_mode & 0o777 == 0o600
+        assert "PRIVATE" in private.read_text()
+        assert "PRIVATE" not in seen.text
 
 
 @pytest.mark.parametrize("what", ["everything", ""])
