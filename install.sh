@@ -162,7 +162,7 @@ start() { # start COMMAND [ARGS]
         exec sh "$here/tools/test.sh" "$@"
         ;;
     packages:) need_packages base ;;
-    install: | upgrade: | rollback: | rollback:--with-data | uninstall: | uninstall:--purge | status:)
+    install: | image: | upgrade: | rollback: | rollback:--with-data | uninstall: | uninstall:--purge | status:)
         umask 022
         . "$here/systemd/machine.sh"
         need_root

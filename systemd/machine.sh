@@ -158,6 +158,17 @@ TEXT
     machine_claim
 }
 
+# Into a root file system that does not run: it will, when its machine is switched on.
+machine_image() {
+    name_release
+    prepare_machine
+    make_release
+    cp "$root/releases/$release/systemd/switch.sh" "$root/switch.sh"
+    sh "$root/switch.sh" units "$release"
+    ln -sfn "releases/$release" "$root/current"
+    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path
+}
+
 # Started with the machine, all of them; these two watch from now on.
 enable_units() {
     systemctl daemon-reload

@@ -28,7 +28,8 @@ step "mypy --strict"
 "$bin/mypy"
 if command -v shellcheck >/dev/null; then
     step "shellcheck"
-    shellcheck -x install.sh systemd/*.sh tools/*.sh tests/system/*.sh
+    shellcheck -x install.sh systemd/*.sh tools/*.sh tests/system/*.sh \
+        image-build/*.sh image-build/root/usr/lib/hearth/*.sh
 fi
 step "import contracts"
 "$bin/lint-imports" --no-cache
