@@ -1,0 +1,110 @@
+"""All roles in the process of the test, on ports of their own: quick to open, and to open again."""
+
+import argparse
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from appliance.listeners import bind_named, close_all, copies
+from appliance.node import Listeners, Node, open_node
+from appliance.settings import Settings
+from appliance.trial import LOOPBACK, NAMES, trial_settings
+from tests.support import invariants
+from tests.support.client import Operator
+from tests.support.ports import free_port
+from tests.support.waiting import until
+
+_OPTIONS: dict[str, Any] = {
+    "handle_domain": None,
+    "appview_did": None,
+    "plc": None,
+    "bare": True,
+    "crawl": [],
+    "invites": False,
+    "limits": False,
+    "smtp": None,
+    "appview": None,
+    "client": None,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Ports that stay the same while folders change: identities name them."""
+
+    ports: dict[str, int]
+    listeners: Listeners
+
+    def settings(self, data: Path) -> Settings:
+        return trial_settings(argparse.Namespace(**_OPTIONS), data, self.ports)
+
+
+@dataclass(frozen=True)
+class House:
+    """A running network, and its operator."""
+
+    settings: Settings
+    node: Node
+    http: aiohttp.ClientSession
+
+    @property
+    def pds_url(self) -> str:
+        return self.settings.pds.url
+
+    @property
+    def data(self) -> Path:
+        return self.settings.paths.data
+
+    @property
+    def pds(self) -> Any:
+        return self.node.roles["pds"]
+
+    @property
+    def operator(self) -> Operator:
+        token = self.settings.paths.secret("operator-token").read_text().strip()
+        return Operator(self.http, self.pds_url, token)
+
+    async def appview_is_up_to_date(self) -> None:
+        """Wait until the AppView has indexed what the repos hold."""
+
+        def behind() -> set[object]:
+            wanted, known = invariants.standing(self.data), invariants.known_standing(self.data)
+            return {*wanted.items()} ^ {*known.items()}
+
+        try:
+            await until(lambda: not behind(), 8)
+        except TimeoutError:
+            raise AssertionError(f"the AppView is behind: {behind()}") from None
+
+    async def rebuild(self) -> None:
+        """Let the AppView index everything anew."""
+        appview = self.node.roles["appview"]
+        await appview.rebuilds.start()
+        await until(lambda: not appview.index.read("SELECT 1 FROM actor WHERE anew = 1 LIMIT 1"))
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """Take ports for a house."""
+    listeners = bind_named(NAMES, LOOPBACK, free_port(), Path())
+    try:
+        ports = {name: bound[0].getsockname()[1] for name, bound in listeners.items()}
+        yield Place(ports, listeners)
+    finally:
+        close_all(listeners)
+
+
+@asynccontextmanager
+async def opened(where: Place, data: Path) -> AsyncIterator[House]:
+    """Open all roles over a data folder."""
+    settings = where.settings(data)
+    held = {name: copies(bound) for name, bound in where.listeners.items()}
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+        open_node(settings, held) as node,
+    ):
+        yield House(settings, node, http)
