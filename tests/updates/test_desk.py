@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from appliance.backup.take import engine_of
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
 from appliance.settings import Settings, defaults
@@ -20,6 +21,7 @@ from appliance.updates import commands
 from appliance.updates.channel import BadChannel
 from appliance.updates.desk import Desk, NotReady
 from appliance.updates.signatures import NotSigned
+from appliance.upkeep.backup_journal import Journal
 from appliance.upkeep.update_journal import Known, Wish
 from appliance.version import VERSION
 from tests.support.publisher import DAY, NOW, Publisher
@@ -179,6 +181,33 @@ def test_the_commands_say_what_there_is_and_keep_what_is_wished(house: House) ->
     assert Wish.read(house.data).holds(time.time() + 400 * DAY)
     house.command("resume")
     assert not Wish.read(house.data).holds(time.time())
+
+
+def test_no_release_is_asked_for_without_the_backup_before_it(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.publisher.sign(until=time.time() + DAY)
+    house.settings = house.settings.with_values({"backup.target": str(house.data / "inside")})
+    status, said = house.command("now")
+    assert (status, said) == (1, "a backup is taken before 9.2.0")
+    assert "no backup before it" in capsys.readouterr().err
+    assert not house.asked.exists()
+    assert house.command("now", without_backup=True)[0] == 0
+    assert (house.asked / "wanted").exists()
+
+
+@pytest.mark.slow
+def test_the_backup_before_a_release_holds_what_was_there(house: House, tmp_path: Path) -> None:
+    house.publisher.sign(until=time.time() + DAY)
+    (house.data / "letter").write_text("before the change")
+    place = tmp_path / "place"
+    house.settings = house.settings.with_values({"backup.target": str(place)})
+    assert house.command("now")[0] == 0
+    wanted = (house.asked / "wanted").stat().st_mtime
+    assert 0 < Journal.read(house.data).taken_at <= wanted
+    engine_of(house.settings).fetch("latest", tmp_path / "back")
+    (letter,) = (tmp_path / "back").rglob("letter")
+    assert letter.read_text() == "before the change"
 
 
 def test_a_failing_channel_is_an_error_of_the_command(

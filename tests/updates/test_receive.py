@@ -3,14 +3,16 @@
 import json
 import os
 import shutil
+import sys
 import tarfile
+import warnings
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from appliance.updates.archives import BadArchive, describe
+from appliance.updates.archives import BadArchive, describe, make_archive
 from appliance.updates.channel import FILE, SIGNATURE, BadChannel, Release
 from appliance.updates.installation import WANTED, Installation
 from appliance.updates.receive import Asked, main, take_over
@@ -212,6 +214,81 @@ def test_what_a_power_cut_parted_from_its_asking_is_told_as_it_ended(
     answer = json.loads((machine.place / "answer.json").read_text())
     assert (answer["version"], answer["state"]) == (VERSION, state)
     assert not (machine.asked / WANTED).exists()
+
+
+# What the new release's installer does here: note that it was called, with what was unpacked.
+_INSTALLER = """#!/bin/sh
+cat "${0%/*}/appliance/version.py" >>"${0%/*}/../../installed"
+"""
+# What a process does to the disk, by Python's own names of it.
+_STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.", "subprocess.")
+
+
+def test_a_power_cut_anywhere_in_it_leaves_what_is_then_done_whole(machine: Machine) -> None:
+    _publish_with_installer(machine)
+    main(machine.data, machine.installation)
+    assert _told(machine)["state"] == "installed"
+    step = cuts = 0
+    while True:
+        for path in (machine.place, machine.installation.root / "installed"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        machine.fetch()
+        (machine.asked / WANTED).write_text('{"version": "9.1.0"}')
+        if not _cut_off(machine, step):
+            break
+        cuts += 1
+        # Process 1 starts it again as long as the question lies there; else it was answered.
+        if (machine.asked / WANTED).exists():
+            main(machine.data, machine.installation)
+        assert _told(machine)["state"] == "installed", step
+        assert 'VERSION = "9.1.0"' in (machine.installation.root / "installed").read_text()
+        assert not (machine.asked / WANTED).exists()
+        step += 1
+    assert cuts >= 20
+
+
+def _told(machine: Machine) -> dict[str, str]:
+    answer: dict[str, str] = json.loads((machine.place / "answer.json").read_text())
+    return answer
+
+
+def _cut_off(machine: Machine, step: int) -> bool:
+    """Do it in a process that is gone before such a step; tell whether it came to that."""
+    with warnings.catch_warnings():
+        # The child comes to no lock that a thread of the tests may hold.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        done = 0
+
+        def watch(event: str, _args: object) -> None:
+            nonlocal done
+            if event.startswith(_STEPS):
+                if done == step:
+                    os._exit(9)
+                done += 1
+
+        sys.addaudithook(watch)
+        main(machine.data, machine.installation)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def _publish_with_installer(machine: Machine) -> None:
+    files = {}
+    for name, content in (
+        ("install.sh", _INSTALLER),
+        ("appliance/version.py", 'VERSION = "9.1.0"\n'),
+    ):
+        files[name] = machine.around / name.replace("/", "-")
+        files[name].write_text(content)
+    make_archive(files, machine.archive, int(NOW))
+    about = describe(machine.archive, "any")
+    (release,) = machine.publisher.releases
+    release["archives"][0].update(size=about.size, sha256=about.sha256)
+    machine.publisher.sign()
+    machine.fetch()
+    (machine.asked / WANTED).write_text('{"version": "9.1.0"}')
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 7}', '{"version": "nine"}'])
