@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from socket import socket
+from typing import Final
 
 import segno
 
@@ -24,8 +26,8 @@ from appliance.base.machine import in_url, own_address
 from appliance.base.secret_files import read_or_create
 from appliance.base.throttle import Throttle
 from appliance.listeners import HeldPorts, PortTaken, close_all
-from appliance.node import AGAIN, BEHIND_THE_DOOR, Node, roles_of, serve
-from appliance.settings import Settings, load
+from appliance.node import AGAIN, Node, roles_of, serve
+from appliance.settings import EVERYWHERE, LOOPBACK, Settings, load
 from appliance.settings_aliases import SECRETS, without_effect
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
@@ -34,8 +36,8 @@ from appliance.version import VERSION
 
 log = logging.getLogger(__name__)
 
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+# What is done without, in turn, where ports cannot be opened.
+OF_HTTPS: Final = ((), ("http",), ("https",))
 
 
 def run(paths: Paths, json_logs: bool) -> int:
@@ -56,9 +58,9 @@ def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
     take_over(settings.paths, os.environ)
     if not paths.settings_file.exists():
         save(settings)
-    places = _places(settings)
+    places = settings.places
     try:
-        listeners = ports.take(places)
+        listeners = _take(ports, places)
     except PortTaken as problem:
         sys.stderr.write(f"hearth: cannot listen: {problem}\n")
         return 1
@@ -69,6 +71,19 @@ def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
     return serve(
         settings, listeners, lambda node: _announce(settings, node), manager, restarts=True
     )
+
+
+def _take(ports: HeldPorts, places: Mapping[str, tuple[str, int]]) -> dict[str, list[socket]]:
+    """Take the ports; without those of HTTPS where they cannot be had, so that the panel says so.
+
+    Raises PortTaken.
+    """
+    for left_out in OF_HTTPS if "https" in places else ():
+        try:
+            return ports.take({name: at for name, at in places.items() if name not in left_out})
+        except PortTaken as taken:
+            log.warning("cannot listen: %s", taken)
+    return ports.take({name: at for name, at in places.items() if name not in ("https", "http")})
 
 
 def ask(paths: Paths) -> int:
@@ -86,7 +101,7 @@ def ask(paths: Paths) -> int:
 async def _silent(settings: Settings, names: Sequence[str]) -> list[str]:
     async with HttpClient.open(OutboundPolicy(allow_loopback=True)) as http:
         silent = await silent_roles(http, settings.paths, names)
-        for name, (host, port) in _places(settings).items():
+        for name, (host, port) in settings.places.items():
             # Neighbours speak TLS with certificates that nobody else knows.
             served = (name in names and name != "neighbours") or (
                 name == "door" and settings.pds.hostname
@@ -96,23 +111,6 @@ async def _silent(settings: Settings, names: Sequence[str]) -> list[str]:
             if asked and not await answers(http, f"http://{LOOPBACK}:{port}"):
                 silent.append(f"port {port}")
     return silent
-
-
-def _places(settings: Settings) -> dict[str, tuple[str, int]]:
-    """Say where to listen: address and port, by name."""
-    places = {
-        "door": (settings.door.host, settings.door.port),
-        "admin": (settings.admin.host, settings.admin.port),
-        "neighbours": (
-            settings.neighbours.host,
-            settings.neighbours.port if settings.neighbours.enabled else 0,
-        ),
-    }
-    for name in ("directory", *BEHIND_THE_DOOR):
-        places[name] = (LOOPBACK, getattr(settings, name).port)
-    # Not for a proxy to find but for members: at home, names are harder to come by than ports.
-    places["client"] = (settings.door.host, settings.client.port if settings.client.folder else 0)
-    return places
 
 
 def take_over(paths: Paths, env: Mapping[str, str]) -> None:

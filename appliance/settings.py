@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from appliance.base.machine import host_name, numbered
 from appliance.settings_aliases import SETTINGS
@@ -22,7 +23,6 @@ from appliance.settings_groups import (
     HOST,
     AdminSettings,
     AppViewSettings,
-    CheckupSettings,
     ClientSettings,
     DevSettings,
     DirectorySettings,
@@ -39,9 +39,12 @@ from appliance.settings_groups import (
     SmtpSettings,
     Value,
 )
-from appliance.settings_groups_upkeep import BackupSettings, UpdateSettings
+from appliance.settings_groups_https import HttpsSettings
+from appliance.settings_groups_upkeep import BackupSettings, CheckupSettings, UpdateSettings
 
 PREFIX: Final = "HEARTH_"
+LOOPBACK: Final = "127.0.0.1"
+EVERYWHERE: Final = frozenset(("0.0.0.0", "::"))  # noqa: S104
 
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -62,6 +65,7 @@ class Settings:
     client: ClientSettings = ClientSettings()
     directory: DirectorySettings = DirectorySettings()
     door: DoorSettings = DoorSettings()
+    https: HttpsSettings = HttpsSettings()
     neighbours: NeighboursSettings = NeighboursSettings()
     admin: AdminSettings = AdminSettings()
     smtp: SmtpSettings = SmtpSettings()
@@ -72,6 +76,44 @@ class Settings:
     limits: LimitsSettings = LimitsSettings()
     dev: DevSettings = DevSettings()
     paths: Paths = Paths()
+
+    @property
+    def public_names(self) -> tuple[str, ...]:
+        """The host names under which the world asks the parts of this network, the PDS's first."""
+        client = self.client
+        named = (
+            self.pds.hostname,
+            self.relay.hostname,
+            client.hostname if client.folder else "",
+            *map(
+                host_in,
+                (
+                    self.pds.url,
+                    self.relay.public_url,
+                    self.appview.public_url,
+                    self.labeler.public_url,
+                    client.public_url if client.folder and not client.port else "",
+                ),
+            ),
+        )
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def places(self) -> dict[str, tuple[str, int]]:
+        """Where to listen: address and port (0: nowhere), by name."""
+        https, neighbours, client = self.https, self.neighbours, self.client
+        places = {
+            "door": (self.door.host, self.door.port),
+            "admin": (self.admin.host, self.admin.port),
+            "neighbours": (neighbours.host, neighbours.port if neighbours.enabled else 0),
+            # Not for a proxy but for members: at home, names are harder to come by than ports.
+            "client": (self.door.host, client.port if client.folder else 0),
+        }
+        for name in ("directory", "pds", "relay", "labeler", "appview"):
+            places[name] = (LOOPBACK, getattr(self, name).port)
+        if https.mode != "off":
+            places |= {"https": (https.host, https.port), "http": (https.host, https.plain_port)}
+        return places
 
     @property
     def neighbours_address(self) -> str:
@@ -110,11 +152,18 @@ class Declaration:
     help: str
     form: str
     least: int
+    most: int
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return PREFIX + self.name.replace(".", "_").upper()
+
+
+def host_in(url: str) -> str:
+    """Give the host of a URL, an IPv6 address in brackets; nothing where there is none."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def declarations() -> Iterator[Declaration]:
@@ -132,6 +181,7 @@ def declarations() -> Iterator[Declaration]:
                 help=meta["help"],
                 form=meta["form"],
                 least=meta["least"],
+                most=meta["most"],
             )
 
 
@@ -165,7 +215,19 @@ def load(data: Path, env: Mapping[str, str]) -> Settings:
     settings = defaults(mode, data).with_values(values)
     if not (settings.directory.enabled or settings.pds.plc_url):
         raise InvalidSettings("pds.plc_url must name a directory, or directory.enabled be true")
+    check_ports(settings)
     return settings
+
+
+def check_ports(settings: Settings) -> None:
+    """See that no two settings ask for one port. Raises InvalidSettings."""
+    taken: dict[int, tuple[str, str]] = {}
+    for name, (host, port) in settings.places.items():
+        setting = "https.plain_port" if name == "http" else f"{name}.port"
+        other, at = taken.setdefault(port, (setting, host))
+        # Different addresses of this machine can have the same port, but "every one" has them all.
+        if port and other != setting and (host == at or not EVERYWHERE.isdisjoint((host, at))):
+            raise InvalidSettings(f"{setting} must be another port than {other}, {port}")
 
 
 def _read_file(path: Path) -> dict[str, object]:
@@ -254,10 +316,10 @@ def _complaint(declared: Declaration, value: object) -> str:
 
 
 def _number_complaint(declared: Declaration, value: object) -> str:
-    most = 65_535 if declared.name.endswith(".port") else 2**53
+    least, most = declared.least, declared.most
     if isinstance(value, bool) or not isinstance(value, int):
         return "a number"
-    return "" if declared.least <= value <= most else f"between {declared.least} and {most}"
+    return "" if least <= value <= most else f"between {least} and {most}"
 
 
 def _fits(declared: Declaration, text: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from appliance.base.logs import redact
-from appliance.settings import Settings, changed, declarations, defaults, load
+from appliance.settings import Settings, changed, check_ports, declarations, defaults, load
 from appliance.settings_groups import Value
 
 
@@ -39,6 +39,7 @@ def change(data: Path, values: Mapping[str, object]) -> bool:
     """
     before = load(data, {})
     after = _rebased(before, values)
+    check_ports(after)
     save(after)
     return after != before
 

@@ -17,10 +17,11 @@ Value: TypeAlias = str | int | bool | tuple[str, ...]
 
 FILE_NAME: Final = "hearth.toml"
 MEGABYTE: Final = 1_000_000
+LAST_PORT: Final = 65_535
 PLC: Final = "https://plc.directory"
 
 HOST: Final = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-_URL: Final = r"https?://[^\s/]+(/\S*)?"
+URL: Final = r"https?://[^\s/]+(/\S*)?"
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 _BYTE: Final = r"\s*(\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*"
 _COLOUR: Final = rf"#([0-9a-fA-F]{{3}}){{1,2}}|rgb\(({_BYTE},){{2}}{_BYTE}\)"
@@ -34,15 +35,16 @@ def setting(
     public: Value | None = None,
     form: str = "",
     least: int = 0,
+    most: int = 2**53,
 ) -> Any:
     """Declare a setting.
 
     `dev` and `public` are its defaults in these modes, if others; `form` is a pattern that a text,
-    or each text of a list, has to match unless empty; `least` is the smallest number.
+    or each text of a list, has to match unless empty; `least` and `most` bound a number.
     """
     given: dict[Mode, Value | None] = {"home": default, "dev": dev, "public": public}
     by_mode = {mode: default if value is None else value for mode, value in given.items()}
-    meta = {"help": help, "defaults": by_mode, "form": form, "least": least}
+    meta = {"help": help, "defaults": by_mode, "form": form, "least": least, "most": most}
     return field(default=default, metadata=meta)
 
 
@@ -81,8 +83,8 @@ class PdsSettings:
     """The personal data server: accounts and their repos."""
 
     hostname: str = setting("", "The name by which the PDS is known.", dev="localhost", form=HOST)
-    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
-    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.", most=LAST_PORT)
     invites_required: bool = setting(True, "Whether an invite code opens an account.", dev=False)
     member_invites: int = setting(
         3, "How many invites each member may have open at once; 0 for none.", public=0
@@ -107,18 +109,18 @@ class PdsSettings:
         dev=False,
     )
     plc_url: str = setting(
-        "", "The did:plc directory; empty for the one inside.", public=PLC, form=_URL
+        "", "The did:plc directory; empty for the one inside.", public=PLC, form=URL
     )
     relays: tuple[str, ...] = setting(
-        (), "URLs of relays that are told when there is news here.", form=_URL
+        (), "URLs of relays that are told when there is news here.", form=URL
     )
     contact_email: str = setting("", "Where members write to the operator.")
-    privacy_policy_url: str = setting("", "A page about privacy, shown by clients.", form=_URL)
-    terms_of_service_url: str = setting("", "A page with the terms, shown by clients.", form=_URL)
+    privacy_policy_url: str = setting("", "A page about privacy, shown by clients.", form=URL)
+    terms_of_service_url: str = setting("", "A page with the terms, shown by clients.", form=URL)
     trusted_apps: tuple[str, ...] = setting(
         (),
         "Apps, by client_id, whose names are shown, and which may stay as long as they are used.",
-        form=_URL,
+        form=URL,
     )
 
     @property
@@ -137,12 +139,12 @@ class RelaySettings:
     """The relay: one stream of everything this network carries."""
 
     hostname: str = setting("", "The name by which the relay is known.", form=HOST)
-    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
-    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
-    crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=_URL)
+    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.", most=LAST_PORT)
+    crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=URL)
     replay_hours: int = setting(72, "How long its stream can be read back.", least=1)
     replay_bytes: int = setting(1 << 30, "How much of it is kept at most.", least=1)
-    relays: tuple[str, ...] = setting((), "URLs of other relays it follows.", form=_URL)
+    relays: tuple[str, ...] = setting((), "URLs of other relays it follows.", form=URL)
     open: bool = setting(
         False, "Whether a host that asks is followed at once; else it waits for you.", dev=True
     )
@@ -162,15 +164,15 @@ class AppViewSettings:
 
     did: str = setting("", "Its DID; empty for one made from its URL.", form=r"did:[a-z]+:\S+")
     url: str = setting(
-        "", "Another AppView that answers app.bsky.* instead of the one inside.", form=_URL
+        "", "Another AppView that answers app.bsky.* instead of the one inside.", form=URL
     )
     image_pattern: str = setting(
         "",
         "Where another AppView shows pictures: its URL with %s for preset, DID and CID.",
         form=r"https?://([^%\s]*%s){3}[^%\s]*",
     )
-    public_url: str = setting("", "The URL of the one inside, for images.", form=_URL)
-    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    public_url: str = setting("", "The URL of the one inside, for images.", form=URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.", most=LAST_PORT)
     verifiers: tuple[str, ...] = setting(
         (), "DIDs whose verifications of others count.", form=r"did:[a-z]+:\S+"
     )
@@ -189,8 +191,8 @@ class AppViewSettings:
 class LabelerSettings:
     """The labeler: what the network itself says of accounts and records."""
 
-    public_url: str = setting("", "Its URL, if not that of the PDS.", form=_URL)
-    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    public_url: str = setting("", "Its URL, if not that of the PDS.", form=URL)
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.", most=LAST_PORT)
 
 
 @dataclass(frozen=True)
@@ -199,8 +201,10 @@ class ClientSettings:
 
     folder: str = setting("", "The folder of its static export; empty for none.")
     hostname: str = setting("", "The name by which it is reached, its own.", form=HOST)
-    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=_URL)
-    port: int = setting(0, "A TCP port of its own, where the front door listens; 0 for none.")
+    public_url: str = setting("", "Its URL, if not https:// and the hostname.", form=URL)
+    port: int = setting(
+        0, "A TCP port of its own, where the front door listens; 0 for none.", most=LAST_PORT
+    )
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ class DirectorySettings:
     """The did:plc directory inside."""
 
     enabled: bool = setting(True, "Whether it runs; for networks that use no other.", public=False)
-    port: int = setting(0, "TCP port of its own on loopback; 0 for none.")
+    port: int = setting(0, "TCP port of its own on loopback; 0 for none.", most=LAST_PORT)
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,9 @@ class DoorSettings:
         "The address it listens on; 0.0.0.0 for every one.",
         public="127.0.0.1",
     )
-    port: int = setting(2580, "The TCP port it listens on, without TLS; 0 for none.", dev=0)
+    port: int = setting(
+        2580, "The TCP port it listens on, without TLS; 0 for none.", dev=0, most=LAST_PORT
+    )
 
 
 @dataclass(frozen=True)
@@ -242,7 +248,11 @@ class NeighboursSettings:
         "The address where paired Hearths reach it; 0.0.0.0 for every one.",
     )
     port: int = setting(
-        2590, "The TCP port where paired Hearths reach it; 0 for none.", dev=0, public=0
+        2590,
+        "The TCP port where paired Hearths reach it; 0 for none.",
+        dev=0,
+        public=0,
+        most=LAST_PORT,
     )
 
 
@@ -255,7 +265,7 @@ class AdminSettings:
         "The address it listens on; 0.0.0.0 for every one.",
         dev="127.0.0.1",
     )
-    port: int = setting(2587, "The TCP port it listens on; 0 for none.")
+    port: int = setting(2587, "The TCP port it listens on; 0 for none.", most=LAST_PORT)
     names: tuple[str, ...] = setting(
         (), "Names it may be asked under, besides those of this machine.", form=HOST
     )
@@ -269,7 +279,7 @@ class SmtpSettings:
     """Outgoing mail; without it, mail waits in the panel."""
 
     host: str = setting("", "The mail server; its password is in the file secrets/smtp-password.")
-    port: int = setting(0, "Its port; 0 for the usual one.")
+    port: int = setting(0, "Its port; 0 for the usual one.", most=LAST_PORT)
     security: Security = setting("starttls", "starttls, tls, or none: how it is talked to.")
     username: str = setting("", "The name to log in with; empty for none.")
     url: str = setting(
@@ -282,35 +292,14 @@ class SmtpSettings:
 class LookSettings:
     """How the pages look that members see."""
 
-    logo_url: str = setting("", "A picture before the network's name, by https.", form=_URL)
+    logo_url: str = setting("", "A picture before the network's name, by https.", form=URL)
     primary_color: str = setting("", "The colour of links and buttons, as #a2461f.", form=_COLOUR)
-    home_url: str = setting("", "A page about this network.", form=_URL)
-    support_url: str = setting("", "A page where members find help.", form=_URL)
+    home_url: str = setting("", "A page about this network.", form=URL)
+    support_url: str = setting("", "A page where members find help.", form=URL)
     member_pages: bool = setting(
         False,
         "Whether profiles and posts can be read without an account, of members who agree to be"
         " shown on the front page.",
-    )
-
-
-@dataclass(frozen=True)
-class CheckupSettings:
-    """How the doctor looks from outside."""
-
-    resolvers: tuple[str, ...] = setting(
-        (),
-        "DNS servers that are asked what strangers are told, each an address or address:port; empty"
-        " for those of this computer.",
-        form=r"[0-9.]+(:\d{1,5})?|[0-9a-f:]+|\[[0-9a-f:]+\]:\d{1,5}",
-    )
-    hop: str = setting(
-        "",
-        "Somebody outside who looks whether this server can be reached: the URL of another Hearth,"
-        " or of any service that fetches {url}; empty for none.",
-        form=_URL,
-    )
-    looks_for_others: bool = setting(
-        False, "Whether other Hearths may have this one look whether they can be reached."
     )
 
 

@@ -1,8 +1,8 @@
-"""The groups of settings for what keeps the network well: backups and new releases."""
+"""The groups of settings for what keeps the network well: backups, new releases, the doctor."""
 
 from dataclasses import dataclass
 
-from appliance.settings_groups import setting
+from appliance.settings_groups import URL, setting
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,9 @@ class BackupSettings:
         " for none.",
         form=r"/.+|(sftp|s3|rest):\S+|usb:[^/\s]+",
     )
-    hour: int = setting(3, "The hour of the day (0 to 23, time of this computer) to take them at.")
+    hour: int = setting(
+        3, "The hour of the day (0 to 23, time of this computer) to take them at.", most=23
+    )
     s3_access_key: str = setting(
         "", "The access key of S3 storage; its secret is in the file secrets/backup-s3-secret."
     )
@@ -34,4 +36,27 @@ class UpdateSettings:
     automatic: bool = setting(
         True, "Whether a new release is installed by itself; else it waits for you."
     )
-    hour: int = setting(4, "The hour of the day (0 to 23, time of this computer) to do that at.")
+    hour: int = setting(
+        4, "The hour of the day (0 to 23, time of this computer) to do that at.", most=23
+    )
+
+
+@dataclass(frozen=True)
+class CheckupSettings:
+    """How the doctor looks from outside."""
+
+    resolvers: tuple[str, ...] = setting(
+        (),
+        "DNS servers that are asked what strangers are told, each an address or address:port; empty"
+        " for those of this computer.",
+        form=r"[0-9.]+(:\d{1,5})?|[0-9a-f:]+|\[[0-9a-f:]+\]:\d{1,5}",
+    )
+    hop: str = setting(
+        "",
+        "Somebody outside who looks whether this server can be reached: the URL of another Hearth,"
+        " or of any service that fetches {url}; empty for none.",
+        form=URL,
+    )
+    looks_for_others: bool = setting(
+        False, "Whether other Hearths may have this one look whether they can be reached."
+    )

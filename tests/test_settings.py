@@ -6,7 +6,7 @@ import pytest
 
 from appliance.settings import InvalidSettings, Settings, declarations, defaults, load
 from appliance.settings_aliases import SECRETS, SETTINGS, without_effect
-from appliance.settings_file import as_markdown, as_toml, save
+from appliance.settings_file import as_markdown, as_toml, change, save
 
 
 def written(folder: Path, text: str) -> Path:
@@ -58,6 +58,15 @@ def test_the_environment_stands_above_the_file_and_the_file_above_defaults(tmp_p
         ("[unheard]\nof = 1", r"no setting unheard\.of"),
         ("port = 1", "outside a"),
         ("[pds]\nport = 65536", "between 0 and 65535"),
+        ("[backup]\nhour = 24", r"backup\.hour must be between 0 and 23"),
+        ("[update]\nhour = 25", r"update\.hour must be between 0 and 23"),
+        ("[smtp]\nport = 70000", r"smtp\.port must be between 0 and 65535"),
+        ("[relay]\nport = 2590", r"relay\.port must be another port than neighbours\.port, 2590"),
+        ("[pds]\nport = 3000\n[labeler]\nport = 3000", r"labeler\.port .* pds\.port, 3000"),
+        (
+            '[client]\nport = 2590\nfolder = "/client"',
+            r"client\.port must be another port than neighbours\.port, 2590",
+        ),
         ("[pds]\nport = -1", "between"),
         ('[pds]\nport = "80"', "a number"),
         ("[pds]\nport = true", "a number"),
@@ -208,3 +217,20 @@ def test_the_names_of_the_reference_pds_are_understood(tmp_path: Path) -> None:
 
 def test_every_name_of_the_reference_is_a_setting_of_ours() -> None:
     assert set(SETTINGS.values()) <= {each.name for each in declarations()}
+
+
+def test_one_port_at_two_addresses_is_two_ports(tmp_path: Path) -> None:
+    """A web client may be switched off, an address may be another."""
+    written(
+        tmp_path,
+        '[door]\nhost = "192.168.1.2"\nport = 80\n[pds]\nport = 80\n[client]\nport = 2590',
+    )
+    assert load(tmp_path, {}).places["door"] == ("192.168.1.2", 80)
+
+
+def test_a_port_that_another_setting_has_is_not_written_down(tmp_path: Path) -> None:
+    save(defaults("home", tmp_path))
+    before = (tmp_path / "hearth.toml").read_bytes()
+    with pytest.raises(InvalidSettings, match=r"admin\.port must be another port than door\.port"):
+        change(tmp_path, {"admin.port": 2580})
+    assert (tmp_path / "hearth.toml").read_bytes() == before

@@ -1,0 +1,44 @@
+"""The group of settings for HTTPS: whether Hearth speaks it itself, and who signs for it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from appliance.settings_groups import LAST_PORT, setting
+
+HttpsMode: TypeAlias = Literal["off", "acme", "files"]
+
+LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+@dataclass(frozen=True)
+class HttpsSettings:
+    """HTTPS without a web server before Hearth."""
+
+    mode: HttpsMode = setting(
+        "off",
+        "Who speaks HTTPS: off, a web server or tunnel before Hearth; acme, Hearth itself, with"
+        " certificates that it gets and renews; files, Hearth itself, with yours.",
+    )
+    host: str = setting(
+        "0.0.0.0",  # noqa: S104
+        "The address it listens on for HTTPS; 0.0.0.0 for every one.",
+    )
+    port: int = setting(
+        443, "The TCP port for HTTPS, unless its mode is off.", least=1, most=LAST_PORT
+    )
+    plain_port: int = setting(
+        80,
+        "The TCP port, unless its mode is off, where authorities look and browsers are sent on to"
+        " HTTPS; 0 for none.",
+        most=LAST_PORT,
+    )
+    directory: str = setting(
+        LETS_ENCRYPT,
+        "The ACME directory of the authority that signs certificates; with mode acme you agree to"
+        " its terms.",
+        form=r"https://\S+",
+    )
+    certificate: str = setting(
+        "", "With mode files: the certificate and those between, PEM; read anew when it changes."
+    )
+    key: str = setting("", "With mode files: its key, PEM; empty where it stands beside it.")
