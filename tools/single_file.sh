@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make Hearth one file with a Python of its own: tools/single_file.sh [amd64|arm64]... [--to FOLDER].
+# Make Hearth one file with a Python of its own: tools/single_file.sh [amd64|arm64]... [--to FOLDER]
+# [--commit NAME].
 # On amd64 or arm64, for either, without running anything of the other. The Python is Debian 12's,
 # the oldest we run on; its packages come by this machine's own apt, the others by the lock. The same
 # commit and packages give the same bytes. Debian packages it needs: mmdebstrap, patchelf, elfutils.
@@ -8,11 +9,13 @@ cd "$(dirname "$0")/.."
 suite=bookworm python=3.11
 to=dist
 machines=
+commit=HEAD
 while [ $# -gt 0 ]; do
     case $1 in
     --to) to=$2 && shift ;;
+    --commit) commit=$2 && shift ;;
     amd64 | arm64) machines="$machines $1" ;;
-    *) sed -n '2,5s/^# //p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,6s/^# //p' "$0" >&2 && exit 2 ;;
     esac
     shift
 done
@@ -22,7 +25,7 @@ trap 'rm -rf "$work"' EXIT
 umask 022
 ./install.sh packages
 mkdir -p "$to"
-commit=$(git rev-parse HEAD)
+commit=$(git rev-parse "$commit")
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit")
 export SOURCE_DATE_EPOCH
 
