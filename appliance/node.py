@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from appliance.base.database import DatabaseInUse
 from appliance.base.http import HttpClient
 from appliance.base.migrations import DatabaseTooNew
 from appliance.base.mounts import FarAway, refuse_far
+from appliance.base.pressure import Memory, Slim, Sparing
 from appliance.base.room import Reserve
 from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
@@ -144,6 +145,7 @@ async def open_node(
             await _listen(runner, listeners["door"])
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
+        workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
         workers.start("backups", Backups(settings).run)
         workers.start("disk reserve", Reserve(settings.paths.data).run)
         workers.start("updates", Updates(settings, Installation()).run)
@@ -163,6 +165,15 @@ def roles_of(settings: Settings) -> list[str]:
         "client": not settings.client.folder,
     }
     return [name for name in ROLES if not left_out.get(name)]
+
+
+def _slims(roles: Mapping[str, Any]) -> Iterator[Slim]:
+    """Tell who keeps things in memory that can be made again."""
+    if "pds" in roles:
+        yield roles["pds"].repos.slim
+    if "appview" in roles:
+        yield roles["appview"].images.slim
+        yield roles["appview"].index.slim
 
 
 async def _start(

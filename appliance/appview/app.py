@@ -46,6 +46,7 @@ from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreacha
 from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.xrpc.server import add_methods
 from appliance.base.http import OutboundFailed, OutboundRefused
+from appliance.base.pressure import RETRY_SECONDS, NoMemory
 from appliance.settings import Settings
 from appliance.upkeep import metrics
 
@@ -197,6 +198,10 @@ def _plain_errors(handler: Handler) -> Handler:
             return _error(400, str(error))
         except (NoSuchImage, UndecodableImage, NoRepoHost, IdentityNotFound) as error:
             return _error(404, str(error))
+        except NoMemory as error:
+            short = _error(503, str(error))
+            short.headers["Retry-After"] = str(RETRY_SECONDS)
+            return short
         except (OutboundFailed, OutboundRefused, IdentityUnreachable):
             return _error(502, "the account's PDS gives no answer")
 

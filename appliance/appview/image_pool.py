@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from appliance.base.pressure import Memory
+
 log = logging.getLogger(__name__)
 
 DECODER = Path(__file__).with_name("image_decoder.py")
@@ -37,7 +39,8 @@ class Picture:
 class ImagePool:
     """Decoders, at most `size` at work at a time, started when first needed."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, memory: Memory) -> None:
+        self._memory = memory
         self._free: asyncio.LifoQueue[_Decoder] = asyncio.LifoQueue()
         self._decoders = [_Decoder() for _ in range(size)]
         for decoder in self._decoders:
@@ -45,8 +48,8 @@ class ImagePool:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, size: int = 2) -> AsyncIterator[Self]:
-        pool = cls(size)
+    async def open(cls, size: int = 2, memory: Memory | None = None) -> AsyncIterator[Self]:
+        pool = cls(size, memory or Memory())
         try:
             yield pool
         finally:
@@ -54,12 +57,22 @@ class ImagePool:
                 await decoder.stop()
 
     async def render(self, data: bytes, job: dict[str, Any]) -> Picture:
-        """Make a picture for a job of `image_decoder`. Raises UndecodableImage."""
+        """Make a picture for a job of `image_decoder`. Raises UndecodableImage, NoMemory."""
+        self.require()
         decoder = await self._free.get()
         try:
             return await decoder.render(data, job)
         finally:
             self._free.put_nowait(decoder)
+
+    def require(self) -> None:
+        """Raises NoMemory: no picture is made while memory is short."""
+        self._memory.require()
+
+    async def slim(self) -> None:
+        """End the processes that have nothing to do now."""
+        for decoder in self._decoders:
+            await decoder.slim()
 
     async def rest(self) -> None:
         """End the processes that had nothing to do since the last call."""
@@ -82,6 +95,11 @@ class _Decoder:
             return await self._render(data, job)
         finally:
             self._at_work = False
+
+    async def slim(self) -> None:
+        """End the process unless it has a job."""
+        if not self._at_work:
+            await self.stop()
 
     async def rest(self) -> None:
         """End the process if it has had no job since the last call."""

@@ -122,7 +122,10 @@ class Images:
         self._making: dict[Path, asyncio.Lock] = {}
 
     async def picture(self, wanted: ImageRequest) -> Picture:
-        """Return a picture. Raises NoSuchImage, UndecodableImage, and what fetching raises."""
+        """Return a picture.
+
+        Raises NoSuchImage, UndecodableImage, NoMemory, and what fetching raises.
+        """
         if not self._gate.may_show(wanted.did, wanted.cid):
             raise NoSuchImage("no visible record refers to this blob")
         stem = self._folder / str(wanted.cid)[-2:] / f"{wanted.cid}-{wanted.preset}"
@@ -133,6 +136,7 @@ class Images:
                 kept = await asyncio.to_thread(_read, stem)
                 if kept is not None:
                     return kept
+                self._pool.require()
                 source = await self._source(wanted.did, wanted.cid)
                 job = {**PRESETS[wanted.preset], "format": wanted.format}
                 made = await self._pool.render(source, job)
@@ -141,6 +145,10 @@ class Images:
         finally:
             if not lock.locked():
                 self._making.pop(stem, None)
+
+    async def slim(self) -> None:
+        """Let decoders go that have nothing to do."""
+        await self._pool.slim()
 
     async def trim(self) -> None:
         """Keep the cache below its cap, and idle decoders away, for ever. One worker runs it."""

@@ -50,6 +50,9 @@ MOST_STATEMENTS_NOTED = 2000
 LOG_BYTES_KEPT = 64 * 1024 * 1024
 
 
+_SLIM = "PRAGMA shrink_memory"
+
+
 class DatabaseInUse(Exception):
     """Another process works on this file."""
 
@@ -170,6 +173,19 @@ class Database:
         return await loop.run_in_executor(
             self._pool, self._scan, lambda conn: fn(conn, *args), deadline
         )
+
+    async def slim(self) -> None:
+        """Give back what its connections keep in memory of the file."""
+        self._reader.execute(_SLIM)
+        await self._writer.submit(lambda conn: conn.execute(_SLIM).fetchall())
+        for _ in range(SCAN_CONNECTIONS):
+            try:
+                scanner = self._scanners.get_nowait()
+            except queue.Empty:
+                return
+            if scanner is not None:
+                scanner.close()
+            self._scanners.put(None)
 
     def full_scans(self) -> list[str]:
         """List the inline statements used so far that read a whole table."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from appliance.atproto.car import archive_size
 from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey, PublicKey
 from appliance.atproto.repo.commit import Commit, parse_commit, sign_commit
@@ -17,14 +18,12 @@ from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.firehose import event_log
 from appliance.firehose.events import CommitEvent, Made, SyncEvent
-from appliance.pds import accounts, blobs, records
+from appliance.pds import accounts, announced_revs, blobs, records
 from appliance.pds.blobs import BlobStore
 from appliance.pds.signing_keys import SigningKeys
 from appliance.pds.writes import PreparedWrite
 
 MAX_COMMIT_BYTES: Final = 2_000_000  # of the event's archive
-_HEADER_BYTES: Final = 59  # of an archive with one root
-_FRAME_BYTES: Final = 39  # of a block besides its own, at most: length and CID
 _COUNTING_S: Final = 60.0
 CACHED_RECORDS: Final = 200_000  # in trees kept in memory; about 0.3 kB each
 
@@ -117,6 +116,11 @@ class RepoStore:
         repo = self._trees.find(self.head(did))
         return await self._db.write(self._load, did) if repo is None else repo
 
+    async def slim(self) -> None:
+        """Forget the trees, and what the database keeps of itself in memory."""
+        await self._db.write(lambda _: self._trees.forget())
+        await self._db.slim()
+
     def tree_at(self, conn: Connection, head: Head) -> Mst:
         """Give the tree of a head read in this scan, made again if memory does not have it.
 
@@ -147,12 +151,13 @@ class RepoStore:
         await self._db.write(self._sign_anew, did, self._keys.get(did))
 
     async def make_own(self, did: Did) -> None:
-        """Sign what another server signed, before its account is active here; tells nobody.
+        """Sign what another server signed, or an older state, before its account is active here.
 
         Relays judge the head by the key in the DID document, which by then is ours.
         """
-        key = self._keys.get(did)
-        if not parse_commit(self.head(did).commit_block).verify(key.public):
+        key, head = self._keys.get(did), self.head(did)
+        is_own = parse_commit(head.commit_block).verify(key.public)
+        if not is_own or announced_revs.is_behind(self._db, head.id):
             await self._db.write(self._sign, did, key)
 
     def _sign_anew(self, conn: Connection, did: Did, key: PrivateKey) -> None:
@@ -160,7 +165,8 @@ class RepoStore:
 
     def _sign(self, conn: Connection, did: Did, key: PrivateKey) -> Commit:
         head = load_head(conn, did)
-        commit = sign_commit(did, self._revs.next(after=head.rev), head.data, key)
+        told = announced_revs.take(conn, head.id, head.rev)
+        commit = sign_commit(did, self._revs.next(after=told), head.data, key)
         set_head(conn, head.id, commit)
         repo = self._trees.find(head)
         if repo is not None:
@@ -186,7 +192,7 @@ class RepoStore:
         if swap_commit is not None and swap_commit != head.commit_cid:
             raise InvalidSwap(f"Commit was at {head.commit_cid}")
         repo, news = repo.apply(changes, self._revs.next(after=head.rev), key)
-        if _archive_size(news) > MAX_COMMIT_BYTES:
+        if archive_size(news.blocks.values()) > MAX_COMMIT_BYTES:
             raise CommitTooLarge
         _write_rows(conn, head.id, news, {each.path: each.row for each in writes if each.row})
         dropped = _write_claims(conn, head.id, news.ops, writes)
@@ -232,6 +238,10 @@ class _Trees:
         self._records += growth
         while self._records > self._capacity and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))
+
+    def forget(self) -> None:
+        self._kept.clear()
+        self._records = 0
 
     def _drop(self, did: Did) -> None:
         self._records -= self._kept.pop(did, (None, 0))[1]
@@ -380,11 +390,6 @@ def _write_claims(
         if op.cid is not None and claims[op.path]:
             blobs.claim(conn, repo, op.path, claims[op.path])
     return blobs.drop_unreferenced(conn, repo, released)
-
-
-def _archive_size(news: CommitSlice) -> int:
-    blocks = news.blocks.values()
-    return _HEADER_BYTES + sum(map(len, blocks)) + _FRAME_BYTES * len(blocks)
 
 
 def _growth(ops: Sequence[RecordOp]) -> int:

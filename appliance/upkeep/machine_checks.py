@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from appliance.base.mounts import FAR_AWAY, mount_of
+from appliance.base.pressure import MIB, Kernel, is_little
 from appliance.upkeep.checkup import Finding
 
-MIB: Final = 1024
 LITTLE_MEMORY_MIB: Final = 60
+_NO_PICTURES: Final = ", so no pictures are made until there are more"
 # A device tells its wear in tenths of its life: https://docs.kernel.org/driver-api/mmc/
 NEARLY_WORN: Final = 9
 
@@ -31,18 +32,15 @@ class Machine:
         yield from self._writers(data)
 
     def _memory(self) -> Iterator[Finding]:
-        told = {}
-        for line in _lines(self.proc / "meminfo"):
-            name, _, value = line.partition(":")
-            told[name] = value.split()[0] if value.split() else ""
-        if not told.get("MemAvailable", "").isdecimal():
+        reading = Kernel(self.proc, self.sys / "fs/cgroup").look()
+        if reading is None:
             return
-        free = int(told["MemAvailable"]) // MIB
-        if free < LITTLE_MEMORY_MIB:
+        free, short = reading.free // MIB, is_little(reading)
+        if short or free < LITTLE_MEMORY_MIB:
             yield Finding(
                 "Memory",
                 "warn",
-                f"{free} MB are free",
+                f"{free} MB are free{_NO_PICTURES if short else ''}",
                 f"at least {LITTLE_MEMORY_MIB} MB",
                 "stop what else runs on this computer, or use one with more memory",
                 "memory-low",

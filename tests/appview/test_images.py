@@ -14,6 +14,7 @@ from appliance.appview.image_decoder import MOST_PIXELS
 from appliance.appview.image_pool import ImagePool, UndecodableImage
 from appliance.appview.images import InvalidImagePath, parse_path, trim_folder
 from appliance.atproto.cid import Cid
+from appliance.base.pressure import Memory
 from appliance.settings import Settings
 from tests.support.appview_network import FakeNetwork, fake_network, network_settings, open_role
 from tests.support.repo_author import RepoAuthor
@@ -134,6 +135,15 @@ async def test_an_idle_decoder_goes_and_comes_back(pool: ImagePool) -> None:
     assert (await pool.render(drawing((10, 10)), JOB)).mime_type == "image/jpeg"
 
 
+async def test_a_decoder_without_a_job_goes_at_once_when_memory_is_short(pool: ImagePool) -> None:
+    await pool.render(drawing((10, 10)), JOB)
+    process = pool._decoders[0]._process
+    assert process is not None
+    await pool.slim()
+    assert process.returncode is not None
+    assert (await pool.render(drawing((10, 10)), JOB)).mime_type == "image/jpeg"
+
+
 def test_paths_name_preset_account_blob_and_format() -> None:
     wanted = parse_path(f"/img/avatar_thumbnail/plain/{DID}/{CID}@jpg")
     assert (wanted.preset, wanted.did, str(wanted.cid), wanted.format) == (
@@ -224,6 +234,21 @@ async def test_a_picture_of_a_visible_record_is_served_and_kept(
     assert network.served.count(cid) == 1
     async with client.get(path, headers={"If-None-Match": tag}) as response:
         assert response.status == 304
+
+
+async def test_while_memory_is_short_only_pictures_made_before_are_served(
+    client: Client, monkeypatch: pytest.MonkeyPatch, network: FakeNetwork
+) -> None:
+    cid = next(iter(network.blobs))
+    made, other = (f"/img/{kind}/plain/{DID}/{cid}" for kind in ("avatar", "banner"))
+    assert (await client.get(made)).status == 200
+    with monkeypatch.context() as patched:
+        patched.setattr(Memory, "is_short", True)
+        assert (await client.get(made)).status == 200
+        refused = await client.get(other)
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "30")
+        assert refused.headers["Cache-Control"] == "no-store"
+    assert (await client.get(other)).status == 200
 
 
 async def test_a_blob_nothing_refers_to_is_not_served(client: Client, network: FakeNetwork) -> None:

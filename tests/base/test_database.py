@@ -275,6 +275,16 @@ async def test_closing_stops_a_running_scan(tmp_path: Path, schema: Path) -> Non
         await scan
 
 
+async def test_what_is_kept_in_memory_is_given_back_and_all_goes_on(db: Database) -> None:
+    await db.write(insert, "x" * 500_000)
+    assert len(await db.scan(texts)) == 1
+    before = apsw.memory_used()
+    await db.slim()
+    assert apsw.memory_used() < before - 500_000
+    await db.write(insert, "more")
+    assert len(await db.scan(texts)) == 2
+
+
 async def test_a_scan_sees_one_snapshot(db: Database) -> None:
     await db.write(insert, "one")
     loop = asyncio.get_running_loop()

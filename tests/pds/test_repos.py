@@ -93,6 +93,18 @@ async def test_the_same_content_has_the_same_root_in_any_order(stores: Stores) -
     assert stores.repos.head(ALICE).data == stores.repos.head(BOB).data
 
 
+async def test_trees_that_were_given_back_are_made_again(stores: Stores) -> None:
+    await stores.repos.write(ALICE, [stores.prepare.create(ALICE, NOTE, None, {"n": 1}, None)])
+    kept = await stores.repos.tree(ALICE)
+    assert await stores.repos.tree(ALICE) is kept
+    await stores.repos.slim()
+    again = await stores.repos.tree(ALICE)
+    assert again is not kept
+    assert again.tree.root == kept.tree.root
+    await stores.repos.write(ALICE, [stores.prepare.create(ALICE, NOTE, None, {"n": 2}, None)])
+    assert await stores.db.write(root_of_rows, stores)
+
+
 async def test_revs_grow_and_writes_chain_under_concurrency(stores: Stores) -> None:
     commits = await asyncio.gather(
         *(

@@ -15,6 +15,7 @@ from appliance.appview.image_pool import UndecodableImage
 from appliance.atproto.xrpc.errors import RateLimitExceeded
 from appliance.atproto.xrpc.limits import MINUTE, Limits, Policy, Rule
 from appliance.base.clock import Clock
+from appliance.base.pressure import RETRY_SECONDS, NoMemory
 from appliance.settings import Settings
 
 NAME: Final = "link cards"
@@ -72,8 +73,9 @@ class CardDoor:
             return web.Response(status=404, text=f"{problem}\n", headers=PLAIN)
         except RateLimitExceeded:
             return web.Response(status=429, text="too many at once\n", headers=PLAIN)
-        except TooBusy as problem:
-            return web.Response(status=503, text=f"{problem}\n", headers=PLAIN)
+        except (TooBusy, NoMemory) as problem:
+            later = {**PLAIN, "Retry-After": str(RETRY_SECONDS)}
+            return web.Response(status=503, text=f"{problem}\n", headers=later)
         headers = {**PLAIN, "Cache-Control": KEEP}
         return web.Response(body=made.body, content_type=made.mime_type, headers=headers)
 
