@@ -1,16 +1,18 @@
 #!/bin/sh
-# Make an image to be written to a card, stick or disk: image-build/build.sh amd64|arm64 [--to FOLDER].
+# Make an image to be written to a card, stick or disk: image-build/build.sh amd64|arm64 [--to FOLDER] [--raw].
 # By root, on a Debian 12 or 13; packages come by this machine's own apt and pip, whose mirrors are
 # also those of the image. Hearth is the last commit's. Takes some minutes; the Debian it begins
-# with is kept for the next time.
+# with is kept for the next time. With --raw it is not compressed.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 cd "$here/.."
 to=dist
 machine=
+raw=
 while [ $# -gt 0 ]; do
     case $1 in
     --to) to=$2 && shift ;;
+    --raw) raw=yes ;;
     amd64 | arm64) machine=$1 ;;
     esac
     shift
@@ -77,6 +79,7 @@ mkdir "$boot"
 cp "$here/hearth.txt" "$boot/"
 "$here/boot_$machine.sh" "$tree" "$boot" "$work/disk"
 mv "$work/disk" "$to/$name.img"
+[ -z "$raw" ] || exit 0
 say "compressing"
 xz --threads=0 -6 --keep --force "$to/$name.img"
 (cd "$to" && sha256sum "$name.img.xz" "$name.cdx.json" >"$name.sha256")

@@ -1,0 +1,146 @@
+"""A computer of its own, by qemu, that starts from an image; seen over its network."""
+
+import contextlib
+import http.client
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.ports import free_port
+
+LONGEST_START = 900.0
+PANEL, DOOR = 2587, 2580
+FIRMWARE = {"uefi": ["-bios", "/usr/share/ovmf/OVMF.fd"], "bios": []}
+
+
+class VirtualMachine:
+    """An x86-64 computer with a disk of its own, made from an image; switched on with `start`."""
+
+    def __init__(self, image: Path, firmware: str = "uefi", disk_gigabytes: int = 4) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="hearth-virtual-"))
+        self.disk = self._folder / "disk"
+        subprocess.run(  # noqa: S603
+            ["cp", "--sparse=always", str(image), str(self.disk)],  # noqa: S607
+            check=True,
+        )
+        with self.disk.open("r+b") as file:
+            file.truncate(disk_gigabytes << 30)
+        self._firmware = FIRMWARE[firmware]
+        self.panel_port = free_port()
+        self.door_port = free_port()
+        self.ssh_port = free_port()
+        self._qemu: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut_power()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> float:
+        """Switch it on; give the seconds until its panel answered."""
+        began = time.monotonic()
+        self.switch_on()
+        self.until_it_answers()
+        return time.monotonic() - began
+
+    def switch_on(self) -> None:
+        forwards = [
+            f"hostfwd=tcp:127.0.0.1:{mine}-:{its}"
+            for mine, its in ((self.panel_port, PANEL), (self.door_port, DOOR), (self.ssh_port, 22))
+        ]
+        # Without cx16, which a Debian kernel of 6.12 does not survive in the emulation of qemu 7.2.
+        command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-cx16", "-smp", "2"]
+        command += ["-m", "1024", "-accel", "tcg,thread=multi", "-display", "none", *self._firmware]
+        command += ["-drive", f"file={self.disk},format=raw,if=virtio,cache=writethrough"]
+        command += ["-nic", ",".join(["user,model=virtio-net-pci,restrict=on", *forwards])]
+        command += ["-device", "i6300esb", "-device", "virtio-rng-pci", "-action", "watchdog=reset"]
+        command += ["-serial", f"file:{self._folder}/console"]
+        self._qemu = subprocess.Popen(command)  # noqa: S603
+
+    def until_it_answers(self, path: str = "/claim") -> None:
+        end = time.monotonic() + LONGEST_START
+        while True:
+            assert self._qemu is not None
+            assert self._qemu.poll() is None, "qemu has ended"
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.get(self.panel_port, path)[0] < 500:
+                    return
+            assert time.monotonic() < end, self.console()[-4000:]
+            time.sleep(0.5)
+
+    def get(self, port: int, path: str, host: str = "hearth.local:2587") -> tuple[int, bytes]:
+        door = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        with contextlib.closing(door):
+            door.request("GET", path, headers={"Host": host})
+            answer = door.getresponse()
+            return answer.status, answer.read()
+
+    def console(self) -> str:
+        path = self._folder / "console"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def let_me_in(self) -> None:
+        """Put a key for SSH on the card, while it is off."""
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._folder / "key")]
+        subprocess.run(make, check=True)  # noqa: S603
+        self.put_on_card("authorized_keys", (self._folder / "key.pub").read_text())
+
+    def run(self, command: str) -> str:
+        """Run a command on it as root, by SSH; give what it said."""
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+        ssh = ["ssh", "-p", str(self.ssh_port), "-i", str(self._folder / "key")]
+        ssh += [word for option in options for word in ("-o", option)]
+        done = subprocess.run(  # noqa: S603
+            [*ssh, "root@127.0.0.1", command],
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_START,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def cut_power(self) -> None:
+        """End it at once; what it had written stays."""
+        if self._qemu is not None:
+            self._qemu.kill()
+            self._qemu.wait()
+            self._qemu = None
+
+    def file_on_card(self, name: str) -> str:
+        """Read a file of the boot partition, while it is off."""
+        return subprocess.run(  # noqa: S603
+            ["mtype", "-i", f"{self.disk}@@{self._boot_start()}", f"::{name}"],  # noqa: S607
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def put_on_card(self, name: str, text: str) -> None:
+        """Write a file to the boot partition, while it is off."""
+        subprocess.run(  # noqa: S603
+            ["mcopy", "-o", "-i", f"{self.disk}@@{self._boot_start()}", "-", f"::{name}"],  # noqa: S607
+            check=True,
+            input=text,
+            text=True,
+        )
+
+    def partitions(self) -> list[dict[str, Any]]:
+        told = subprocess.run(  # noqa: S603
+            ["sfdisk", "--json", str(self.disk)],  # noqa: S607
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        found: list[dict[str, Any]] = json.loads(told)["partitiontable"]["partitions"]
+        return found
+
+    def _boot_start(self) -> int:
+        (boot,) = [each for each in self.partitions() if each["name"] == "boot"]
+        return int(boot["start"]) * 512
