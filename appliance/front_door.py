@@ -10,13 +10,12 @@ Roles are mounted as they are: nothing is copied from one connection to another.
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.web_urldispatcher import AbstractRuleMatching, MatchedSubAppResource
 
 from appliance.base.machine import is_literal, own_names
-from appliance.settings import Settings
+from appliance.settings import Settings, host_in
 from appliance.upkeep.metrics import PATH as METRICS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -43,14 +42,14 @@ class Names:
 
     def __init__(self, settings: Settings) -> None:
         pds, appview = settings.pds, settings.appview
-        self._by_name = {_host_of(pds.url): "pds", "localhost": "pds"}
+        self._by_name = {host_in(pds.url): "pds", "localhost": "pds"}
         self._by_name.update(dict.fromkeys((*own_names(), *settings.local_names), "pds"))
         if pds.hostname:
             self._by_name[pds.hostname] = "pds"
         for role, names in (
-            ("relay", (settings.relay.hostname, _host_of(settings.relay.public_url))),
-            ("appview", (_host_of(appview.public_url),)),
-            ("labeler", (_host_of(settings.labeler.public_url),)),
+            ("relay", (settings.relay.hostname, host_in(settings.relay.public_url))),
+            ("appview", (host_in(appview.public_url),)),
+            ("labeler", (host_in(settings.labeler.public_url),)),
             ("client", _names_of_client(settings)),
         ):
             for name in names:
@@ -122,7 +121,7 @@ def _names_of_client(settings: Settings) -> tuple[str, ...]:
     client = settings.client
     if not client.folder:
         return ()
-    return (client.hostname, "" if client.port else _host_of(client.public_url))
+    return (client.hostname, "" if client.port else host_in(client.public_url))
 
 
 def _of(app: web.Application, moment: str) -> Callable[[web.Application], Awaitable[None]]:
@@ -141,11 +140,6 @@ def _by_path(path: str, *, is_open: bool) -> str:
     if is_open and path in OPEN_SERVICES:
         return OPEN_SERVICES[path]
     return SERVICES.get(path, "pds")
-
-
-def _host_of(url: str) -> str:
-    host = urlsplit(url).hostname or ""
-    return f"[{host}]" if ":" in host else host
 
 
 def _without_port(host: str) -> str:

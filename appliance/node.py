@@ -38,7 +38,8 @@ from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
 from appliance.firehose.inside import Inside
-from appliance.front_door import build_door
+from appliance.front_door import Names, build_door
+from appliance.https.opening import Https, note_closed
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
 from appliance.neighbours.app import build_app as build_neighbours
@@ -135,14 +136,17 @@ async def open_node(
             role = roles["neighbours"]
             runner = await _run(stack, build_peer_app(role), ORDINARY_LINE)
             await _listen(runner, listeners["neighbours"], role.house.key.server_context())
-        if settings.pds.hostname and listeners.get("door"):
+        own_https = settings.https.mode != "off"
+        if settings.pds.hostname and (listeners.get("door") or own_https):
             apps = {
                 name: _BUILD[name](role, settings)
                 for name, role in roles.items()
                 if name in BEHIND_THE_DOOR
             }
             runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
-            await _listen(runner, listeners["door"])
+            await _listen(runner, listeners.get("door", ()))
+            if own_https:
+                await _open_https(stack, ground, runner, listeners)
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
@@ -193,6 +197,26 @@ async def _start(
     await _listen(runner, listeners)
     log.info("role is up name=%s", name)
     return role
+
+
+async def _open_https(
+    stack: AsyncExitStack, ground: Ground, door: web.AppRunner, listeners: Listeners
+) -> None:
+    """Answer by HTTPS what the front door answers, and stand at the port for http beside it."""
+    settings, names = ground.settings, Names(ground.settings)
+    wanted = {"https": settings.https.port, "http": settings.https.plain_port}
+    note_closed(
+        settings.paths.data,
+        [str(port) for name, port in wanted.items() if port and not listeners.get(name)],
+    )
+    https = Https(settings, ground.http)
+    plain = https.plain_door(lambda host: names.role(host, "/") is not None)
+    runner = await _run(stack, plain, ORDINARY_LINE)
+    await _listen(runner, listeners.get("http", ()))
+    for listener in listeners.get("https", ()):
+        stack.callback(listener.close)
+    assert door.server is not None  # noqa: S101
+    https.serve(await stack.enter_async_context(Workers()), door.server, listeners.get("https", ()))
 
 
 async def _run(stack: AsyncExitStack, app: web.Application, longest_line: int) -> web.AppRunner:

@@ -85,6 +85,7 @@ _TABLES = (
 )
 _HANDLE_DOCUMENT = "/.well-known/atproto-did"
 _DID_DOCUMENT = "/.well-known/did.json"
+_TLS_CHECK = "/tls-check"
 _ROBOTS = "# Everything here may be read; please go easy.\nUser-agent: *\nAllow: /\n"
 
 
@@ -121,6 +122,7 @@ def build_app(role: Pds, settings: Settings) -> web.Application:
     app.router.add_get("/robots.txt", pages.robots)
     app.router.add_get(_HANDLE_DOCUMENT, pages.handle_document)
     app.router.add_get(_DID_DOCUMENT, pages.did_document)
+    app.router.add_get(_TLS_CHECK, pages.tls_check)
     return app
 
 
@@ -156,6 +158,19 @@ class _Pages:
             "Its methods are under /xrpc/; sign in with any AT Protocol app.\n"
             "Members look after their accounts at /account.\n"
         )
+
+    async def tls_check(self, request: web.Request) -> web.Response:
+        """Say whether a certificate may be got for a name: one of ours, or a member's handle."""
+        name = request.query.get("domain", "").lower()
+        if name in self._pds.settings.public_names:
+            return web.Response(text="ours\n")
+        try:
+            found = self._pds.accounts.find(Handle(name))
+        except InvalidSyntax:
+            raise web.HTTPBadRequest(text="Not a host name\n") from None
+        if found is None or not name.endswith(self._pds.site.handle_domains):
+            raise web.HTTPNotFound(text="Nobody here has this handle\n")
+        return web.Response(text="a member's\n")
 
     async def robots(self, _request: web.Request) -> web.Response:
         return web.Response(text=_ROBOTS)

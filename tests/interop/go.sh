@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install a program of the network (relay, tap, goat), or storage that speaks S3 (versitygw), beside
-# this file, once; print where it is.
+# Install a program of the network (relay, tap, goat), storage that speaks S3 (versitygw), or an
+# authority that speaks ACME (pebble, pebble-challtestsrv), beside this file, once; print where it is.
 # The first time takes minutes. HEARTH_GO_BIN may name a folder that has them already.
 set -eu
 cd "$(dirname "$0")"
@@ -13,6 +13,7 @@ if [ ! -x "$folder/$name" ]; then
     case $name in
     # The last version that had goat; it moved to a module of its own.
     goat) package=${package%@*}@v0.0.0-20251003000214-3259b215110e ;;
+    pebble*) package=github.com/letsencrypt/pebble/v2/cmd/$name@v2.10.1 ;;
     versitygw) package=github.com/versity/versitygw/cmd/versitygw@v1.8.0 ;;
     esac
     (cd / && GOBIN=$folder go install "$package" >&2)

@@ -1,12 +1,13 @@
 """Programs of others that are built with Go: the relay and the sync tools of the network."""
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,18 @@ def program(name: str) -> str:
 class Program:
     """A program that runs and writes a log."""
 
-    def __init__(self, name: str, args: Iterable[str], folder: Path) -> None:
+    def __init__(
+        self, name: str, args: Iterable[str], folder: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self._log = folder / f"{name}.log"
         with self._log.open("ab") as log:
             self.popen = subprocess.Popen(  # noqa: S603
-                [program(name), *args], cwd=folder, stdout=log, stderr=subprocess.STDOUT
+                [program(name), *args],
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
             )
 
     def log(self) -> str:

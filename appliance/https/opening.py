@@ -1,0 +1,143 @@
+"""Opens what HTTPS takes: certificates, the door that shows them, and who keeps them."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from appliance.base.http import HttpClient, OutboundFailed
+from appliance.base.machine import is_literal
+from appliance.base.workers import Workers
+from appliance.https.account_key import AccountKey, as_pem, new_key
+from appliance.https.acme import AcmeClient, Way
+from appliance.https.hello import Hello
+from appliance.https.keeper import Keeper, Wanted
+from appliance.https.owned import OwnFiles
+from appliance.https.plain_door import build_plain_door
+from appliance.https.proofs import ACME_TLS, HttpProofs, TlsProofs
+from appliance.https.requests import request_for
+from appliance.https.shelf import Shelf
+from appliance.https.tls_door import TlsDoor
+from appliance.settings import Settings
+from appliance.upkeep.https_journal import HttpsJournal
+
+log = logging.getLogger(__name__)
+
+CHECK: Final = "/tls-check"
+
+
+class Https:
+    """HTTPS of this network. Made once; `serve` begins it."""
+
+    def __init__(
+        self, settings: Settings, http: HttpClient, now: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._http = http
+        self._now = now
+        self._texts = HttpProofs()
+        self._proofs = TlsProofs()
+        self._ways: list[Way] = []
+        self.shelf = Shelf(settings.paths.secret("https"))
+        self._main = settings.pds.hostname
+        self._keeper: Keeper | None = None
+        self._own: OwnFiles | None = None
+
+    def serve(
+        self,
+        workers: Workers,
+        protocol: Callable[[], asyncio.Protocol],
+        listeners: Sequence[socket.socket],
+    ) -> None:
+        """Begin to answer at these listeners, and to keep certificates."""
+        if self._settings.https.mode == "files":
+            self._own = OwnFiles(self._settings.https, self.shelf)
+            workers.start("certificate files", self._own.run)
+        else:
+            self.shelf.load()
+            self._keeper = self._make_keeper(bool(listeners))
+            workers.start("certificates", self._keeper.run)
+        door = TlsDoor(protocol, self._context, workers)
+        for listener in listeners:
+            workers.start("https", partial(door.serve, listener))
+
+    def plain_door(self, is_ours: Callable[[str], bool]) -> web.Application:
+        """Make what answers at the port for http; from then on names are proven there."""
+        return build_plain_door(self._texts, is_ours, self._main, self._settings.https.port)
+
+    async def renew(self, name: str) -> None:
+        """Get a certificate now, whatever is there."""
+        if self._keeper is not None:
+            await self._keeper.renew(name)
+
+    def try_now(self) -> None:
+        """Do not wait any longer with what failed."""
+        if self._keeper is not None:
+            self._keeper.try_now()
+
+    def _make_keeper(self, by_tls: bool) -> Keeper:
+        settings = self._settings
+        self._ways = [self._texts] if settings.https.plain_port else []
+        self._ways += [self._proofs] if by_tls else []
+        key = AccountKey.kept(settings.paths.secret("https") / "account.key")
+        client = AcmeClient(
+            self._http, settings.https.directory, key, contact=settings.pds.contact_email
+        )
+
+        async def issue(name: str, failures: int) -> tuple[str, str]:
+            turn = failures % max(len(self._ways), 1)
+            ways = [*self._ways[turn:], *self._ways[:turn]]
+            own = new_key()
+            chain = await client.certificate([name], request_for([name], own), ways)
+            return chain, as_pem(own)
+
+        wanted = Wanted(names_of(settings), settings.network.handle_domains)
+        return Keeper(settings.paths.data, self.shelf, wanted, issue, self._is_hosted, self._now)
+
+    async def _is_hosted(self, name: str) -> bool:
+        """Ask the PDS whether an account has this handle."""
+        address = self._settings.paths.address("pds")
+        try:
+            answer = await self._http.request(
+                "GET", address, path=CHECK, params=[("domain", name)], redirects=0
+            )
+        except OutboundFailed:
+            return False
+        return answer.status == 200
+
+    async def _context(self, said: Hello) -> ssl.SSLContext | None:
+        """Choose what is shown to whoever says this; nothing while there is nothing."""
+        if ACME_TLS.encode("ascii") in said.protocols:
+            return self._proofs.context(said.name)
+        found = self.shelf.covering(said.name, self._now())
+        if found is None and self._keeper is not None:
+            await self._keeper.wait_for(said.name)
+            found = self.shelf.covering(said.name, self._now())
+        if found is None:
+            found = self.shelf.get(self._main) or self.shelf.first()
+        return None if found is None else found.context
+
+
+def names_of(settings: Settings) -> tuple[str, ...]:
+    """Name the hosts of this network that need a certificate."""
+    return tuple(
+        name
+        for name in settings.public_names
+        if "." in name and not is_literal(name) and not name.endswith(".localhost")
+    )
+
+
+def note_closed(data: Path, missing: Iterable[str]) -> None:
+    """Write down which ports could not be opened; nothing clears what stood there."""
+    told = ", ".join(missing)
+    journal = HttpsJournal.read(data)
+    if journal.closed != told:
+        replace(journal, closed=told).write(data)

@@ -1,0 +1,107 @@
+"""The door for HTTPS: reads who is wanted before TLS begins, and shows the certificate for it.
+
+The first message is looked at while it still waits in the socket. So a name whose certificate is
+on its way can be waited for, which OpenSSL's own way of telling names cannot, and an authority
+that looks (acme-tls/1) never disturbs whoever else asks for that name.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeAlias
+
+from appliance.base.workers import Workers
+from appliance.https import hello
+from appliance.https.hello import Hello, NotTls
+
+log = logging.getLogger(__name__)
+
+# Connections whose TLS has not begun; those beyond are hung up on.
+MOST_GREETED: Final = 512
+SECONDS_TO_SPEAK: Final = 10.0
+SECONDS_BETWEEN_LOOKS: Final = 0.02
+SECONDS_TO_SHAKE_HANDS: Final = 20.0
+SECONDS_TO_LEAVE: Final = 2.0
+
+Choose: TypeAlias = Callable[[Hello], Awaitable[ssl.SSLContext | None]]
+
+
+class TlsDoor:
+    """Gives connections to a server of HTTP (`protocol` makes what serves one) once TLS stands."""
+
+    def __init__(
+        self, protocol: Callable[[], asyncio.Protocol], choose: Choose, workers: Workers
+    ) -> None:
+        self._protocol = protocol
+        self._choose = choose
+        self._workers = workers
+        self._greeted = 0
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Take connections until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            if self._greeted >= MOST_GREETED:
+                connection.close()
+                continue
+            self._greeted += 1
+            self._workers.start("greeting", partial(self._greet, connection))
+
+    async def _greet(self, connection: socket.socket) -> None:
+        try:
+            with contextlib.suppress(OSError, NotTls, TimeoutError):
+                await self._shake_hands(connection)
+        finally:
+            self._greeted -= 1
+
+    async def _shake_hands(self, connection: socket.socket) -> None:
+        is_given = False
+        try:
+            async with asyncio.timeout(SECONDS_TO_SPEAK):
+                said = await _heard(connection)
+            context = await self._choose(said)
+            if context is not None:
+                is_given = True
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    self._protocol,
+                    connection,
+                    ssl=context,
+                    ssl_handshake_timeout=SECONDS_TO_SHAKE_HANDS,
+                    ssl_shutdown_timeout=SECONDS_TO_LEAVE,
+                )
+        finally:
+            if not is_given:
+                connection.close()
+
+
+async def _heard(connection: socket.socket) -> Hello:
+    """Read the hello and leave it where it is. Raises NotTls, OSError."""
+    while True:
+        await _readable(connection)
+        raw = connection.recv(hello.MOST_BYTES + 1, socket.MSG_PEEK)
+        if not raw:
+            raise ConnectionResetError("it hung up")
+        said = hello.read(raw)
+        if said is not None:
+            return said
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+async def _readable(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    something = loop.create_future()
+
+    def came() -> None:
+        if not something.done():
+            something.set_result(None)
+
+    loop.add_reader(connection, came)
+    try:
+        await something
+    finally:
+        loop.remove_reader(connection)
