@@ -8,7 +8,7 @@ import apsw
 
 STATEMENTS_CACHED = 256
 BUSY_TIMEOUT_MS = 5000
-CACHE_KIB = 2048
+CACHE_KIB = 1024
 
 Row = tuple[Any, ...]
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-LOOK_SECONDS: Final = 15.0
-GROWN_BYTES: Final = 8 * 1024 * 1024
+LOOK_SECONDS: Final = 5.0
+GROWN_BYTES: Final = 4 * 1024 * 1024
 
 # See mallopt(3): what is freed is kept up to this size, and taken in steps of such a size.
 _TRIM_THRESHOLD: Final = (-1, 32 * 1024 * 1024)

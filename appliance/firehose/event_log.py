@@ -21,7 +21,7 @@ from appliance.firehose.events import CommitEvent, Made
 from appliance.firehose.messages import binary_messages
 from appliance.firehose.own_frames import OwnFrames
 
-RING_BYTES = 2_000_000
+RING_BYTES = 1_000_000
 BATCH_FRAMES = 256
 # What a subscriber that takes nothing holds on to, unless a single frame is larger.
 BATCH_BYTES = 128_000
