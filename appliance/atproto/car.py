@@ -3,7 +3,7 @@
 Every block read is checked against its hash. https://ipld.io/specs/transport/car/carv1/
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,8 @@ MAX_HEADER: Final = 16 * 1024
 MAX_SECTION: Final = 2 * 1024 * 1024
 
 _CID_LENGTH: Final = 36
+_HEADER_BYTES: Final = 59  # with one root
+_FRAME_BYTES: Final = 39  # of a block besides its own, at most: length and CID
 _MAX_VARINT: Final = 9
 
 
@@ -38,6 +40,11 @@ def write_car(root: Cid | None, blocks: Iterable[tuple[Cid, bytes]]) -> bytes:
     for cid, data in blocks:
         parts += (_varint(_CID_LENGTH + len(data)), cid, data)
     return b"".join(parts)
+
+
+def archive_size(blocks: Collection[bytes]) -> int:
+    """Tell how many bytes an archive of these blocks with one root has, at most."""
+    return _HEADER_BYTES + sum(map(len, blocks)) + _FRAME_BYTES * len(blocks)
 
 
 def car_header(root: Cid | None) -> bytes:

@@ -25,7 +25,7 @@ from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.base.turns import Turns
-from appliance.pds import accounts, blobs, records, repos
+from appliance.pds import accounts, announced_revs, blobs, records, repos
 from appliance.pds.blobs import BlobStore, RefArgs
 from appliance.pds.records import RecordArgs
 from appliance.pds.spool import Spool
@@ -162,6 +162,8 @@ class RepoImporter:
             return
         if active and commit.rev <= head.rev:
             raise InvalidImport(f"The repo is already at {head.rev}, newer than {commit.rev}")
+        if commit.rev < head.rev:
+            announced_revs.note(conn, head.id, head.rev)
         released = _replace_records(conn, head.id, new)
         dropped = blobs.drop_unreferenced(conn, head.id, released)
         conn.after_commit(lambda: self._blobs.discard_files(dropped))
