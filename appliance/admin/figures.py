@@ -45,13 +45,20 @@ class Days:
 
 @dataclass(frozen=True)
 class Share:
-    """What an account keeps here."""
+    """What an account keeps here, in bytes by kind."""
 
     did: str
     handle: str
     records: int
     blobs: int
-    bytes: int
+    written: int
+    pictures: int
+    videos: int
+
+    @property
+    def bytes(self) -> int:
+        """All of it."""
+        return self.written + self.pictures + self.videos
 
 
 class DailyFigures:
@@ -81,7 +88,15 @@ class DailyFigures:
         """Who keeps most here."""
         found: Any = await self._pds.query("internal.hearth.pds.listStorage", limit=100)
         return [
-            Share(one["did"], one.get("handle", ""), one["records"], one["blobs"], one["bytes"])
+            Share(
+                did=one["did"],
+                handle=one.get("handle", ""),
+                records=one["records"],
+                blobs=one["blobs"],
+                written=one["recordBytes"],
+                pictures=one["bytes"] - one["videoBytes"],
+                videos=one["videoBytes"],
+            )
             for one in found["accounts"]
         ]
 

@@ -41,7 +41,12 @@ async def show_storage(operator: Operator, args: argparse.Namespace, say: Say) -
             say(f"{value:16,} bytes  {name.removeprefix('bytes.')}")
     for one in (await operator.query(f"{PDS}.listStorage", limit=PAGE))["accounts"]:
         who = one.get("handle", one["did"])
-        say(f"{one['bytes']:16,} bytes  {one['blobs']:6} files  {one['records']:8} records  {who}")
+        videos = f", {one['videoBytes']:,} of them videos" if one["videoBytes"] else ""
+        say(
+            f"{one['recordBytes'] + one['bytes']:16,} bytes  {who}:"
+            f" {one['records']:,} records {one['recordBytes']:,},"
+            f" {one['blobs']:,} files {one['bytes']:,}{videos}"
+        )
 
 
 async def remove_second_steps(operator: Operator, args: argparse.Namespace, say: Say) -> None:

@@ -277,10 +277,13 @@ def drop_unreferenced(conn: Connection, repo: int, cids: Iterable[Cid]) -> list[
     return dropped
 
 
-def sizes(conn: Connection) -> dict[int, tuple[int, int]]:
-    """Give (blobs, bytes) by repo, of those that have any."""
-    rows = conn.rows("SELECT repo, count(*), sum(size) FROM blob GROUP BY repo")
-    return {repo: (number, size) for repo, number, size in rows}
+def sizes(conn: Connection) -> dict[int, tuple[int, int, int]]:
+    """Give (blobs, bytes, bytes of videos) by repo, of those that have any."""
+    rows = conn.rows(
+        "SELECT repo, count(*), sum(size), sum(iif(mime_type GLOB 'video/*', size, 0))"
+        " FROM blob GROUP BY repo"
+    )
+    return {repo: (number, size, videos) for repo, number, size, videos in rows}
 
 
 def delete_all(conn: Connection, repo: int) -> list[Cid]:

@@ -10,7 +10,7 @@ from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.pds import blobs, records
+from appliance.pds import blobs, record_sizes, records
 from appliance.pds.accounts import AccountStore
 from appliance.upkeep.storage import Storage
 
@@ -36,12 +36,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Share:
-    """What one account keeps here; `bytes` are those of its pictures and videos."""
+    """What one account keeps here; `bytes` are those of its pictures and videos.
+
+    Records as they were when figures were last taken.
+    """
 
     did: Did
     records: int
+    record_bytes: int
     blobs: int
     bytes: int
+    video_bytes: int
 
 
 class Figures:
@@ -67,6 +72,7 @@ class Figures:
         # Again and again, because an account that moves in brings posts of days gone by.
         days = [today - timedelta(back) for back in range(COUNTED_BACK_DAYS)]
         posts = await self._db.scan(posts_by_day, days)
+        await record_sizes.refresh(self._db)
         members = await self._accounts.count()
         storage = await asyncio.to_thread(self._measure)
         now = {f"bytes.{kind}": size for kind, size in storage.kinds.items()}
@@ -118,8 +124,9 @@ def since(conn: Connection, day: str) -> list[Figure]:
 
 
 def shares(conn: Connection, limit: int) -> list[Share]:
-    sizes = blobs.sizes(conn)
+    written, uploaded = record_sizes.known(conn), blobs.sizes(conn)
     found = [
-        Share(did, number, *sizes.get(repo, (0, 0))) for did, repo, number in records.counts(conn)
+        Share(did, *written.get(repo, (0, 0)), *uploaded.get(repo, (0, 0, 0)))
+        for did, repo in records.repos(conn)
     ]
-    return sorted(found, key=lambda one: (-one.bytes, -one.records))[:limit]
+    return sorted(found, key=lambda one: (-one.bytes - one.record_bytes, one.did))[:limit]

@@ -322,15 +322,9 @@ def count_of(conn: Connection, repo: int) -> int:
     return number
 
 
-def counts(conn: Connection) -> list[tuple[Did, int, int]]:
-    """List (DID, repo id, records) of every account."""
-    return [
-        (Did.unchecked(did), repo, number)
-        for did, repo, number in conn.rows(
-            "SELECT repo.did, repo.id, count(record.repo) FROM repo"
-            " LEFT JOIN record ON record.repo = repo.id GROUP BY repo.id"
-        )
-    ]
+def repos(conn: Connection) -> list[tuple[Did, int]]:
+    """List (DID, repo id) of every account."""
+    return [(Did.unchecked(did), repo) for did, repo in conn.rows("SELECT did, id FROM repo")]
 
 
 def count_between(conn: Connection, first: str, end: str) -> int:

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from appliance.atproto.tid import Tid
+from appliance.pds import record_sizes
 from appliance.pds.figures import FREE, MEMBERS, POSTS
 from appliance.upkeep.storage import measure
 from tests.support.pds_box import Box, Member
@@ -64,13 +67,53 @@ async def test_members_and_bytes_are_of_the_day_they_were_taken(box: Box, alice:
 async def test_who_keeps_most_comes_first(box: Box, alice: Member) -> None:
     bob = await box.sign_up("bob")
     await post(box, alice, 0)
-    sent: dict[str, Any] = {"data": b"x" * 1000, "headers": {"Content-Type": "text/plain"}}
-    path = "/xrpc/com.atproto.repo.uploadBlob"
-    assert (await box.ask("POST", path, token=bob.access, **sent)).status == 200
-    told = await box.operate("GET", "internal.hearth.pds.listStorage")
-    first, second = told.json["accounts"]
-    assert first == {"did": bob.did, "handle": "bob.test", "records": 0, "blobs": 1, "bytes": 1000}
+    for size, kind in ((1000, "text/plain"), (500, "video/mp4")):
+        sent: dict[str, Any] = {"data": b"x" * size, "headers": {"Content-Type": kind}}
+        path = "/xrpc/com.atproto.repo.uploadBlob"
+        assert (await box.ask("POST", path, token=bob.access, **sent)).status == 200
+    await box.pds.figures.take()
+    first, second = await storage(box)
+    assert first == {
+        "did": bob.did, "handle": "bob.test", "records": 0, "recordBytes": 0,
+        "blobs": 2, "bytes": 1500, "videoBytes": 500,
+    }
     assert (second["handle"], second["records"], second["bytes"]) == ("alice.test", 1, 0)
+    [row] = await box.pds.figures._db.scan(lambda conn: conn.rows("SELECT path, block FROM record"))
+    assert second["recordBytes"] == len(row[0]) + len(row[1])
+
+
+async def storage(box: Box) -> list[dict[str, Any]]:
+    told = await box.operate("GET", "internal.hearth.pds.listStorage")
+    accounts: list[dict[str, Any]] = told.json["accounts"]
+    return accounts
+
+
+async def test_what_was_written_is_added_up_where_something_has_changed(
+    box: Box, alice: Member
+) -> None:
+    bob = await box.sign_up("bob")
+    db = box.pds.figures._db
+    await post(box, alice, 0)
+    await box.pds.figures.take()
+    assert await db.scan(record_sizes.added_up, 0) == []
+    await post(box, bob, 0)
+    assert len(await db.scan(record_sizes.added_up, 0)) == 1
+    await box.pds.figures.take()
+    assert [one["records"] for one in await storage(box)] == [1, 1]
+    await box.pds.lifecycle.delete(alice.did)
+    await box.pds.figures.take()
+    assert len(await db.scan(record_sizes.known)) == 1
+    assert [one["handle"] for one in await storage(box)] == ["bob.test"]
+
+
+async def test_many_repos_are_added_up_a_few_at_a_time(
+    box: Box, alice: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_sizes, "REPOS_AT_ONCE", 1)
+    for name in ("bob", "carol"):
+        await post(box, await box.sign_up(name), 0)
+    await box.pds.figures.take()
+    assert sorted(one["records"] for one in await storage(box)) == [0, 1, 1]
 
 
 def test_what_the_folder_holds_is_told_by_kind(tmp_path: Path) -> None:

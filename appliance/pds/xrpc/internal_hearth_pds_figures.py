@@ -34,7 +34,9 @@ def _view(pds: Pds, share: Share) -> JsonObject:
     view: JsonObject = {
         "did": share.did,
         "records": share.records,
+        "recordBytes": share.record_bytes,
         "blobs": share.blobs,
         "bytes": share.bytes,
+        "videoBytes": share.video_bytes,
     }
     return view if found is None else {**view, "handle": found.handle}
