@@ -96,6 +96,10 @@ class ActorStore:
         """Keep what is known, and look again then. An #identity event meanwhile comes first."""
         await self._db.write(put_off_identities, dids, due_us)
 
+    async def take_up_identities(self, now_us: int, until_us: int) -> None:
+        """Have those looked up at once that would be due between now and then."""
+        await self._db.write(take_up_identities, now_us, until_us)
+
     async def put_off_backfill(self, did: str, reason: str, due_us: int) -> None:
         """Note why a repo could not be fetched, and when to try again."""
         await self._db.write(put_off_backfill, did, reason, due_us)
@@ -214,6 +218,12 @@ def set_identity(
         (handle, pds, due_us, actor_id),
     )
     refresh_text(conn, actor_id)
+
+
+def take_up_identities(conn: Connection, now_us: int, until_us: int) -> None:
+    """Let those identities be due now that would be soon."""
+    sql = "UPDATE actor SET handle_due_us = 0 WHERE handle_due_us > ? AND handle_due_us <= ?"
+    conn.execute(sql, (now_us, until_us))
 
 
 def put_off_identities(conn: Connection, dids: Sequence[str], due_us: int) -> None:

@@ -65,6 +65,9 @@ class IdentityRefresher:
 
     async def run(self) -> None:
         """Look up what is due, for ever."""
+        # What was being looked up when this was ended the last time.
+        now_us = self._now_us()
+        await self._actors.take_up_identities(now_us, now_us + CLAIM_US)
         while True:
             self._wake.clear()
             if not await self.refresh_some():

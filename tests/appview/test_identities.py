@@ -1,13 +1,20 @@
 """Who the accounts are: asked again soon while nobody could tell."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from appliance.appview.identities import IdentityRefresher
+from appliance.appview import actors
+from appliance.appview.identities import CLAIM_US, IdentityRefresher
 from appliance.atproto.identity.did_doc import DidDocument
 from appliance.atproto.identity.resolver import INVALID_HANDLE, Identity
 from appliance.atproto.syntax import Did, Handle
+from appliance.base.database import _open_writable
+from tests.support.index_lab import SCHEMA
+from tests.support.waiting import until
 
 DID = Did("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
 SECOND = 1_000_000
@@ -25,6 +32,10 @@ class Ledger:
 
     async def put_off_identities(self, dids: list[Did], due_us: int) -> None:
         self.due_us = due_us
+
+    async def take_up_identities(self, now_us: int, until_us: int) -> None:
+        if now_us < self.due_us <= until_us:
+            self.due_us = 0
 
     async def set_identity(
         self, did: str, handle: str | None, pds: str | None, due_us: int
@@ -76,3 +87,25 @@ async def test_a_handle_that_is_wrong_is_looked_at_again_in_ten_minutes(ledger: 
     names.is_settled = True
     assert await refresher(ledger, names, lambda: 0).refresh_some() == 1
     assert (ledger.handle, ledger.due_us) == (None, 600 * SECOND)
+
+
+async def test_a_look_up_that_was_cut_off_is_begun_again_at_the_next_start(ledger: Ledger) -> None:
+    names, now_us = Names(), 5 * SECOND
+    names.handle, names.is_settled = Handle("alice.example.com"), True
+    await ledger.put_off_identities([DID], now_us + CLAIM_US)
+    worker = asyncio.create_task(refresher(ledger, names, lambda: now_us).run())
+    try:
+        await until(lambda: ledger.handle == "alice.example.com")
+    finally:
+        worker.cancel()
+
+
+async def test_identities_are_taken_up_that_are_due_soon_and_no_others(tmp_path: Path) -> None:
+    dids = [f"did:plc:{name:a<24}" for name in ("past", "soon", "later")]
+    with closing(_open_writable(tmp_path / "index", SCHEMA, "FULL")) as conn:
+        for did, due_us in zip(dids, (5, 15, 25), strict=True):
+            actors.intern(conn, did, 0)
+            actors.put_off_identities(conn, [did], due_us)
+        actors.take_up_identities(conn, 10, 20)
+        due = conn.rows("SELECT handle_due_us FROM actor ORDER BY id")
+    assert due == [(5,), (0,), (25,)]
