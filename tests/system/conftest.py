@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.system.debians import suites
 from tests.system.machine import Machine
 from tests.system.releases import release
 
 FIRST, SECOND, MIGRATING, BROKEN = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
-SUITES = ("trixie", "bookworm")
 NAMED = "HEARTH_PDS_HOSTNAME=hearth.home"
 
 
@@ -34,7 +34,7 @@ class Installed:
     score: float
 
 
-@pytest.fixture(scope="module", params=SUITES)
+@pytest.fixture(scope="module", params=suites())
 def installed(request: pytest.FixtureRequest) -> Iterator[Installed]:
     assert os.getuid() == 0, "machines of their own are made by root"
     assert shutil.which("mmdebstrap"), "apt install mmdebstrap"

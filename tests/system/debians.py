@@ -1,6 +1,7 @@
 """Root file systems of Debian, and the packages Hearth needs, made once and kept in a cache.
 
 The mirror is the one this machine's own apt uses; its name is written into nothing that stays.
+Ubuntu's is named by HEARTH_UBUNTU_MIRROR; its keys come from Debian, whose own are here.
 """
 
 import hashlib
@@ -8,12 +9,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.support.appliance import ROOT
 
 PACKAGES = "systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps"
-PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
+UBUNTU = "noble"
+UBUNTU_MIRROR = "HEARTH_UBUNTU_MIRROR"
 WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 # What a machine without a screen, and a test without a reader, have no use for.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
@@ -57,8 +61,31 @@ def bare(suite: str, machine: str) -> Path:
     return place
 
 
+def suites() -> tuple[str, ...]:
+    """What installations are tried on: Ubuntu as well, where its mirror is named."""
+    debians = ("trixie", "bookworm")
+    return (*debians, UBUNTU) if UBUNTU_MIRROR in os.environ else debians
+
+
+def _ubuntu_keys() -> Path:
+    """Give the file of Ubuntu's keys, from the package that Debian has of them."""
+    place = cache() / "ubuntu-keys.gpg"
+    if not place.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["mmdebstrap", "--mode=root", "--variant=extract", "--quiet"]
+            command += ["--include=ubuntu-keyring", "trixie", f"{folder}/debian"]
+            subprocess.run([*command, *sources("trixie")], check=True)  # noqa: S603
+            keys = Path(folder, "debian/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+            shutil.copy(keys, place)
+    return place
+
+
 def sources(suite: str) -> list[str]:
-    """The lines for apt: this machine's mirrors of Debian, for another suite."""
+    """The lines for apt: this machine's mirrors of Debian, for another suite, or Ubuntu's."""
+    if suite == UBUNTU:
+        mirror, keys = os.environ[UBUNTU_MIRROR], _ubuntu_keys()
+        pockets = (suite, f"{suite}-updates")
+        return [f"deb [signed-by={keys}] {mirror} {pocket} main universe" for pocket in pockets]
     asked = [str(ROOT / "tools/debian_sources.sh"), suite]
     return subprocess.run(  # noqa: S603
         asked, check=True, capture_output=True, text=True
