@@ -116,6 +116,21 @@ def build_door(settings: Settings, roles: Mapping[str, web.Application]) -> web.
     return door
 
 
+def build_signpost(settings: Settings) -> web.Application:
+    """Make what answers at the door before there is a network: it leads to the wizard."""
+    names = {"localhost", *own_names(), *settings.local_names}
+
+    async def lead(request: web.Request) -> web.StreamResponse:
+        host = _without_port(request.host).lower()
+        if host not in names and not is_literal(host):
+            return web.Response(status=421, text="Nothing is here yet.\n")
+        raise web.HTTPFound(f"http://{host}:{settings.admin.port}/")
+
+    signpost = web.Application(client_max_size=2**10)
+    signpost.router.add_get("/{path:.*}", lead)
+    return signpost
+
+
 def _names_of_client(settings: Settings) -> tuple[str, ...]:
     """Give them; a client with a port of its own is not looked for at the door by its URL."""
     client = settings.client

@@ -38,7 +38,7 @@ from appliance.base.workers import Workers
 from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
 from appliance.firehose.inside import Inside
-from appliance.front_door import Names, build_door
+from appliance.front_door import Names, build_door, build_signpost
 from appliance.https.opening import Https, note_closed
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
@@ -111,10 +111,10 @@ async def open_node(
 ) -> AsyncIterator[Node]:
     """Run the roles, each on its UNIX socket and on the listeners given for its name.
 
-    A network without a name is not set up yet: then only the panel runs, for its wizard. What
-    listens for "door" is answered by all that can be reached from outside. `restart` begins anew,
-    with the settings as they are then. Leaving stops in reverse order: listeners, workers,
-    database of each role.
+    A network without a name is not set up yet: then only the panel runs, for its wizard, and the
+    door leads there. Else what listens for "door" is answered by all that can be reached from
+    outside. `restart` begins anew, with the settings as they are then. Leaving stops in reverse
+    order: listeners, workers, database of each role.
 
     Raises what the roles raise when they cannot open, SharedRunFolder, FarAway.
     """
@@ -147,6 +147,9 @@ async def open_node(
             await _listen(runner, listeners.get("door", ()))
             if own_https:
                 await _open_https(stack, ground, runner, listeners)
+        elif listeners.get("door"):
+            runner = await _run(stack, build_signpost(settings), ORDINARY_LINE)
+            await _listen(runner, listeners["door"])
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)

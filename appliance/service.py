@@ -67,7 +67,7 @@ def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
     if not settings.pds.hostname:
         # All were bound to see that they can be; there is no network yet to wait for.
         close_all(listeners)
-        listeners = ports.take({"admin": places["admin"]})
+        listeners = ports.take({name: places[name] for name in ("admin", "door")})
     return serve(
         settings, listeners, lambda node: _announce(settings, node), manager, restarts=True
     )

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from appliance.front_door import Handler, Names, build_door
+from appliance.front_door import Handler, Names, build_door, build_signpost
 from appliance.settings import Settings
 
 PUBLIC = Settings().with_values(
@@ -124,3 +124,22 @@ def _noting(notes: list[str], word: str) -> Callable[[web.Application], Awaitabl
         notes.append(word)
 
     return note
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "way"),
+    [
+        ("192.168.1.20:2580", 302, "http://192.168.1.20:2599/"),
+        ("[fd00::5]", 302, "http://[fd00::5]:2599/"),
+        ("localhost", 302, "http://localhost:2599/"),
+        ("rebound.example", 421, None),
+    ],
+)
+async def test_before_there_is_a_network_the_door_leads_to_the_wizard(
+    host: str, status: int, way: str | None
+) -> None:
+    settings = Settings().with_values({"admin.port": 2599})
+    async with TestServer(build_signpost(settings)) as server, ClientSession() as http:
+        asked = http.get(server.make_url("/x"), headers={"Host": host}, allow_redirects=False)
+        async with asked as answer:
+            assert (answer.status, answer.headers.get("Location")) == (status, way)
