@@ -46,9 +46,12 @@ put_release() {
     .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
         --only-binary=:all: -r "$place/tools/locks/base.txt" -d "$place/wheels" \
         --python-version 3.13 --platform "$1" --platform "$2" --platform "$3" --platform "$4"
-    chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /bin/sh -eu -c '
+    unshare --mount --pid --fork --mount-proc="$tree/proc" \
+        chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /bin/sh -eu -c '
         /tmp/hearth/install.sh image
-        systemctl --quiet enable systemd-networkd systemd-resolved systemd-timesyncd ssh \
+        # Members need no number behind the name.
+        echo HEARTH_DOOR_PORT=80 >>/etc/hearth/hearth.env
+        systemctl --quiet enable hearth.socket systemd-networkd systemd-resolved systemd-timesyncd ssh \
             hearth-card.service hearth-begin.service
         systemctl --quiet disable e2scrub_reap.service 2>/dev/null || true
         ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf

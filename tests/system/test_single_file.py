@@ -26,6 +26,7 @@ OWN = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 NAMES = ("amd64", "arm64")
 log = logging.getLogger(__name__)
 
+CACHE = "root/.cache/hearth"
 MOST_MEGABYTES = 50
 MOST_SECONDS = 600
 
@@ -111,7 +112,7 @@ def test_it_runs_a_network_where_there_is_no_python(here: Bare) -> None:
         assert "A social network of your own" in said.stdout, said.stderr
     began = time.monotonic()
     port = str(free_port())
-    network = Process(here.hearth("try", "--json", "--data", "/root/net", "--port", port))
+    network = Process(here.hearth("try", "--json", "--data", "/var/net", "--port", port))
     try:
         log.info("the network answers after %.1f s", time.monotonic() - began)
         asyncio.run(talk(network.report["pds_url"]))
@@ -140,21 +141,21 @@ async def talk(pds: str) -> None:
 
 def test_its_commands_talk_to_the_network_that_runs(here: Bare) -> None:
     port = str(free_port())
-    network = Process(here.hearth("try", "--json", "--data", "/root/net", "--port", port))
+    network = Process(here.hearth("try", "--json", "--data", "/var/net", "--port", port))
     try:
         inside = str(network.popen.pid)
         child = Path(f"/proc/{inside}/task/{inside}/children").read_text().split()[0]
         enter = ["nsenter", "-t", child, "-m", "-p", "-r", "-w", "env", "-i", "HOME=/root"]
         enter += ["PATH=/usr/bin:/bin", f"/input/hearth-{here.machine}", "account"]
-        created = here.run([*enter, "create", "ann.test", "--data", "/root/net"])
+        created = here.run([*enter, "create", "ann.test", "--data", "/var/net"])
         assert created.returncode == 0, created.stderr
-        assert "ann.test" in here.run([*enter, "list", "--data", "/root/net"]).stdout
+        assert "ann.test" in here.run([*enter, "list", "--data", "/var/net"]).stdout
     finally:
         network.kill()
 
 
 def test_a_version_that_nobody_runs_gives_room_to_the_next(here: Bare) -> None:
-    cache = here.upper / "new/root/.cache/hearth"
+    cache = here.upper / "new" / CACHE
     left = cache / "0123456789abcdef"
     left.mkdir(parents=True, mode=0o700)
     (cache / "part.abcdef").mkdir()
@@ -174,14 +175,14 @@ def test_a_file_cut_off_says_so_and_leaves_nothing(here: Bare, tmp_path: Path) -
     said = cut_off.run(cut_off.hearth("--help"))
     assert said.returncode == 1
     assert "not whole" in said.stderr
-    assert not list((here.upper / "new/root/.cache/hearth").iterdir())
+    assert not list((here.upper / "new" / CACHE).iterdir())
 
 
 def test_the_file_for_arm64_runs_a_network_too(made: Path, tmp_path: Path) -> None:
     there = Bare(bare("bookworm", "arm64"), tmp_path / "bare", made, "arm64")
     assert "A social network" in there.run(there.hearth("--help")).stdout
     port = str(free_port())
-    network = Process(there.hearth("try", "--json", "--data", "/root/net", "--port", port))
+    network = Process(there.hearth("try", "--json", "--data", "/var/net", "--port", port))
     try:
         asyncio.run(talk(network.report["pds_url"]))
     finally:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from tests.support.ports import free_port
 
 LONGEST_START = 900.0
-PANEL, DOOR = 2587, 2580
+PANEL, DOOR = 2587, 80
 FIRMWARE = {"uefi": ["-bios", "/usr/share/ovmf/OVMF.fd"], "bios": []}
 
 

@@ -4,8 +4,11 @@
 set -u
 file=/boot/firmware/begin.txt
 if link=$(hearth claim); then
-    printf '\n%s\n\n' "$link"
-    [ "$(cat $file 2>/dev/null)" = "$link" ] || { printf '%s\n' "$link" >$file && sync $file; }
+    code=$(printf '%s' "$link" | sed -n '1s/.*code=//p')
+    text="$link
+Or, by name: http://$(hostname).local:2587/claim?code=$code"
+    printf '\n%s\n\n' "$text"
+    [ "$(cat $file 2>/dev/null)" = "$text" ] || { printf '%s\n' "$text" >$file && sync $file; }
 elif [ -e $file ]; then
     rm $file
 fi
