@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +11,7 @@ from appliance.atproto.syntax import Did, Handle
 from appliance.atproto.tid import Tid
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database, WriteFailed
+from appliance.base.turns import Turns
 from appliance.pds import (
     accounts,
     invites,
@@ -57,7 +59,10 @@ class Opening:
 
 
 class SignUp:
-    """Give names out, one at a time: who loses a race for one leaves nothing in the directory."""
+    """Give names out, each once: who loses a race for one leaves nothing in the directory.
+
+    Whoever wants the same name, address, code or identity waits; others do not.
+    """
 
     def __init__(
         self,
@@ -72,7 +77,7 @@ class SignUp:
         self._identities = identities
         self._repos = repo_store
         self._clock = clock
-        self._turn = asyncio.Lock()
+        self._turns: Turns[tuple[str, str]] = Turns()
         self.opened = 0
 
     async def open(self, wish: Application) -> Account:
@@ -82,7 +87,7 @@ class SignUp:
         and what the directory's refusal raises.
         """
         self._db.room.require()
-        async with self._turn:
+        async with self._turn(wish.handle, wish.did, wish.invite_code, wish.email.lower()):
             self._accounts.check_names_free(wish.handle, wish.email)
             if wish.invite_code is not None:
                 now = self._clock.now_us()
@@ -100,7 +105,7 @@ class SignUp:
 
         Raises HandleNotAvailable, UnusableIdentity, and what the directory's refusal raises.
         """
-        async with self._turn:
+        async with self._turn(handle, did):
             holder = self._accounts.find(handle)
             if holder is not None and holder.did != did:
                 raise HandleNotAvailable(f"Handle already taken: {handle}")
@@ -120,18 +125,32 @@ class SignUp:
 
         Raises what resolving a DID raises; then this is to be done again.
         """
-        if not renames.pending(self._db):
+        for did, handle in renames.pending(self._db):
+            async with self._turn(handle, did):
+                if (did, handle) in renames.pending(self._db):
+                    await self._finish_rename(did, handle)
+
+    async def _finish_rename(self, did: Did, handle: Handle) -> None:
+        account = self._accounts.find(did)
+        if account is None or await self._identities.handle_of(did) != handle:
+            await self._db.write(renames.end, did)
             return
-        async with self._turn:
-            for did, handle in renames.pending(self._db):
-                account = self._accounts.find(did)
-                if account is None or await self._identities.handle_of(did) != handle:
-                    await self._db.write(renames.end, did)
-                    continue
-                try:
-                    await self._db.write(_rename, did, handle, self._clock.now_us())
-                except NameTaken:
-                    await self._db.write(renames.end, did)
+        try:
+            await self._db.write(_rename, did, handle, self._clock.now_us())
+        except NameTaken:
+            await self._db.write(renames.end, did)
+
+    @contextlib.asynccontextmanager
+    async def _turn(
+        self, handle: Handle, did: Did | None, code: str | None = None, email: str = ""
+    ) -> AsyncIterator[None]:
+        """Wait for all that is wanted; always in this order, so that nobody waits for ever."""
+        wanted = (("did", did), ("code", code), ("email", email), ("handle", handle))
+        async with contextlib.AsyncExitStack() as held:
+            for kind, name in wanted:
+                if name:
+                    await held.enter_async_context(self._turns.of((kind, name)))
+            yield
 
     async def _identity(self, wish: Application) -> tuple[Did, PrivateKey]:
         did = did_named(wish.handle) if wish.by_name else wish.did
