@@ -71,7 +71,7 @@ class Keeper:
         """Go on until cancelled."""
         while True:
             self._news.clear()
-            for name in self._due():
+            for name in self.due():
                 await self.renew(name)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds_to_next()):
@@ -156,7 +156,7 @@ class Keeper:
         standing = self._journal.of(name)
         return bool(standing.failure) and self._now() < standing.next_at
 
-    def _due(self) -> Iterable[str]:
+    def due(self) -> Iterable[str]:
         """Give the names to get now: ours first, then who is waited for, then what runs out."""
         held = (name for name, _ in self._shelf)
         for name in tuple(dict.fromkeys((*self._wanted.names, *self._waited_for, *held))):

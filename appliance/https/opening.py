@@ -43,13 +43,13 @@ class Https:
         self._settings = settings
         self._http = http
         self._now = now
-        self._texts = HttpProofs()
-        self._proofs = TlsProofs()
+        self.texts = HttpProofs()
+        self.proofs = TlsProofs()
         self._ways: list[Way] = []
         self.shelf = Shelf(settings.paths.secret("https"))
         self._main = settings.pds.hostname
         self._keeper: Keeper | None = None
-        self._own: OwnFiles | None = None
+        self.own: OwnFiles | None = None
 
     def serve(
         self,
@@ -59,8 +59,8 @@ class Https:
     ) -> None:
         """Begin to answer at these listeners, and to keep certificates."""
         if self._settings.https.mode == "files":
-            self._own = OwnFiles(self._settings.https, self.shelf)
-            workers.start("certificate files", self._own.run)
+            self.own = OwnFiles(self._settings.https, self.shelf)
+            workers.start("certificate files", self.own.run)
         else:
             self.shelf.load()
             self._keeper = self._make_keeper(bool(listeners))
@@ -71,7 +71,7 @@ class Https:
 
     def plain_door(self, is_ours: Callable[[str], bool]) -> web.Application:
         """Make what answers at the port for http; from then on names are proven there."""
-        return build_plain_door(self._texts, is_ours, self._main, self._settings.https.port)
+        return build_plain_door(self.texts, is_ours, self._main, self._settings.https.port)
 
     async def renew(self, name: str) -> None:
         """Get a certificate now, whatever is there."""
@@ -85,8 +85,8 @@ class Https:
 
     def _make_keeper(self, by_tls: bool) -> Keeper:
         settings = self._settings
-        self._ways = [self._texts] if settings.https.plain_port else []
-        self._ways += [self._proofs] if by_tls else []
+        self._ways = [self.texts] if settings.https.plain_port else []
+        self._ways += [self.proofs] if by_tls else []
         key = AccountKey.kept(settings.paths.secret("https") / "account.key")
         client = AcmeClient(
             self._http, settings.https.directory, key, contact=settings.pds.contact_email
@@ -116,7 +116,7 @@ class Https:
     async def _context(self, said: Hello) -> ssl.SSLContext | None:
         """Choose what is shown to whoever says this; nothing while there is nothing."""
         if ACME_TLS.encode("ascii") in said.protocols:
-            return self._proofs.context(said.name)
+            return self.proofs.context(said.name)
         found = self.shelf.covering(said.name, self._now())
         if found is None and self._keeper is not None:
             await self._keeper.wait_for(said.name)

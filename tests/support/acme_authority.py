@@ -6,8 +6,10 @@ nobody's door: what is proven is decided by the test.
 
 import base64
 import secrets
+import time
 from collections import Counter, deque
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -32,10 +34,8 @@ class AcmeAuthority:
         self.bad_nonces = 0
         self.fails: str = ""
         self.offers = ["http-01", "dns-01", "tls-alpn-01"]
-        self.days = 90
         self.counted: Counter[str] = Counter()
         self.chosen: list[str] = []
-        self._key = ec.generate_private_key(ec.SECP256R1())
         self._nonces: set[str] = set()
         self._account: ECKey | None = None
         self._names: list[str] = []
@@ -144,20 +144,10 @@ class AcmeAuthority:
         assert request.is_signature_valid
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.DNSName) == self._names
-        now = datetime.now(UTC)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority of the tests")])
-        self._signed = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([]))
-            .issuer_name(name)
-            .public_key(request.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=self.days))
-            .add_extension(names, critical=True)
-            .sign(self._key, hashes.SHA256())
-            .public_bytes(serialization.Encoding.PEM)
-        )
+        now = time.time()
+        key = request.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        self._signed = signed(self._names, key, now - 3600, now + 90 * 86_400).encode()
         return self._json({"status": "processing"})
 
     def _certificate(self, payload: None, base: str) -> web.Response:
@@ -172,3 +162,36 @@ class AcmeAuthority:
         return web.json_response(
             told, status=status, headers=headers, content_type="application/problem+json"
         )
+
+
+def signed(names: list[str], key: ec.EllipticCurvePublicKey, begins: float, ends: float) -> str:
+    """Sign a certificate, as PEM; nobody trusts it."""
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority of the tests")])
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.fromtimestamp(begins, UTC))
+        .not_valid_after(datetime.fromtimestamp(ends, UTC))
+        .add_extension(alternatives, critical=True)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
+
+
+def write_signed(file: Path, names: list[str]) -> int:
+    """Write a certificate and its key into a file; give its serial number."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = time.time()
+    made = signed(names, key.public_key(), now - 3600, now + 86_400)
+    own = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(own + made.encode())
+    return x509.load_pem_x509_certificate(made.encode()).serial_number

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aiohttp import web
@@ -36,17 +36,18 @@ class HttpsHouse:
 
     def settings(self, directory: str, **https: object) -> Settings:
         values = {f"https.{name}": value for name, value in https.items()}
-        return defaults("public", self.data).with_values(
+        public = defaults("public", self.data).with_values(
             {
                 "pds.hostname": NAME,
                 "network.handle_domains": (f".{NAME}",),
                 "https.mode": "acme",
                 "https.port": self.port,
                 "https.plain_port": self.plain_port,
-                "https.directory": directory,
                 **values,
             }
         )
+        # An authority of the tests has no certificate of its own.
+        return replace(public, https=replace(public.https, directory=directory))
 
     def journal(self) -> HttpsJournal:
         return HttpsJournal.read(self.data)
