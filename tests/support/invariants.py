@@ -58,7 +58,7 @@ class Promises:
         return Promises(allowed, set(self.coming), dict(self.told), set(self.gone))
 
     def settle(self, found: Facts) -> None:
-        """What was uncertain is now as it was found; but a handle may still follow its directory."""
+        """What was uncertain is as it was found; but a handle may still follow its directory."""
         for key, values in self.allowed.items():
             if len(values) > 1 and key[0] != "handle":
                 self.allowed[key] = {found.get(key)}
@@ -155,13 +155,17 @@ def faults_of_log(conn: Connection, promises: Promises) -> list[str]:
             states[did] = verify_sync(event, None, signing_keys.load(conn, Did(did)).public)
         elif isinstance(event, AccountEvent) and event.status == "deleted":
             states.pop(did, None)
+    # An account that is closed may have been given another repo; that is told when it opens.
     heads = {
-        did: (rev, bytes(root)) for did, rev, root in conn.rows("SELECT did, rev, data FROM repo")
+        did: (rev, bytes(root))
+        for did, rev, root in conn.rows(
+            "SELECT did, rev, data FROM repo JOIN account USING (did) WHERE deactivated_at IS NULL"
+        )
     }
     led = {did: (str(state.rev), bytes(state.data)) for did, state in states.items()}
     return faults + [
         f"{did}: the events lead to {led.get(did)}, the repo is at {heads.get(did)}"
-        for did in {*heads, *led}
+        for did in heads
         if heads.get(did) != led.get(did)
     ]
 
