@@ -61,6 +61,7 @@ def test_it_starts_with_the_wizard_and_takes_the_whole_disk(image: Path, firmwar
         assert status == 200
         assert b'name="code"' in page
         assert box.get(box.door_port, "/", "hearth.local")[0] == 302
+        assert box.address_of("hearth.local").startswith("fe80:")
         wait_until(lambda: root_gigabytes(box) > 3.5, "the root has the disk", 600)
         begin = ""
 

@@ -4,11 +4,14 @@ import contextlib
 import http.client
 import json
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Self
+
+import dns.message
 
 from tests.support.ports import free_port
 
@@ -33,6 +36,8 @@ class VirtualMachine:
         self.panel_port = free_port()
         self.door_port = free_port()
         self.ssh_port = free_port()
+        # A cable to this machine, beside the way to the internet that qemu plays.
+        self._cable = f"hearth{self.ssh_port}"
         self._qemu: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -59,9 +64,28 @@ class VirtualMachine:
         command += ["-m", "1024", "-accel", "tcg,thread=multi", "-display", "none", *self._firmware]
         command += ["-drive", f"file={self.disk},format=raw,if=virtio,cache=writethrough"]
         command += ["-nic", ",".join(["user,model=virtio-net-pci,restrict=on", *forwards])]
+        cable = f"tap,id=cable,ifname={self._cable},script=no,downscript=no"
+        command += ["-netdev", cable, "-device", "virtio-net-pci,netdev=cable"]
         command += ["-device", "i6300esb", "-device", "virtio-rng-pci", "-action", "watchdog=reset"]
         command += ["-serial", f"file:{self._folder}/console"]
         self._qemu = subprocess.Popen(command)  # noqa: S603
+
+    def address_of(self, name: str) -> str:
+        """Ask on the cable who has NAME.local, by multicast; give the address that comes."""
+        up = ["ip", "link", "set", self._cable, "up"]
+        subprocess.run(up, check=True)  # noqa: S603
+        question = dns.message.make_query(name, "AAAA")
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(1.0)
+            end = time.monotonic() + LONGEST_START
+            while time.monotonic() < end:
+                with contextlib.suppress(OSError):
+                    index = socket.if_nametoindex(self._cable)
+                    asking.sendto(question.to_wire(), ("ff02::fb", 5353, 0, index))
+                    answer = dns.message.from_wire(asking.recv(9000))
+                    for records in answer.answer:
+                        return str(records[0])
+        raise AssertionError(f"nobody says to be {name}")
 
     def until_it_answers(self, path: str = "/claim") -> None:
         end = time.monotonic() + LONGEST_START
