@@ -373,6 +373,11 @@ class Paths:
         digest = hashlib.sha256(pds_url.encode()).digest()
         return self.run / f"~{base64.b32encode(digest).decode().lower()[:15]}"
 
+    @property
+    def house_key(self) -> Path:
+        """The fingerprint by which neighbours know this house, while it can have any."""
+        return self.run / "house-key"
+
     def door(self, pds_url: str) -> str | None:
         """The way to that house, as HttpClient takes it; None where no such house is paired."""
         gate = self.gate(pds_url)

@@ -14,8 +14,10 @@ from appliance.neighbours.cards import InvalidCard, read_card
 from appliance.neighbours.gates import Gates
 from appliance.neighbours.identities import Identities, Presence
 from appliance.neighbours.line import MOST_BYTES, Line, Lines, Refused
+from appliance.neighbours.public_names import PublicNames
 from appliance.neighbours.sightings import Sightings
 from appliance.neighbours.store import MOST_MEMBERS, Neighbour, NeighbourStore
+from appliance.upkeep.checkup import Finding
 
 LOOK_SECONDS: Final = 10.0
 FIRST_LOOK_SECONDS: Final = 1.0
@@ -68,6 +70,7 @@ class Tools:
     lines: Lines
     gates: Gates
     sightings: Sightings
+    names: PublicNames
     clock: Clock
 
 
@@ -96,6 +99,22 @@ class Company:
             return "here" if contact.here or is_new or now_us - _seen(house) < AWAY_US else "gone"
         return "away" if is_new or now_us - _seen(house) < AWAY_US else "gone"
 
+    def findings(self) -> list[Finding]:
+        """Tell of houses that are paired from here alone."""
+        settled_us = self._tools.clock.now_us() - SETTLED_US
+        return [
+            Finding(
+                f"Neighbour {house.card.name}",
+                "warn",
+                "it does not know this network any more: it was unpaired there, or set up anew",
+                "a pair of which both sides know",
+                "unpair it here, too (panel: More, Neighbours), and pair anew if both of you wish",
+                "neighbour-gone",
+            )
+            for house in self._tools.store.all()
+            if not self.contact(house.key).knows_us and house.paired_us < settled_us
+        ]
+
     async def take_in(self, key: str) -> None:
         """Begin with a house that was just paired."""
         await self._tools.gates.open(key)
@@ -111,7 +130,8 @@ class Company:
     async def run(self) -> None:
         """See to every house, for ever; a worker."""
         for house in self._tools.store.all():
-            await self._tools.gates.open(house.key)
+            if not house.card.is_public:
+                await self._tools.gates.open(house.key)
         while True:
             self._news.clear()
             houses = self._tools.store.all()
@@ -181,11 +201,15 @@ class Company:
             await self._met(house, now, contact)
             return
         contact.here = False
+        if house.card.is_public:
+            # It may be on another network by now: then the way is the one of everybody.
+            await self._tools.gates.close(house.key)
 
     async def _met(self, before: Neighbour, now: Neighbour, contact: Contact) -> None:
         await self._tools.store.met(now, self._tools.clock.now_us())
         if now.card.pds != before.card.pds:
             self._news.set()
+        await self._tools.names.prove(self._tools.store.find(now.key))
         await self._tools.gates.open(now.key)
         contact.first_behind = max(contact.first_behind, contact.behind) if contact.behind else 0
         with suppress(OutboundFailed):

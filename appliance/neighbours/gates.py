@@ -6,6 +6,7 @@ goes what a PDS tells anybody, to the one house that it is for.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -24,7 +25,10 @@ SECONDS_TO_FINISH: Final = 1.0
 class Gates:
     """The open doors, by the key of the house."""
 
-    def __init__(self, paths: Paths, lines: Lines, store: NeighbourStore) -> None:
+    def __init__(
+        self, paths: Paths, lines: Lines, store: NeighbourStore, now_us: Callable[[], int]
+    ) -> None:
+        self._now_us = now_us
         self._paths = paths
         self._lines = lines
         self._store = store
@@ -36,15 +40,17 @@ class Gates:
 
         It may have been unpaired a moment ago: then there is none.
 
-        A house that goes by a public name is asked where that name leads: what a neighbour says of
-        itself must not speak for somebody out there.
+        A house that goes by a public name gets one only where its key was found under that name:
+        what a neighbour says of itself must not speak for somebody out there.
         """
         async with self._lock:
             house, held = self._store.find(key), self._open.get(key)
+            if house is not None and not house.is_who_it_says(self._now_us()):
+                house = None
             if house is not None and held is not None and held[0] == house.card.pds:
                 return
             await self._shut(key)
-            if house is not None and not house.card.is_public:
+            if house is not None:
                 await self._make(house)
 
     async def _make(self, house: Neighbour) -> None:

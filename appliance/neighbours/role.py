@@ -22,6 +22,7 @@ from appliance.neighbours.identities import OwnMembers
 from appliance.neighbours.introductions import House, Introductions
 from appliance.neighbours.keys import HouseKey
 from appliance.neighbours.line import Lines
+from appliance.neighbours.public_names import PublicNames
 from appliance.neighbours.sightings import Sightings
 from appliance.neighbours.store import NeighbourStore
 from appliance.settings import Settings
@@ -63,9 +64,10 @@ async def open_neighbours(
     schema = files("appliance.neighbours") / "schema"
     async with await Database.open(paths.database("neighbours"), schema) as db:
         store, lines = NeighbourStore(db), Lines(key)
-        gates = Gates(paths, lines, store)
+        gates = Gates(paths, lines, store, clock.now_us)
         sightings = Sightings(key.fingerprint, lambda one: store.find(one) is not None, clock.now)
-        tools = Tools(store, lines, gates, sightings, clock)
+        names = PublicNames(store, http, clock)
+        tools = Tools(store, lines, gates, sightings, names, clock)
         company = Company(tools, XrpcClient(http, paths.address("relay")), operator)
         introductions = Introductions(house, lines, store, company.take_in, company.leave)
         announcer = None
@@ -76,6 +78,8 @@ async def open_neighbours(
         if settings.neighbours.announce and settings.neighbours.port:
             announcer = Announcer(_notice_of(settings, key), sightings)
             running.append(workers.start("neighbours: announcing", announcer.run))
+        if settings.neighbours.port:
+            paths.house_key.write_text(key.fingerprint, encoding="ascii")
         try:
             yield Neighbours(
                 house=house,
@@ -94,6 +98,7 @@ async def open_neighbours(
                 access=access,
             )
         finally:
+            paths.house_key.unlink(missing_ok=True)
             for worker in running:
                 await worker.stop()
             await gates.close_all()

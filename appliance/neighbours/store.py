@@ -13,6 +13,9 @@ from appliance.neighbours.cards import Card
 MOST_NEIGHBOURS: Final = 32
 MOST_MEMBERS: Final = 1000
 _COLUMNS: Final = "key, certificate, name, did, pds, domains, address, port, paired_us, seen_us"
+_ALL: Final = f"{_COLUMNS}, proved_pds, proved_us"
+# A proof that could not be renewed for so long is none.
+PROOF_US: Final = 30 * 86_400_000_000
 
 
 class TooManyNeighbours(ValueError):
@@ -44,6 +47,15 @@ class Neighbour:
     port: int
     paired_us: int
     seen_us: int | None = None
+    proved_pds: str | None = None
+    proved_us: int | None = None
+
+    def is_who_it_says(self, now_us: int) -> bool:
+        """Whether its address speaks for nobody else: one at home, or one that was proved."""
+        if not self.card.is_public:
+            return True
+        proved = self.proved_us if self.proved_pds == self.card.pds else None
+        return proved is not None and now_us - proved < PROOF_US
 
     @property
     def url(self) -> str:
@@ -75,13 +87,13 @@ class NeighbourStore:
     def all(self) -> list[Neighbour]:
         """List the paired houses, in the order they were."""
         rows = self._db.read(
-            f"SELECT {_COLUMNS} FROM neighbour ORDER BY rowid LIMIT ?",  # noqa: S608
+            f"SELECT {_ALL} FROM neighbour ORDER BY rowid LIMIT ?",  # noqa: S608
             MOST_NEIGHBOURS,
         )
         return [_neighbour(row) for row in rows]
 
     def find(self, key: str) -> Neighbour | None:
-        row = self._db.read_one(f"SELECT {_COLUMNS} FROM neighbour WHERE key = ?", key)  # noqa: S608
+        row = self._db.read_one(f"SELECT {_ALL} FROM neighbour WHERE key = ?", key)  # noqa: S608
         return None if row is None else _neighbour(row)
 
     def named(self, key: str) -> Neighbour:
@@ -102,6 +114,10 @@ class NeighbourStore:
     async def met(self, neighbour: Neighbour, now_us: int) -> None:
         """Note that a house answered at this address, and what it says of itself now."""
         await self._db.write(_met, neighbour, now_us)
+
+    async def proved(self, key: str, pds: str | None, now_us: int) -> None:
+        """Note under which public URL a house has its key; None: under none."""
+        await self._db.write(_proved, key, pds, now_us)
 
     def member(self, did: str) -> Member | None:
         row = self._db.read_one(
@@ -128,7 +144,7 @@ class NeighbourStore:
 
 
 def _add(conn: Connection, new: Neighbour) -> None:
-    others = [_neighbour(row) for row in conn.rows(f"SELECT {_COLUMNS} FROM neighbour")]  # noqa: S608
+    others = [_neighbour(row) for row in conn.rows(f"SELECT {_ALL} FROM neighbour")]  # noqa: S608
     others = [one for one in others if one.key != new.key]
     if len(others) >= MOST_NEIGHBOURS:
         raise TooManyNeighbours(f"{MOST_NEIGHBOURS} houses are paired, which is as many as can be")
@@ -168,6 +184,12 @@ def _met(conn: Connection, one: Neighbour, now_us: int) -> None:
     )
 
 
+def _proved(conn: Connection, key: str, pds: str | None, now_us: int) -> None:
+    conn.execute(
+        "UPDATE neighbour SET proved_pds = ?, proved_us = ? WHERE key = ?", (pds, now_us, key)
+    )
+
+
 def _counts(conn: Connection) -> dict[str, int]:
     return dict(conn.rows("SELECT key, count(*) FROM member GROUP BY key"))
 
@@ -190,9 +212,9 @@ def _keep_member(conn: Connection, one: Member) -> bool:
 
 
 def _neighbour(row: Row) -> Neighbour:
-    key, certificate, name, did, pds, domains, address, port, paired_us, seen_us = row
+    key, certificate, name, did, pds, domains, address, port, paired_us, seen_us, *proof = row
     card = Card(name, did, pds, tuple(loads(domains.encode())))
-    return Neighbour(key, bytes(certificate), card, address, port, paired_us, seen_us)
+    return Neighbour(key, bytes(certificate), card, address, port, paired_us, seen_us, *proof)
 
 
 def _member(row: Row) -> Member:

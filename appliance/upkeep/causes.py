@@ -24,6 +24,8 @@ CAUSES: Final[Mapping[str, str]] = {
     "tls-chain": "nobody that browsers know has signed the certificate, or a link to them lacks",
     "tls-expiring": "the certificate runs out soon and was not renewed",
     "tls-handles": "the certificate does not cover members' handles",
+    "https-port": "a port for HTTPS could not be opened on this computer",
+    "certificate-failed": "a certificate that Hearth gets itself could not be had",
     "proxy-backend": "the proxy does not reach Hearth",
     "proxy-host": "the proxy does not pass on the name it was asked for",
     "proxy-upgrade": "the proxy does not pass on WebSockets",
@@ -88,6 +90,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "channel-unread": "it cannot be seen whether there is a newer version",
     "move-stuck": "an account on its way waits or has stopped",
     "address-unsettled": "identities do not name this server's new address yet",
+    "neighbour-gone": "a neighbour does not know this network any more",
 }
 
 _NOBODY_COMES_IN: Final = frozenset(
@@ -107,7 +110,10 @@ FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
     "account-unknown": frozenset({"relay-throttled", "relay-ahead"}),
     "account-behind": frozenset({"relay-throttled", "relay-ahead", "relay-offline"}),
     "handle-resolve": _NOBODY_COMES_IN | {"dns-wildcard", "tls-handles"},
-    "tls-handles": frozenset({"dns-wildcard"}),
+    "tls-handles": frozenset({"dns-wildcard", "certificate-failed"}),
+    "tls-none": frozenset({"certificate-failed", "https-port"}),
+    "port-closed": frozenset({"https-port"}),
+    "certificate-failed": frozenset({"dns-name", "dns-near", "https-port", "clock-unset"}),
     "dns-wildcard": frozenset({"dns-name", "dns-near"}),
     "tls-expired": frozenset({"clock-unset", "clock-wrong"}),
     "clock-wrong": frozenset({"clock-unset"}),

@@ -19,4 +19,5 @@ async def get_status(neighbours: Neighbours, caller: None) -> Json:
         "dropped": neighbours.sightings.dropped,
         "restarts": neighbours.announcer.restarts if neighbours.announcer else 0,
     }
-    return report("neighbours", neighbours.workers.status(), counts)
+    findings = neighbours.company.findings()
+    return report("neighbours", neighbours.workers.status(), counts, findings)

@@ -1,11 +1,21 @@
 """internal.hearth.pds.*: what the owner writes for everybody."""
 
 from appliance.atproto.syntax import Json
+from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 
 methods: MethodTable[Pds] = MethodTable()
+
+
+@methods.query("internal.hearth.pds.getHouseKey")
+async def get_house_key(pds: Pds) -> Json:
+    """Say by which key neighbours know this house: under its public name, that proves the name."""
+    try:
+        return {"key": pds.settings.paths.house_key.read_text(encoding="ascii")}
+    except FileNotFoundError:
+        raise InvalidRequest("This house has no neighbours", "NotOffered") from None
 
 
 @methods.query("internal.hearth.pds.getHouseTexts", auth=operator)

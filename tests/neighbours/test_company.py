@@ -1,0 +1,117 @@
+"""What goes on between paired houses by itself: doors of public names, and pairs that are none."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.neighbours.public_names import PATH, RETRY_US, PublicNames
+from appliance.neighbours.store import PROOF_US
+from tests.neighbours.test_introductions import pair
+from tests.support.clock import FakeClock
+from tests.support.fake_http import FakeHttp
+from tests.support.street import Home, home
+from tests.support.waiting import until
+
+PUBLIC = "https://jones.family"
+
+
+TOLD = f"{PUBLIC}{PATH}"
+
+
+@pytest.fixture
+async def family(tmp_path: Path) -> AsyncIterator[Home]:
+    async with home(tmp_path, "jones", pds__public_url=PUBLIC) as opened:
+        yield opened
+
+
+async def look(smiths: Home, other: Home) -> bool:
+    """Look at the other house once; tell whether there is a door to it."""
+    await smiths.role.company._see(smiths.role.store.named(other.key))
+    return smiths.settings.paths.door(PUBLIC) is not None
+
+
+def put_into(smiths: Home, world: FakeHttp, clock: FakeClock) -> None:
+    company = smiths.role.company
+    names = PublicNames(smiths.role.store, world, clock)
+    company._tools = replace(company._tools, names=names)
+
+
+async def test_a_public_name_gets_a_door_once_its_key_was_found_under_it(
+    smiths: Home, family: Home
+) -> None:
+    world, clock = FakeHttp(), FakeClock(smiths.role.clock.now())
+    await pair(smiths, family)
+    put_into(smiths, world, clock)
+    # While the internet is out, nothing is proved; another key proves nothing either.
+    assert not await look(smiths, family)
+    assert world.requests == [TOLD]
+    for told, status, is_door in (
+        ({"key": smiths.key}, 200, False),
+        (b"<html>", 200, False),
+        ({"key": family.key}, 200, True),
+        # Proved: while its server is away, or the internet, the way is the one at home.
+        ({}, 502, True),
+        (None, 0, True),
+        # The name is somebody else's by now.
+        ({"error": "MethodNotImplemented"}, 501, False),
+    ):
+        clock.advance(2 * 86_400)
+        world.answers.clear()
+        if told is not None:
+            world.put(TOLD, told, status)
+        assert await look(smiths, family) is is_door, told
+    # Nobody asks each time.
+    asked = len(world.requests)
+    clock.advance(RETRY_US / 2_000_000)
+    await look(smiths, family)
+    assert len(world.requests) == asked
+
+
+async def test_a_proof_that_was_not_renewed_for_a_month_is_none(smiths: Home, family: Home) -> None:
+    await pair(smiths, family)
+    now_us = smiths.role.clock.now_us()
+    put_into(smiths, FakeHttp(), FakeClock())
+    await smiths.role.store.proved(family.key, PUBLIC, now_us)
+    assert await look(smiths, family)
+    await smiths.role.store.proved(family.key, PUBLIC, now_us - PROOF_US)
+    assert not await look(smiths, family)
+    # Nor is one for another name.
+    await smiths.role.store.proved(family.key, "https://jones.example.org", now_us)
+    assert not await look(smiths, family)
+
+
+async def test_a_public_house_that_is_not_at_home_is_asked_as_everybody_asks_it(
+    smiths: Home, family: Home
+) -> None:
+    """It may have been carried elsewhere; under its name it can be reached all the same."""
+    await pair(smiths, family)
+    put_into(smiths, FakeHttp(), FakeClock())
+    await smiths.role.store.proved(family.key, PUBLIC, smiths.role.clock.now_us())
+    assert await look(smiths, family)
+    gone = smiths.role.store.named(family.key).at("127.0.0.1", 9)
+    await smiths.role.company._see(gone)
+    assert smiths.settings.paths.door(PUBLIC) is None
+
+
+async def test_a_neighbour_who_does_not_know_us_any_more_is_told(smiths: Home, jones: Home) -> None:
+    await pair(smiths, jones)
+    company = smiths.role.company
+    await until(lambda: company.contact(jones.key).here)
+    assert company.findings() == []
+    await jones.role.store.remove(smiths.key)
+    await until(lambda: not company.contact(jones.key).knows_us)
+    # A pair that was just made is known to one side before the other.
+    assert company.findings() == []
+    house = smiths.role.store.named(jones.key)
+    await smiths.role.store.add(replace(house, paired_us=house.paired_us - 120_000_000))
+    [told] = company.findings()
+    assert (told.cause, told.subject) == ("neighbour-gone", "Neighbour jones")
+    assert "unpair it here" in told.remedy
+
+
+def test_other_houses_learn_the_key_of_ours_from_a_file_that_goes_with_the_role(
+    smiths: Home,
+) -> None:
+    assert smiths.settings.paths.house_key.read_text() == smiths.key
