@@ -10,7 +10,7 @@ from typing import Any
 from appliance.atproto.tid import TidClock
 from tests.support.client import Member, Refused, join, now
 from tests.support.invariants import Key, Promises, as_text, facts_of, take_told
-from tests.support.whole_house import House
+from tests.support.whole_house import FarHouse, House
 
 POST = "app.bsky.feed.post"
 LIKE = "app.bsky.feed.like"
@@ -28,7 +28,7 @@ Changes = Mapping[Key, str | None]
 class Day:
     """Steps in any order; `promises` holds what was acknowledged, `failed` counts what was not."""
 
-    house: House
+    house: House | FarHouse
     dice: random.Random
     clock: TidClock
     members: list[Member]
@@ -41,7 +41,7 @@ class Day:
     _renamed: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    async def begin(cls, house: House, dice: random.Random, clock: TidClock) -> "Day":
+    async def begin(cls, house: House | FarHouse, dice: random.Random, clock: TidClock) -> "Day":
         """Open the accounts of those who are there every day."""
         day = cls(house, dice, clock, [])
         for _ in range(3):
@@ -55,12 +55,14 @@ class Day:
             self.write_many, self.delete_post, self.delete_post, self.set_preferences,
             self.make_app_password, self.mute, self.change_handle, self.withhold_record,
             self.take_down_account, self.close_and_open,
+            self.import_older,
         ]  # fmt: skip
         for _ in range(count):
             await self.dice.choice(makers)()
-            take_told(self.house.pds.event_log, self.promises)
+            if isinstance(self.house, House):
+                take_told(self.house.pds.event_log, self.promises)
 
-    def again_at(self, house: House) -> None:
+    def again_at(self, house: House | FarHouse) -> None:
         """Go on in a house that was opened again."""
         self.house = house
         for member in self.members:
@@ -265,9 +267,55 @@ class Day:
 
     async def close_and_open(self) -> None:
         member = self._member()
+        await self._close(member)
+        await self._open(member)
+
+    async def _close(self, member: Member) -> None:
+        call = member.post("com.atproto.server.deactivateAccount")
+        await self.step({("state", member.did, ""): "deactivated"}, call)
+
+    async def _open(self, member: Member) -> None:
         key = ("state", member.did, "")
-        await self.step({key: "deactivated"}, member.post("com.atproto.server.deactivateAccount"))
         for _ in range(3):
             await self.step({key: "active"}, member.post("com.atproto.server.activateAccount"))
             if self.promises.allowed[key] == {"active"}:
                 return
+
+    async def import_older(self) -> None:
+        """Take the repo out, write on, and put the older one in its place."""
+        member = self._member()
+        archive = await member.raw(
+            "GET", "/xrpc/com.atproto.sync.getRepo", params={"did": member.did}
+        )
+        allowed = self.promises.allowed
+        then = {key: values for key, values in allowed.items() if key[:2] == ("record", member.did)}
+        if archive.status != 200 or any(len(values) > 1 for values in then.values()):
+            return
+        record = {"$type": POST, "text": f"soon gone {self._name()}", "createdAt": now()}
+        await self._create(member, record, {})
+        await self._close(member)
+        if allowed["state", member.did, ""] == {"deactivated"}:
+            changes: dict[Key, str | None] = {
+                key: next(iter(then.get(key, {None})))
+                for key in allowed
+                if key[:2] == ("record", member.did)
+            }
+            await self.step(changes, self._send(member, archive.body))
+        await self._open(member)
+
+    async def _send(self, member: Member, archive: bytes) -> None:
+        kind = {"Content-Type": "application/vnd.ipld.car"}
+        answer = await member.raw("POST", "/xrpc/com.atproto.repo.importRepo", archive, kind)
+        if answer.status != 200:
+            raise Refused(answer.status, *answer.error[1:], str(answer.body[:200]))
+
+    async def mend(self) -> None:
+        """Open again whatever was left closed, when a step was cut off."""
+        for member in self.members:
+            state = self.promises.allowed["state", member.did, ""]
+            if "taken down" in state:
+                subject = {"$type": "com.atproto.admin.defs#repoRef", "did": member.did}
+                changes: Changes = {("state", member.did, ""): "active"}
+                await self._operate(changes, subject, applied=False, ref=None)
+            elif "deactivated" in state:
+                await self._open(member)

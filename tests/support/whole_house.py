@@ -65,8 +65,7 @@ class House:
 
     @property
     def operator(self) -> Operator:
-        token = self.settings.paths.secret("operator-token").read_text().strip()
-        return Operator(self.http, self.pds_url, token)
+        return _operator(self.settings, self.http)
 
     async def appview_is_up_to_date(self) -> None:
         """Wait until the AppView has indexed what the repos hold."""
@@ -85,6 +84,31 @@ class House:
         appview = self.node.roles["appview"]
         await appview.rebuilds.start()
         await until(lambda: not appview.index.read("SELECT 1 FROM actor WHERE anew = 1 LIMIT 1"))
+
+
+@dataclass(frozen=True)
+class FarHouse:
+    """A network in another process."""
+
+    settings: Settings
+    http: aiohttp.ClientSession
+
+    @property
+    def pds_url(self) -> str:
+        return self.settings.pds.url
+
+    @property
+    def data(self) -> Path:
+        return self.settings.paths.data
+
+    @property
+    def operator(self) -> Operator:
+        return _operator(self.settings, self.http)
+
+
+def _operator(settings: Settings, http: aiohttp.ClientSession) -> Operator:
+    token = settings.paths.secret("operator-token").read_text().strip()
+    return Operator(http, settings.pds.url, token)
 
 
 @contextmanager
