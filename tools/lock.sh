@@ -12,4 +12,5 @@ pin() {  # pin OUTPUT ARGS...: resolve for every platform, hashes included
 pin base.txt pyproject.toml --extra fast
 pin build.txt tools/locks/build.in
 pin native.txt tools/locks/native.in
+pin fuzz.txt tools/locks/fuzz.in
 pin test.txt pyproject.toml tools/locks/test.in --extra fast --constraint tools/locks/base.txt

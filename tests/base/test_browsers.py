@@ -16,6 +16,7 @@ from appliance.base.browsers import address_of, comes_from_here, is_https, safe_
         ({"Sec-Fetch-Site": "cross-site"}, False),
         ({"Sec-Fetch-Site": ""}, False),
         ({"Origin": "http://localhost:2587"}, True),
+        ({"Origin": "http://["}, False),
         ({"Origin": "http://localhost:2583"}, False),
         ({"Origin": "https://evil.example"}, False),
         ({"Origin": "null"}, False),
@@ -45,6 +46,8 @@ def test_a_change_has_to_come_from_a_page_of_ours(headers: dict[str, str], ours:
         ("/a\r\nSet-Cookie: x=y", "/"),
         ("/\t/evil.example", "/"),
         ("/ä", "/"),
+        ("https://[", "/"),
+        ("http://nobody]/", "/"),
     ],
 )
 def test_after_signing_in_one_stays_here(text: str, path: str) -> None:

@@ -76,7 +76,7 @@ def read_client(client_id: str, document: Any) -> Client:
     confidential = method == "private_key_jwt"
     keys, jwks_uri = _keys(document) if confidential else ((), "")
     homepage = _link(document, "client_uri")
-    if homepage and urlsplit(homepage).hostname != host:
+    if homepage and _host_of(homepage) != host:
         raise InvalidClientMetadata("client_uri is on another host than client_id")
     return Client(
         client_id=client_id,
@@ -142,6 +142,13 @@ def _link(document: Mapping[str, Any], name: str) -> str:
     if link and not link.startswith("https://"):
         raise InvalidClientMetadata(f"{name} has to begin with https://")
     return link
+
+
+def _host_of(link: str) -> str | None:
+    try:
+        return urlsplit(link).hostname
+    except ValueError:
+        return None
 
 
 def _text(document: Mapping[str, Any], name: str, longest: int = LONGEST_TEXT) -> str:

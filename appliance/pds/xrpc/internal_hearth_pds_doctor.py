@@ -51,7 +51,10 @@ async def look_at(pds: Pds, *, url: str) -> Json:
     """
     if not pds.settings.checkup.looks_for_others:
         raise InvalidRequest("This server does not look for others", "NotOffered")
-    path = urlsplit(url).path
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        path = ""
     nonce = path.removeprefix(PATH)
     if not path.startswith(PATH) or len(nonce) != NONCE_LETTERS or not nonce.isalnum():
         raise InvalidRequest("Only the mirror of a Hearth is looked at")
