@@ -10,9 +10,10 @@ from appliance.base.machine import in_url, own_address
 from appliance.settings import Settings
 from appliance.settings_groups import HOST
 
-Kind: TypeAlias = Literal["dev", "home", "forward", "proxy"]
+Kind: TypeAlias = Literal["dev", "home", "direct", "forward", "proxy"]
 
 KINDS: Final = get_args(Kind)
+PUBLIC_KINDS: Final = ("direct", "forward", "proxy")
 LONGEST_HOST: Final = 200
 LOOPBACK: Final = "127.0.0.1"
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104
@@ -52,27 +53,33 @@ class Reach:
         """The settings that make it so."""
         if self.kind == "dev":
             own: dict[str, object] = {"network.mode": "dev", "network.handle_domains": (".test",)}
-            return {**own, "pds.hostname": "localhost", "pds.public_url": ""}
+            return {**own, "pds.hostname": "localhost", "pds.public_url": "", "https.mode": "off"}
         at_home = self.kind == "home"
         return {
             "network.mode": "home" if at_home else "public",
             "network.handle_domains": (f".{self.name}",),
-            "network.trusted_proxies": 0 if at_home else 1,
+            "network.trusted_proxies": 1 if self.kind in ("forward", "proxy") else 0,
             "pds.hostname": self.name,
             "pds.public_url": self.address if at_home else "",
-            "door.host": LOOPBACK if self.kind == "forward" else EVERYWHERE,
+            "door.host": LOOPBACK if self.kind in ("direct", "forward") else EVERYWHERE,
+            "https.mode": "acme" if self.kind == "direct" else "off",
         }
+
+    def settings_after(self, before: Settings) -> Mapping[str, object]:
+        """The settings that make it so for a network that is there: who was paired stays so."""
+        values, own = dict(self.settings()), before.neighbours
+        if before.network.mode == "home" and before.pds.hostname and self.kind in PUBLIC_KINDS:
+            values |= {"neighbours.announce": own.announce, "neighbours.port": own.port}
+        return values
 
     def published(
         self, before: Settings, directory: str, relays: Sequence[str]
     ) -> Mapping[str, object]:
         """The settings with which a network from home goes out, to this directory and relays.
 
-        Nothing named: what is usual. Who was paired at home stays so.
+        Nothing named: what is usual.
         """
-        own = before.neighbours
-        values = dict(self.settings())
-        values |= {"neighbours.announce": own.announce, "neighbours.port": own.port}
+        values = dict(self.settings_after(before))
         if directory:
             values["pds.plc_url"] = directory
         if relays:
@@ -117,6 +124,8 @@ def now(settings: Settings) -> Reach:
         return Reach("dev", suffix_for(settings.network.name), address_here(settings))
     if mode == "home":
         return Reach("home", pds.hostname, pds.url)
+    if settings.https.mode != "off":
+        return Reach("direct", pds.hostname, "")
     return Reach("forward" if settings.door.host == LOOPBACK else "proxy", pds.hostname, "")
 
 

@@ -34,12 +34,26 @@ def test_an_ending_is_made_of_the_name(network: str, suffix: str) -> None:
     assert reach.suffix_for(network) == suffix
 
 
-@pytest.mark.parametrize("kind", ["home", "forward", "proxy"])
+@pytest.mark.parametrize("kind", ["home", "direct", "forward", "proxy"])
 def test_settings_tell_the_answer_they_came_from(kind: str, tmp_path: Path) -> None:
     given = reach.read(kind, "smith.family", "http://192.168.1.20:2580")
     settings = defaults("home", tmp_path).with_values(given.settings())
     assert reach.now(settings).kind == kind
     assert reach.now(settings).name == "smith.family"
+
+
+def test_who_was_paired_at_home_stays_so_under_a_public_name(tmp_path: Path) -> None:
+    home = reach.read("home", "smith.home", "http://192.168.1.20:2580")
+    public = reach.read("proxy", "smith.family", "")
+    at_first = defaults("home", tmp_path)
+    at_home = at_first.with_values(home.settings())
+    kept = public.settings_after(at_home)
+    assert (kept["neighbours.announce"], kept["neighbours.port"]) == (True, 2590)
+    # Nobody was, where there was no network yet, or one that did not announce itself.
+    assert "neighbours.announce" not in public.settings_after(at_first)
+    assert "neighbours.announce" not in home.settings_after(at_home)
+    quiet = at_home.with_values({"neighbours.announce": False})
+    assert public.settings_after(quiet)["neighbours.announce"] is False
 
 
 def test_the_address_for_apps_is_the_one_the_browser_found() -> None:

@@ -1,5 +1,7 @@
 """How the network is reached: the question, the answer, and what was then seen."""
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from appliance.admin import reach
@@ -8,6 +10,7 @@ from appliance.admin.reach import Kind, Reach, UnfitReach
 from appliance.admin.visit import Visit
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import InvalidSettings
+from appliance.upkeep.https_journal import HttpsJournal
 
 
 async def show(visit: Visit) -> web.Response:
@@ -26,7 +29,8 @@ async def save(visit: Visit) -> web.Response:
     name = visit.text("suffix" if kind == "home" else "hostname")
     try:
         chosen = reach.read(kind, name, visit.text("address"))
-        changed = await visit.panel.desk.change(chosen.settings())
+        values = chosen.settings_after(visit.panel.desk.stored)
+        changed = await visit.panel.desk.change(values)
     except (UnfitReach, InvalidSettings) as wrong:
         field, problem = (
             (wrong.field, wrong.problem) if isinstance(wrong, UnfitReach) else ("hostname", "unfit")
@@ -35,7 +39,7 @@ async def save(visit: Visit) -> web.Response:
         typed = Reach(_kind(kind), visit.text("suffix"), visit.text("address"))
         return await _page(visit, typed, visit.text("hostname"), error)
     if changed and visit.settings.pds.hostname:
-        await visit.panel.acts.note("panel.changeSettings", chosen.settings())
+        await visit.panel.acts.note("panel.changeSettings", values)
     at_once = changed and not _is_trial(visit)
     return visit.go_anew("/setup/reach/seen") if at_once else visit.go("/setup/reach/seen")
 
@@ -51,9 +55,30 @@ async def seen(visit: Visit) -> web.Response:
         findings=await visit.panel.reach_check.look(),
         kind=kind,
         pending=wanted != kind,
+        certificates=_certificates(visit),
         hostname=visit.settings.pds.hostname,
         port=visit.settings.door.port,
     )
+
+
+def _certificates(visit: Visit) -> list[dict[str, str]]:
+    """Tell how it stands with each name, where Hearth gets certificates itself."""
+    if visit.settings.https.mode != "acme":
+        return []
+    known = HttpsJournal.read(visit.settings.paths.data).names
+    return [
+        {
+            "name": name,
+            "until": _day(one.ends) if one.ends else "",
+            "failure": one.failure,
+            "next": _day(one.next_at),
+        }
+        for name, one in sorted(known.items())
+    ]
+
+
+def _day(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _is_trial(visit: Visit) -> bool:
@@ -67,7 +92,7 @@ def _kind(text: str) -> Kind:
 
 async def _page(visit: Visit, chosen: Reach, hostname: str, errors: dict[str, str]) -> web.Response:
     running = visit.panel.desk.running
-    is_public = chosen.kind in ("forward", "proxy")
+    is_public = chosen.kind in reach.PUBLIC_KINDS
     suffix = reach.suffix_for(visit.panel.desk.name)
     return step(
         visit,
