@@ -106,6 +106,33 @@ def test_a_big_tree_survives_random_changes() -> None:
     assert str(tree.root) == EMPTY_ROOT
 
 
+def test_a_tree_that_is_hashed_at_every_step_is_the_one_built_at_once() -> None:
+    rng = random.Random(5)  # noqa: S311
+    tree, kept = Mst.empty(), dict[str, Cid]()
+    for step, path in enumerate(rng.choices(many_paths(150), k=500)):
+        if path in kept and step % 2:
+            del kept[path]
+            tree = tree.delete(path)
+        else:
+            kept[path] = cid_of(f"{path} {step}")
+            tree = tree.put(path, kept[path])
+        assert tree.root == Mst.build(sorted(kept.items())).root
+
+
+def test_a_record_with_the_bytes_of_a_node_is_not_taken_for_it() -> None:
+    paths = many_paths(80)
+    plain = {path: cid_of(path) for path in paths}
+    nodes = [cid for cid, _ in built(paths).walk()]
+    highest = max(paths, key=lambda path: key_height(path.encode()))
+    for node in nodes:
+        items = plain | {highest: node}
+        tree = Mst.build(sorted(items.items()))
+        assert tree.root
+        for path in paths:
+            changed = Mst.build(sorted((items | {path: LEAF}).items()))
+            assert tree.put(path, LEAF).root == changed.root
+
+
 def test_an_older_tree_stays_what_it_was() -> None:
     older = built(many_paths(200))
     root, items = older.root, list(older.items())

@@ -180,10 +180,9 @@ def _edge(kid: Kid, side: int, into: dict[Cid, bytes]) -> None:
 
 def _put(node: Node, height: int, key: bytes, cid: Cid, layer: int) -> Node:
     at = bisect_left(node.keys, key)
-    kids = node.kids.copy()
     if height > layer:
-        kids[at] = _put_below(node.kids[at], height - 1, key, cid, layer)
-        return Node(node.keys, node.values, kids)
+        return node.with_kid(at, _put_below(node.kids[at], height - 1, key, cid, layer))
+    kids = node.kids.copy()
     values = node.values.copy()
     if at < len(node.keys) and node.keys[at] == key:
         values[at] = cid
@@ -228,9 +227,7 @@ def _delete(node: Node, height: int, key: bytes, layer: int) -> Node | None:
         rest = _delete(_enter(kid), height - 1, key, layer)
         if rest is None and not node.keys:
             return None
-        kids = node.kids.copy()
-        kids[at] = rest
-        return Node(node.keys, node.values, kids)
+        return node.with_kid(at, rest)
     if height < layer or at == len(node.keys) or node.keys[at] != key:
         raise KeyError(key.decode("ascii"))
     joined = _merge(node.kids[at], node.kids[at + 1])

@@ -33,7 +33,7 @@ class Node:
     last. A kid is a node, None, or the CID of a node whose block is not at hand (a stub).
     """
 
-    __slots__ = ("_block", "_cid", "keys", "kids", "values")
+    __slots__ = ("_block", "_cid", "_like", "keys", "kids", "values")
 
     def __init__(
         self,
@@ -48,17 +48,27 @@ class Node:
         self.kids = kids
         self._cid = cid
         self._block = block
+        # The block of a node like this but for one kid, that kid's CID, and the kid here.
+        self._like: tuple[bytes, bytes, Node] | None = None
 
     @property
     def is_empty(self) -> bool:
         return not self.keys and self.kids[0] is None
 
+    def with_kid(self, at: int, kid: "Kid") -> "Node":
+        """Give a node like this with another kid in one place."""
+        kids = self.kids.copy()
+        before, kids[at] = kids[at], kid
+        node = Node(self.keys, self.values, kids)
+        if isinstance(before, Node) and isinstance(kid, Node) and before._cid and self._block:
+            node._like = self._block, before._cid, kid
+        return node
+
     def seal(self, into: dict[Cid, bytes] | None = None) -> Cid:
         """Give the CID; hash what is still unhashed below, adding those blocks, children first."""
         if self._cid is not None:
             return self._cid
-        links = [kid.seal(into) if isinstance(kid, Node) else kid for kid in self.kids]
-        self._block = _encode(self.keys, self.values, links)
+        self._block = self._from_like(into) or self._encoded(into)
         self._cid = Cid.for_block(self._block)
         if into is not None:
             into[self._cid] = self._block
@@ -67,6 +77,19 @@ class Node:
     def sealed(self) -> tuple[Cid, bytes]:
         """Give CID and block."""
         return self.seal(), self._block
+
+    def _encoded(self, into: dict[Cid, bytes] | None) -> bytes:
+        links = [kid.seal(into) if isinstance(kid, Node) else kid for kid in self.kids]
+        return _encode(self.keys, self.values, links)
+
+    def _from_like(self, into: dict[Cid, bytes] | None) -> bytes:
+        """Put the new kid's CID where the old one's was: most nodes on the way to a change."""
+        if self._like is None:
+            return b""
+        (block, old, kid), self._like = self._like, None
+        front, _, back = block.partition(old)
+        # A record may have a node's bytes, and so its CID: then the place is not known.
+        return b"" if old in back else b"".join((front, kid.seal(into), back))
 
 
 Kid: TypeAlias = Node | Cid | None
