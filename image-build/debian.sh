@@ -21,7 +21,8 @@ recipe=$(sha256sum <"$0" | cut -c1-12)
 place=${XDG_CACHE_HOME:-$HOME/.cache}/hearth-image-build/$machine-$recipe
 if [ ! -d "$place" ]; then
     [ "$machine" = "$(dpkg --print-architecture)" ] || "$here/foreign.sh"
-    rm -rf "$place.part"
+    # What was cut off may have left mounts in it.
+    rm -rf --one-file-system "$place.part"
     mkdir -p "${place%/*}"
     # An initial file system for any computer: the disk is moved, the processor is not known.
     "$here/../tools/debian_sources.sh" $suite main non-free-firmware |
