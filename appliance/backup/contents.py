@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -54,12 +54,19 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read one. Raises ValueError, also for a format of the future."""
-        found = json.loads(path.read_text("utf-8"))
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except RecursionError:
+            found = None
         if not isinstance(found, dict) or not isinstance(found.get("format"), int):
             raise ValueError("this is no manifest of a backup")
         if found["format"] > FORMAT:
             raise ValueError("it was made by a newer version of Hearth")
-        return cls(**found)
+        texts = (found.get(name) for name in ("version", "taken_at", "blobs"))
+        sums = found.get("files")
+        if not isinstance(sums, dict) or not all(isinstance(one, str) for one in (*texts, *sums)):
+            raise ValueError("this is no manifest of a backup")
+        return cls(**{each.name: found[each.name] for each in fields(cls)})
 
 
 def gather(paths: Paths, blobs: Path, note: Callable[[int, int], None]) -> Path:

@@ -43,6 +43,7 @@ def bring_back(engine: Engine, snapshot: Snapshot, into: Path, progress: Progres
     """Fetch a backup below a folder and verify all of it. Raises BackupFailed."""
     progress("fetching", 0.0)
     engine.fetch(snapshot.id, into)
+    _refuse_all_but_plain_files(into)
     (staging,) = [path for path in snapshot.paths if Path(path).name == STAGING] or [""]
     files = _below(into, staging)
     try:
@@ -74,13 +75,30 @@ def bring_back(engine: Engine, snapshot: Snapshot, into: Path, progress: Progres
 
 
 def _below(folder: Path, path: str) -> Path:
-    """Where a path that was absolute comes to lie."""
+    """Where a path that was absolute comes to lie. Raises BackupFailed for one that leads away."""
+    if ".." in Path(path).parts:
+        raise _not_ours(f"it has a folder {path}")
     return folder / path.lstrip("/")
+
+
+def _refuse_all_but_plain_files(folder: Path) -> None:
+    """Raise BackupFailed for links, devices and pipes: no backup of ours has any."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise _not_ours(f"{path.relative_to(folder)} is no plain file")
+
+
+def _not_ours(reason: str) -> BackupFailed:
+    return BackupFailed(
+        f"this backup was not made by Hearth: {reason}",
+        "plain files and folders, as Hearth saves them",
+        "use another backup (hearth backup list)",
+    )
 
 
 def _faults_of_files(files: Path, manifest: Manifest) -> Iterator[str]:
     for name, expected in manifest.files.items():
-        path = files / name
+        path = _below(files, name)
         if not path.is_file():
             yield f"{name} is missing"
         elif sum_of(path) != expected:
