@@ -35,6 +35,13 @@ _WORDS: Final = {
 }
 
 
+def _way(args: argparse.Namespace) -> str:
+    """Name the way to this server that was asked for."""
+    if args.https:
+        return "direct"
+    return "proxy" if args.proxy else "forward"
+
+
 def run(args: argparse.Namespace, say: Say) -> int:
     """Publish; return the exit status. Raises InvalidSettings."""
     paths = Paths.of(args.data)
@@ -42,7 +49,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if not stored.pds.hostname:
         return _refuse("there is no network here yet", "one that was set up: hearth run")
     try:
-        chosen = reach.read("proxy" if args.proxy else "forward", args.name, "")
+        chosen = reach.read(_way(args), args.name, "")
     except UnfitReach as unfit:
         return _refuse(f"{args.name!r} cannot be its name", _WORDS[unfit.problem])
     values = chosen.published(stored, args.directory or "", args.relay or ())

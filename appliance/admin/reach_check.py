@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from appliance.base.machine import is_near, own_address, own_names
 from appliance.base.strings import Strings
 from appliance.settings import Settings
 from appliance.upkeep.checkup import Finding
+from appliance.upkeep.https_checks import check_https
 
 Lookup: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 Describe: TypeAlias = Callable[[str], Awaitable[Json]]
@@ -65,6 +67,8 @@ class ReachCheck:
         elif self._settings.network.mode == "public":
             found.extend(await self._names_resolve())
             found.append(await self._answers_outside())
+            own = self._settings
+            found += check_https(own.paths.data, time.time(), mode=own.https.mode)
         return found
 
     async def _roles_answer(self) -> Finding:

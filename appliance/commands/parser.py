@@ -257,7 +257,11 @@ def _add_relay(command: argparse.ArgumentParser) -> None:
 
 def _add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", help="a domain of yours, such as smiths.example.org")
-    command.add_argument(
+    ways = command.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--https", action="store_true", help="nothing is in front: get certificates by itself"
+    )
+    ways.add_argument(
         "--proxy", action="store_true", help="a web server or tunnel on another machine is in front"
     )
     command.add_argument("--directory", metavar="URL", help="the did:plc directory to use")

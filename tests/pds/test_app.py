@@ -54,3 +54,23 @@ async def test_no_inline_read_goes_through_a_whole_table(box: Box, alice: Member
     db = box.pds.accounts._db
     assert len(db.inline_statements) > 5
     assert db.full_scans() == []
+
+
+@pytest.mark.parametrize(
+    ("domain", "status"),
+    [
+        ("alice.test", 200),
+        ("ALICE.test", 200),
+        ("localhost", 200),
+        ("nobody.test", 404),
+        ("alice.elsewhere.example", 404),
+        ("www.alice.test", 404),
+        ("not a name", 400),
+        ("", 400),
+    ],
+)
+async def test_certificates_are_for_our_names_and_for_handles_that_somebody_has(
+    box: Box, alice: Member, domain: str, status: int
+) -> None:
+    answer = await box.ask("GET", "/tls-check", params={"domain": domain})
+    assert answer.status == status

@@ -10,7 +10,7 @@ from appliance.admin.visit import Visit
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import PLC
 
-WAYS: Final = ("forward", "proxy")
+WAYS: Final = ("direct", "forward", "proxy")
 
 
 async def show(visit: Visit) -> web.Response:
@@ -28,7 +28,7 @@ async def publish(visit: Visit) -> web.Response:
     if {reach.now(desk.running).kind, reach.now(desk.stored).kind} != {"home"}:
         return visit.go("/publish")
     relays = visit.long_text("relays").split()
-    way = visit.text("way") if visit.text("way") in WAYS else "forward"
+    way = visit.text("way") if visit.text("way") in WAYS else WAYS[0]
     try:
         chosen = reach.read(way, visit.text("hostname"), "")
         values = chosen.published(desk.stored, visit.text("directory"), relays)

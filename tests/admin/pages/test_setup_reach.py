@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.settings import load
+from appliance.upkeep.https_journal import HttpsJournal
 from tests.support.panel_house import House, open_house
 
 
@@ -34,19 +35,28 @@ async def test_a_network_at_home_gets_an_ending_and_an_address(house: House) -> 
     assert 'value="http://192.168.1.20:2580"' in seen.text
 
 
-@pytest.mark.parametrize(("kind", "door"), [("forward", "127.0.0.1"), ("proxy", "0.0.0.0")])  # noqa: S104
+@pytest.mark.parametrize(
+    ("kind", "door", "proxies", "https"),
+    [
+        ("direct", "127.0.0.1", 0, "acme"),
+        ("forward", "127.0.0.1", 1, "off"),
+        ("proxy", "0.0.0.0", 1, "off"),  # noqa: S104
+    ],
+)
 async def test_a_domain_comes_with_what_the_web_server_needs(
-    kind: str, door: str, house: House
+    kind: str, door: str, proxies: int, https: str, house: House
 ) -> None:
     owner = await house.claim()
     await owner.post("/setup/reach", kind=kind, hostname="social.smith.family")
     stored = load(house.settings.paths.data, {})
     assert (stored.network.mode, stored.pds.hostname) == ("public", "social.smith.family")
     assert stored.pds.url == "https://social.smith.family"
-    assert (stored.network.trusted_proxies, stored.door.host) == (1, door)
+    assert (stored.network.trusted_proxies, stored.door.host) == (proxies, door)
+    assert stored.https.mode == https
     assert f'value="{kind}" checked' in (await owner.get("/setup/reach")).text
     await owner.post("/setup/reach", kind="dev")
-    assert load(house.settings.paths.data, {}).pds.hostname == "localhost"
+    back = load(house.settings.paths.data, {})
+    assert (back.pds.hostname, back.https.mode) == ("localhost", "off")
 
 
 @pytest.mark.parametrize(
@@ -119,3 +129,15 @@ async def test_before_the_network_has_a_name_only_the_wizard_answers(tmp_path: P
             waiting = await owner.get("/setup/reach/seen")
             assert (waiting.status, waiting.headers["Refresh"]) == (503, "1; url=/setup/reach/seen")
             assert "Everything starts anew" in waiting.words
+
+
+async def test_the_owner_sees_how_it_stands_with_certificates(house: House) -> None:
+    await house.claim()
+    journal = HttpsJournal().noted("smith.family", ends=2e9, next_at=1.9e9)
+    journal = journal.noted("ann.smith.family", failure="dns: no <such> name", next_at=1.8e9)
+    journal.write(house.settings.paths.data)
+    async with house.with_settings({"https.mode": "acme"}) as direct:
+        owner = await direct.visitor_signed_in()
+        words = (await owner.get("/setup/reach/seen")).words
+    assert "Valid until 2033-05-18 03:33 UTC. Renewed by itself from 2030-03-17 17:46 UTC" in words
+    assert "None yet. The last try failed: dns: no <such> name. Tried again at 2027" in words

@@ -1,0 +1,77 @@
+"""Are the certificates here that Hearth gets itself, and if not, why?"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from appliance.upkeep.checkup import Finding, Level
+from appliance.upkeep.https_journal import HttpsJournal, Standing
+
+# What an authority says (RFC 8555, 6.7), and what its owner can do about it.
+REMEDIES: Final[Mapping[str, str]] = {
+    "connection": "the authority found nobody there: forward ports 80 and 443 of the router to this"
+    " computer, and see that no firewall keeps strangers out",
+    "unauthorized": "the authority found somebody else there: see that the name leads to this"
+    " computer and not to another web server, by IPv6 (AAAA) too",
+    "tls": "port 443 does not lead to Hearth: see what else listens there",
+    "dns": "let the name lead to this network's public address, and wait until DNS servers know it",
+    "caa": "a CAA record of the domain keeps this authority from signing: allow it there",
+    "rateLimited": "too much was asked of the authority; it is tried again when it allows it, and"
+    " asking more often only makes it longer",
+    "rejectedIdentifier": "the authority does not sign for this name: use a domain of your own",
+    "unreachable": "the authority cannot be reached from here: see that this computer reaches the"
+    " internet, and https.directory",
+    "unsupported": "let port 80 or 443 be reached from outside; names with a star need DNS-01",
+    "here": "look at the log for the reason on this computer",
+}
+_OTHERWISE: Final = "read what the authority says; it is tried again by itself"
+CLOSED: Final = "https-port"
+FAILED: Final = "certificate-failed"
+
+
+def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:
+    """Look at what is known of certificates; nothing where somebody else speaks HTTPS."""
+    if mode == "off":
+        return
+    journal = HttpsJournal.read(data)
+    if journal.closed:
+        yield Finding(
+            "HTTPS",
+            "bad",
+            f"port {journal.closed} could not be opened",
+            "ports that are free, and may be opened",
+            "see whether a web server has it; ports below 1024 are opened by systemd:"
+            " systemctl enable --now hearth-https.socket, then restart hearth",
+            CLOSED,
+        )
+    if mode != "acme":
+        return
+    failing = {name: known for name, known in journal.names.items() if known.failure}
+    for name, known in sorted(failing.items()):
+        yield _failed(name, known, now)
+    good = [known.ends for known in journal.names.values() if not known.failure and known.ends]
+    if good:
+        yield Finding(
+            "Certificates",
+            "good",
+            f"{len(good)} here, renewed by themselves; the first runs out on {_day(min(good))}",
+        )
+
+
+def _failed(name: str, known: Standing, now: float) -> Finding:
+    """A certificate that still holds is a warning."""
+    level: Level = "warn" if known.ends > now else "bad"
+    again = datetime.fromtimestamp(known.next_at, UTC)
+    return Finding(
+        f"Certificate of {name}",
+        level,
+        f"it could not be had: {known.failure}",
+        f"one that is signed; tried again on {again:%Y-%m-%d at %H:%M} UTC",
+        REMEDIES.get(known.kind, _OTHERWISE),
+        FAILED,
+    )
+
+
+def _day(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
