@@ -126,7 +126,8 @@ class Backfill:
         for start in range(0, len(gone), RECORDS_PER_WRITE):
             some = gone[start : start + RECORDS_PER_WRITE]
             await self._db.write(indexer.remove_all, did, some, self._now_us())
-        changed = list(wanted.items())
+        # Keys are times, but for the profile's, which comes before all: so the newest come first.
+        changed = sorted(wanted.items(), key=_key, reverse=True)
         for start in range(0, len(changed), RECORDS_PER_WRITE):
             records = changed[start : start + RECORDS_PER_WRITE]
             await self._db.write(
@@ -172,6 +173,10 @@ class Backfill:
             return {}, False, False
         is_home = indexer.is_home(conn, actor_id)
         return indexer.held(conn, actor_id), is_home, rebuilds.is_wanted(conn, did)
+
+
+def _key(record: tuple[str, Cid]) -> str:
+    return record[0].rpartition("/")[2]
 
 
 def _records(root: Cid, blocks: Mapping[Cid, bytes]) -> dict[str, Cid]:

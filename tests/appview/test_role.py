@@ -90,6 +90,21 @@ async def test_an_account_met_in_the_middle_is_fetched_whole(
     assert (posts(appview), network.served) == (3, [alice.did])
 
 
+async def test_of_a_repo_that_comes_whole_the_newest_comes_first(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    for number in range(3):
+        alice.post(f"post {number}", f"3kk{number}")
+    alice.create("app.bsky.actor.profile", "self", displayName="Alice")
+    alice.create("app.bsky.graph.follow", "3kk9", subject="did:plc:bob")
+    await network.tell(alice.post("the last", "3kk5"))
+    await until(lambda: posts(appview) == 4)
+    rows = appview.index.read("SELECT record ->> '$.text' FROM post WHERE id > 0 ORDER BY id")
+    # Ids are given in the order of indexing.
+    assert [text for (text,) in rows] == ["the last", "post 2", "post 1", "post 0"]
+
+
 async def test_a_fetched_repo_takes_away_what_it_no_longer_has(
     appview: AppView, network: FakeNetwork
 ) -> None:
