@@ -178,12 +178,12 @@ class _Pages:
     async def handle_document(self, request: web.Request) -> web.Response:
         """Tell the DID of the handle that the host name is."""
         try:
-            found = self._pds.accounts.find(Handle(_host(request)))
+            found = self._pds.web_identities.did_of(Handle(_host(request)))
         except InvalidSyntax:
             found = None
-        if found is None or not found.is_active:
+        if found is None:
             raise web.HTTPNotFound(text="User not found")
-        return web.Response(text=found.did)
+        return web.Response(text=found)
 
     async def did_document(self, request: web.Request) -> web.Response:
         """Tell the DID document of this service, or of the member whose did:web the host names."""

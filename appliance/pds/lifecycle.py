@@ -32,6 +32,7 @@ from appliance.pds.blobs import BlobStore
 from appliance.pds.factors import second_steps
 from appliance.pds.oauth import grants
 from appliance.pds.signing_keys import SigningKeys
+from appliance.pds.web_identities import Place
 
 LIFT_EVERY_S: Final = 30.0
 
@@ -77,6 +78,13 @@ class Lifecycle:
 
     async def announce_identity(self, did: Did, handle: Handle) -> None:
         await self._db.write(append_identity, did, handle, self._clock.now_us())
+
+    async def point(self, did: Did, handle: Handle, place: Place | None) -> None:
+        """Have a document that is made here name another server, or with None this one.
+
+        Raises NotMadeHere.
+        """
+        await self._db.write(_point, did, handle, place, self._clock.now_us())
 
     async def delete(self, did: Did) -> None:
         """Erase an account and all it has here; the name is free from then on."""
@@ -142,6 +150,12 @@ def lift(conn: Connection, now_us: int) -> None:
 
 def rename(conn: Connection, did: Did, handle: Handle, now_us: int) -> None:
     accounts.rename(conn, did, handle)
+    web_identities.rename(conn, did, handle)
+    append_identity(conn, did, handle, now_us)
+
+
+def _point(conn: Connection, did: Did, handle: Handle, place: Place | None, now_us: int) -> None:
+    web_identities.point(conn, did, handle, place)
     append_identity(conn, did, handle, now_us)
 
 

@@ -87,7 +87,7 @@ from appliance.upkeep.operator_access import OperatorAccess
 from appliance.upkeep.storage import measure
 
 PUBLIC_DIRECTORY = "https://plc.directory"
-EVENTS_KEPT_US = 3 * 86_400 * 1_000_000
+EVENTS_KEPT_US = 9 * 86_400 * 1_000_000
 EVENTS_KEPT_BYTES = 2_000_000_000
 PRUNE_EVERY_SECONDS = 3600.0
 
@@ -164,6 +164,7 @@ class Pds:
     signup: SignUp
     takedown_news: TakedownNews
     takedowns: Takedowns
+    web_identities: WebIdentities
     writes: WritePreparer
 
     @property
@@ -282,13 +283,8 @@ def _build(
     app_passwords = AppPasswordStore(db, clock)
     folder = Path(settings.pds.blob_folder or paths.blobs)
     target = settings.backup.target
-    blobs = BlobStore(
-        db,
-        BlobFiles(folder),
-        clock,
-        settings.pds.blob_limit,
-        settings.pds.blob_quota,
-    )
+    limit, quota = settings.pds.blob_limit, settings.pds.blob_quota
+    blobs = BlobStore(db, BlobFiles(folder), clock, limit, quota)
     records = RecordStore(db)
     repos = RepoStore(db, blobs, keys, clock)
     directory = PlcClient(http, site.plc_url)
@@ -389,6 +385,7 @@ def _build(
         signup=signup,
         takedown_news=news,
         takedowns=Takedowns(db, records, blobs, news),
+        web_identities=web,
         writes=WritePreparer(lexicons, TidClock(clock.now_us).next),
     )
 

@@ -89,6 +89,8 @@ class SignUp:
         self._db.room.require()
         async with self._turn(wish.handle, wish.did, wish.invite_code, wish.email.lower()):
             self._accounts.check_names_free(wish.handle, wish.email)
+            if web_identities.holder(self._db, wish.handle) not in (None, wish.did):
+                raise NameTaken("Handle", wish.handle)
             if wish.invite_code is not None:
                 now = self._clock.now_us()
                 await self._db.scan(invites.require_usable, wish.invite_code, now)
@@ -107,7 +109,8 @@ class SignUp:
         """
         async with self._turn(handle, did):
             holder = self._accounts.find(handle)
-            if holder is not None and holder.did != did:
+            away = web_identities.holder(self._db, handle)
+            if (holder is not None and holder.did != did) or away not in (None, did):
                 raise HandleNotAvailable(f"Handle already taken: {handle}")
             await self._db.write(renames.begin, did, handle)
             await self._identities.set_handle(did, handle)
@@ -156,7 +159,8 @@ class SignUp:
         did = did_named(wish.handle) if wish.by_name else wish.did
         if did is None:
             return await self._identities.create(wish.handle, wish.recovery_key)
-        if self._accounts.find(did) is not None:
+        kept = wish.by_name and web_identities.is_made_here(self._db, did)
+        if kept or self._accounts.find(did) is not None:
             raise NameTaken("Account", did)
         return did, self._identities.key_for_arrival(did)
 

@@ -1,19 +1,65 @@
 """Accounts whose did:web is a name under our own domains: this server serves their documents.
 
-Such an identity is the name itself: whoever holds the domain holds it, and nobody can take it to
-another server. It needs no directory. https://atproto.com/specs/did#did-web
+Such an identity is the name itself: whoever holds the domain holds it. It needs no directory. Who
+moves away has the document name the other server and the key there; it is served on, also when
+the account here is deleted, and nobody else is given the name. https://atproto.com/specs/did#did-web
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlsplit
 
+from appliance.atproto.crypto import InvalidKey, PublicKey
 from appliance.atproto.syntax import Did, Handle, JsonObject
 from appliance.base.database import Connection, Database
 from appliance.pds.accounts import AccountStore
 from appliance.pds.signing_keys import SigningKeys
 
 _METHOD: Final = "did:web:"
-_IS_OURS: Final = "SELECT 1 FROM web_identity WHERE did = ?"
+_OF: Final = "SELECT handle, pds_url, signing_key FROM web_identity WHERE did = ?"
+_BY_HANDLE: Final = "SELECT did FROM web_identity WHERE handle = ? AND handle IS NOT NULL"
 _CONTEXT: Final = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
+
+
+class NotMadeHere(ValueError):
+    """The document of this identity is somebody else's to change."""
+
+    xrpc_name = "NotMadeHere"
+
+    def __init__(self, did: Did) -> None:
+        super().__init__(f"The document of {did} is not made by this server")
+
+
+class UnusablePlace(ValueError):
+    """No server, or no key, that a document could name."""
+
+    xrpc_name = "InvalidRequest"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an account lives: the address of its server and the key that it signs with there."""
+
+    pds_url: str
+    key: PublicKey
+
+    @classmethod
+    def of(cls, pds_url: str, did_key: str) -> Self:
+        """Read what somebody wrote. Raises UnusablePlace."""
+        try:
+            parts = urlsplit(pds_url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as bad:
+            raise UnusablePlace("This is not the address of a server") from bad
+        bare = f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme not in ("http", "https") or not host or pds_url.rstrip("/") != bare:
+            raise UnusablePlace("A server is named by its scheme and host, and nothing else")
+        if "@" in parts.netloc:
+            raise UnusablePlace("A server is named by its scheme and host, and nothing else")
+        try:
+            return cls(bare, PublicKey.parse(did_key))
+        except InvalidKey as bad:
+            raise UnusablePlace(f"The signing key: {bad}") from bad
 
 
 class WebIdentities:
@@ -31,29 +77,62 @@ class WebIdentities:
         """Give the document of an account, whatever its standing; None for all others."""
         if not did.startswith(_METHOD):
             return None
-        account = self._accounts.find(did)
-        if account is None or self._db.read_one(_IS_OURS, did) is None:
+        row = self._db.read_one(_OF, did)
+        if row is None:
             return None
-        return {
-            "@context": list(_CONTEXT),
-            "id": did,
-            "alsoKnownAs": [f"at://{account.handle}"],
-            "verificationMethod": [
-                {
-                    "id": f"{did}#atproto",
-                    "type": "Multikey",
-                    "controller": did,
-                    "publicKeyMultibase": self._keys.get(did).public.multikey,
-                }
-            ],
-            "service": [
-                {
-                    "id": "#atproto_pds",
-                    "type": "AtprotoPersonalDataServer",
-                    "serviceEndpoint": self._pds_url,
-                }
-            ],
-        }
+        account = self._accounts.find(did)
+        kept, pds_url, key = row
+        if account is None and pds_url is None:
+            return None
+        handle = kept if account is None else account.handle
+        if pds_url is None:
+            place = Place(self._pds_url, self._keys.get(did).public)
+        else:
+            place = Place(pds_url, PublicKey.parse(key))
+        return _document(did, handle, place)
+
+    def is_made_here(self, did: Did) -> bool:
+        return is_made_here(self._db, did)
+
+    def did_of(self, handle: Handle) -> Did | None:
+        """Who has a handle: an active account, or one that took its did:web elsewhere with it."""
+        found = self._accounts.find(handle)
+        if found is not None and (found.is_active or found.takedown_ref is not None):
+            return found.did if found.is_active else None
+        return holder(self._db, handle)
+
+
+def is_made_here(db: Database, did: Did) -> bool:
+    return db.read_one(_OF, did) is not None
+
+
+def holder(db: Database, handle: Handle) -> Did | None:
+    """Tell who keeps a handle that is served from here, though they live elsewhere; inline."""
+    row = db.read_one(_BY_HANDLE, handle)
+    return Did.unchecked(row[0]) if row else None
+
+
+def _document(did: Did, handle: str, place: Place) -> JsonObject:
+    return {
+        "@context": list(_CONTEXT),
+        "id": did,
+        "alsoKnownAs": [f"at://{handle}"],
+        "verificationMethod": [
+            {
+                "id": f"{did}#atproto",
+                "type": "Multikey",
+                "controller": did,
+                "publicKeyMultibase": place.key.multikey,
+            }
+        ],
+        "service": [
+            {
+                "id": "#atproto_pds",
+                "type": "AtprotoPersonalDataServer",
+                "serviceEndpoint": place.pds_url,
+            }
+        ],
+    }
 
 
 def note(conn: Connection, did: Did) -> None:
@@ -61,8 +140,27 @@ def note(conn: Connection, did: Did) -> None:
     conn.execute("INSERT INTO web_identity (did) VALUES (?)", (did,))
 
 
+def point(conn: Connection, did: Did, handle: Handle, place: Place | None) -> None:
+    """Have a document name another server, or with None this one. Raises NotMadeHere."""
+    named = (place.pds_url, place.key.did_key, handle) if place else (None, None, None)
+    conn.execute(
+        "UPDATE web_identity SET pds_url = ?, signing_key = ?, handle = ? WHERE did = ?",
+        (*named, did),
+    )
+    if not conn.value("SELECT changes()"):
+        raise NotMadeHere(did)
+
+
+def rename(conn: Connection, did: Did, handle: Handle) -> None:
+    """Have the name that is kept follow the account's."""
+    conn.execute(
+        "UPDATE web_identity SET handle = ? WHERE did = ? AND handle IS NOT NULL", (handle, did)
+    )
+
+
 def delete_all(conn: Connection, did: Did) -> None:
-    conn.execute("DELETE FROM web_identity WHERE did = ?", (did,))
+    """End a document with its account, unless the account lives on elsewhere."""
+    conn.execute("DELETE FROM web_identity WHERE did = ? AND pds_url IS NULL", (did,))
 
 
 def did_named(host: Handle | str) -> Did:

@@ -19,10 +19,10 @@ _RENAMER = account.for_apps(IdentityPermission("handle"))
 
 @methods.query("com.atproto.identity.resolveHandle")
 async def resolve_handle(pds: Pds, *, handle: Handle) -> Json:
-    found = pds.accounts.find(handle)
-    if found is not None and found.is_active:
-        return {"did": found.did}
-    if found is not None or pds.handles.domain_of(handle) is not None:
+    found = pds.web_identities.did_of(handle)
+    if found is not None:
+        return {"did": found}
+    if pds.accounts.find(handle) is not None or pds.handles.domain_of(handle) is not None:
         raise InvalidRequest("Unable to resolve handle", "HandleNotFound")
     return {"did": await pds.resolver.did_for(handle)}
 

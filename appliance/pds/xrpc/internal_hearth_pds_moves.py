@@ -3,14 +3,17 @@
 import logging
 
 from appliance.atproto.syntax import Datetime, Did, Handle, Json, JsonObject
+from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.credentials import check_email, new_hash
 from appliance.pds.identities import UnusableIdentity
 from appliance.pds.move_reports import MoveReport, State
+from appliance.pds.oauth.permissions_kinds import IdentityPermission
 from appliance.pds.role import Pds
 from appliance.pds.signup import Application
 from appliance.pds.transfer import ImportProgress
-from appliance.pds.xrpc.auth import Caller, operator
+from appliance.pds.web_identities import NotMadeHere, Place
+from appliance.pds.xrpc.auth import Caller, account_full, operator
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,27 @@ async def receive_account(
     wish = Application(handle, email, await new_hash(password), did=did)
     opened = await pds.signup.open(wish)
     return {"did": opened.did, "handle": opened.handle}
+
+
+@methods.procedure(
+    "internal.hearth.pds.pointWebIdentity", auth=account_full.for_apps(IdentityPermission("*"))
+)
+async def point_web_identity(
+    pds: Pds, caller: Caller, *, token: str, endpoint: str | None, signing_key: Did | None
+) -> None:
+    """Have the document of a did:web that is made here name another server, or again this one.
+
+    By the code that also signs operations of a did:plc.
+    """
+    if not pds.web_identities.is_made_here(caller.did):
+        raise NotMadeHere(caller.did)
+    if (endpoint is None) != (signing_key is None):
+        raise InvalidRequest("endpoint and signingKey are given together, or neither")
+    place = None
+    if endpoint is not None and signing_key is not None:
+        place = Place.of(endpoint, signing_key)
+    await pds.email_tokens.use(caller.did, "plc_operation", token)
+    await pds.lifecycle.point(caller.did, pds.accounts.require(caller.did).handle, place)
 
 
 @methods.query("internal.hearth.pds.getPlcState", auth=operator)
