@@ -1,5 +1,8 @@
 import re
+import tomllib
 from pathlib import Path
+
+import pytest
 
 from appliance.settings_file import as_markdown
 from tests.interop import conformance, conformance_appview
@@ -44,3 +47,11 @@ def test_the_page_of_the_official_client_shows_every_screen_of_the_walk() -> Non
         assert any(name.fullmatch(other) and done == told for name, done in walked), other
     assert "What did not work" not in head
     assert "no reason is known" not in head
+
+
+@pytest.mark.parametrize("name", ["caddy", "nginx"])
+def test_the_wizard_and_the_documentation_say_the_same_of_web_servers(name: str) -> None:
+    told = tomllib.loads((ROOT / "web/strings/en.toml").read_text("utf-8"))["setup"][f"{name}_file"]
+    text = told.format(hostname="social.example.org", port=2580).strip()
+    text = text.replace("ADDRESS-OF-THIS-COMPUTER", "127.0.0.1")
+    assert f"```{name}\n{text}\n```" in (ROOT / "docs/reverse-proxy.md").read_text("utf-8")
