@@ -10,6 +10,7 @@ import pytest
 from tests.support import answered
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
+from tests.support.threats_shown import ThreatsShown
 
 Join: TypeAlias = Callable[..., Awaitable[Member]]
 
@@ -23,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Listen to what is answered from the first test on; meet nobody on this machine's network."""
     answered.listen()
     config.pluginmanager.register(answered.LookingBack())
+    config.pluginmanager.register(ThreatsShown())
     os.environ.update({"HEARTH_NEIGHBOURS_PORT": "0", "HEARTH_NEIGHBOURS_ANNOUNCE": "false"})
 
 
