@@ -1,7 +1,8 @@
 """The point of no return: have the DID say that the account lives at the new server.
 
 Whoever can sign is looked for in this order: a recovery key that was given, our own server if the
-DID names a rotation key of ours, the old server with a code that it mails.
+DID names a rotation key of ours, the old server with a code that it mails. A did:web whose document
+our own server makes is pointed by it; of any other the owner is told what it has to say.
 """
 
 import re
@@ -21,6 +22,8 @@ RECOMMENDED: Final = "com.atproto.identity.getRecommendedDidCredentials"
 MOST_ROTATION_KEYS: Final = 5
 _MAILS_READ: Final = 50
 _CODE: Final = re.compile(r"\b[A-Z2-7]{5}-[A-Z2-7]{5}\b")
+_POINT: Final = "internal.hearth.pds.pointWebIdentity"
+_NO_CODE: Final = "-"
 _STATUS: Final = "com.atproto.server.checkAccountStatus"
 
 Ask = Callable[[str], Awaitable[str]]
@@ -65,14 +68,19 @@ class Identity:
         did = self._journal.fact("did")
         wanted = await self._parties.target.query(RECOMMENDED)
         if not plc.is_plc_did(did):
-            raise Waiting(*_by_hand(did, wanted))
+            if not await self._is_pointed_here():
+                raise Waiting(*_by_hand(did, wanted))
+            return
         state = await self._parties.operator.query("internal.hearth.pds.getPlcState", did=did)
         operation = self._journal.fact("operation")
         if operation is None or operation["prev"] != str(plc.cid_of(state["last"])):
             self._journal.note(operation=await self._signed(state, wanted))
 
     async def submit(self) -> None:
-        """Tell the directory. Raises Trouble."""
+        """Tell the directory, or our server that makes the document. Raises Trouble."""
+        if not plc.is_plc_did(self._journal.fact("did")):
+            await self._point()
+            return
         nsid = "com.atproto.identity.submitPlcOperation"
         try:
             await self._parties.target.call(nsid, operation=self._journal.fact("operation"))
@@ -119,8 +127,29 @@ class Identity:
         own = [key for key in state["rotationKeys"] if key not in theirs and key not in new]
         return [*own, *new][-MOST_ROTATION_KEYS:]
 
+    async def _is_pointed_here(self) -> bool:
+        """Tell whether our server makes the document: then it objects to the code alone."""
+        try:
+            await self._parties.ours.call(_POINT, token=_NO_CODE)
+        except XrpcError as refusal:
+            return refusal.name == "InvalidToken"
+        return False
+
+    async def _point(self) -> None:
+        """Have our server name the new one in the document, or itself if it is the new one."""
+        place: dict[str, str] = {}
+        if self._parties.target.url != self._parties.ours.url:
+            wanted = await self._parties.target.query(RECOMMENDED)
+            place["endpoint"] = wanted["services"]["atproto_pds"]["endpoint"]
+            place["signingKey"] = wanted["verificationMethods"]["atproto"]
+            place["handle"] = wanted["alsoKnownAs"][0].removeprefix("at://")
+        await self._parties.ours.call(_POINT, token=await self._own_code(), **place)
+
     async def _signed_here(self, changes: dict[str, Any]) -> Any:
-        """Have our server sign; its code is read in its own outbox, so no mail is needed."""
+        return await _sign(self._parties.ours, await self._own_code(), changes)
+
+    async def _own_code(self) -> str:
+        """Have our server send a code; it is read in its own outbox, so no mail is needed."""
         ours = self._parties.ours
         await ours.call("com.atproto.identity.requestPlcOperationSignature")
         page = await self._parties.operator.query("internal.hearth.pds.listMail", limit=_MAILS_READ)
@@ -133,7 +162,7 @@ class Identity:
                 f"it among the last {_MAILS_READ} letters",
                 "give the command again",
             )
-        return await _sign(ours, found[0], changes)
+        return found[0]
 
     async def _signed_there(self, changes: dict[str, Any]) -> Any:
         """Have the old server sign, with the code that it mails to the member."""

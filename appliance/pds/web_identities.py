@@ -16,7 +16,7 @@ from appliance.pds.accounts import AccountStore
 from appliance.pds.signing_keys import SigningKeys
 
 _METHOD: Final = "did:web:"
-_OF: Final = "SELECT handle, pds_url, signing_key FROM web_identity WHERE did = ?"
+_OF: Final = "SELECT handle, pds_url, signing_key, named FROM web_identity WHERE did = ?"
 _BY_HANDLE: Final = "SELECT did FROM web_identity WHERE handle = ? AND handle IS NOT NULL"
 _CONTEXT: Final = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
 
@@ -38,13 +38,17 @@ class UnusablePlace(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an account lives: the address of its server and the key that it signs with there."""
+    """Where an account lives: the address of its server and the key that it signs with there.
+
+    `handle`: what it is called there, if not as here.
+    """
 
     pds_url: str
     key: PublicKey
+    handle: Handle | None = None
 
     @classmethod
-    def of(cls, pds_url: str, did_key: str) -> Self:
+    def of(cls, pds_url: str, did_key: str, handle: Handle | None = None) -> Self:
         """Read what somebody wrote. Raises UnusablePlace."""
         try:
             parts = urlsplit(pds_url)
@@ -57,7 +61,7 @@ class Place:
         if "@" in parts.netloc:
             raise UnusablePlace("A server is named by its scheme and host, and nothing else")
         try:
-            return cls(bare, PublicKey.parse(did_key))
+            return cls(bare, PublicKey.parse(did_key), handle)
         except InvalidKey as bad:
             raise UnusablePlace(f"The signing key: {bad}") from bad
 
@@ -81,15 +85,13 @@ class WebIdentities:
         if row is None:
             return None
         account = self._accounts.find(did)
-        kept, pds_url, key = row
+        kept, pds_url, key, named = row
         if account is None and pds_url is None:
             return None
         handle = kept if account is None else account.handle
         if pds_url is None:
-            place = Place(self._pds_url, self._keys.get(did).public)
-        else:
-            place = Place(pds_url, PublicKey.parse(key))
-        return _document(did, handle, place)
+            return _document(did, handle, Place(self._pds_url, self._keys.get(did).public))
+        return _document(did, named or handle, Place(pds_url, PublicKey.parse(key)))
 
     def is_made_here(self, did: Did) -> bool:
         return is_made_here(self._db, did)
@@ -142,10 +144,12 @@ def note(conn: Connection, did: Did) -> None:
 
 def point(conn: Connection, did: Did, handle: Handle, place: Place | None) -> None:
     """Have a document name another server, or with None this one. Raises NotMadeHere."""
-    named = (place.pds_url, place.key.did_key, handle) if place else (None, None, None)
+    said: tuple[str | None, ...] = (None, None, None, None)
+    if place is not None:
+        said = (place.pds_url, place.key.did_key, handle, place.handle)
     conn.execute(
-        "UPDATE web_identity SET pds_url = ?, signing_key = ?, handle = ? WHERE did = ?",
-        (*named, did),
+        "UPDATE web_identity SET pds_url = ?, signing_key = ?, handle = ?, named = ? WHERE did = ?",
+        (*said, did),
     )
     if not conn.value("SELECT changes()"):
         raise NotMadeHere(did)

@@ -15,6 +15,7 @@ from tests.support.pds_box import PASSWORD, Answer, Box, Member, open_box
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 CREATE = "com.atproto.server.createAccount"
+RECOMMENDED = "com.atproto.identity.getRecommendedDidCredentials"
 
 
 @pytest.fixture
@@ -61,6 +62,14 @@ async def write_with_picture(box: Box, member: Member) -> str:
     embed = {"$type": "app.bsky.embed.images", "images": [{"image": blob, "alt": ""}]}
     await write(box, member, embed=embed)
     return str(blob["ref"]["$link"])
+
+
+async def come_by_name(box: Box) -> Member:
+    """Open an account whose identity is the did:web of its handle."""
+    given = {"handle": "webby.test", "email": "w@example.com", "password": PASSWORD}
+    await box.operate("POST", "internal.hearth.pds.openWebAccount", **given)
+    view = (await box.log_in("webby.test")).json
+    return Member(view["did"], view["handle"], given["email"], view["accessJwt"], "")
 
 
 async def arrive(old: Box, new: Box, member: Member) -> Member:
@@ -183,3 +192,37 @@ async def test_a_word_for_another_server_opens_nothing(old: Box, new: Box) -> No
         answer = await new.ask("POST", f"/xrpc/{CREATE}", token=token, json=wish)
         assert answer.status == 401
     assert await new.pds.accounts.count() == 0
+
+
+async def test_a_name_of_ours_moves_to_another_server_and_is_still_the_name(
+    old: Box, new: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await come_by_name(old)
+    await write(old, before)
+    # What the world reads at the name's own address.
+    monkeypatch.setattr(new.pds.resolver, "own", old.pds.web_identities.document)
+    after = await arrive(old, new, before)
+    assert (await import_repo(old, new, after)).status == 200
+    wanted = (await new.get(RECOMMENDED, after.access)).json
+    await old.post("com.atproto.identity.requestPlcOperationSignature", before.access)
+    pointed = await old.post(
+        "internal.hearth.pds.pointWebIdentity",
+        before.access,
+        token=await old.mailed_code(),
+        endpoint=wanted["services"]["atproto_pds"]["endpoint"],
+        signingKey=wanted["verificationMethods"]["atproto"],
+        handle=after.handle,
+    )
+    assert pointed.status == 200, pointed
+    assert (await new.post("com.atproto.server.activateAccount", after.access)).status == 200
+    await old.deactivate(before)
+    await write(new, after)
+    document = await new.pds.resolver.document(before.did)
+    assert (document.pds, document.handle) == (new.pds.site.url, after.handle)
+    archive = read_car((await new.get("com.atproto.sync.getRepo", did=before.did)).body)
+    assert document.signing_key is not None
+    assert parse_commit(archive.blocks[archive.roots[0]]).verify(document.signing_key)
+    # The old server's key signs for it no more.
+    vouched = old.pds.proxy.service_token(before.did, new.pds.did, CREATE)
+    again = await new.ask("POST", f"/xrpc/{CREATE}", token=vouched, json={"did": before.did})
+    assert again.status in (400, 401)

@@ -112,6 +112,20 @@ async def test_who_left_comes_back_with_the_other_servers_word(box: Box, session
     assert document.signing_key == box.pds.keys.get(DID).public
 
 
+async def test_the_document_names_the_handle_there_and_lends_it_to_nobody(
+    box: Box, session: str
+) -> None:
+    place = {"endpoint": THERE, "signingKey": KEY, "handle": "alice.there.example.com"}
+    assert (await point(box, session, **place)).status == 200
+    assert (await told(box, "did.json")).json["alsoKnownAs"] == ["at://alice.there.example.com"]
+    # That it says so does not make it so: whose domain it is is asked, not the member.
+    asked = await box.get("com.atproto.identity.resolveHandle", handle="alice.there.example.com")
+    assert asked.status in (400, 502)
+    await box.operate("POST", "com.atproto.admin.deleteAccount", did=DID)
+    assert (await told(box, "did.json")).json["alsoKnownAs"] == ["at://alice.there.example.com"]
+    assert (await told(box, "atproto-did")).body == DID.encode()
+
+
 async def test_a_place_has_to_be_a_server_and_a_key(box: Box, session: str) -> None:
     for place in (
         {"endpoint": THERE},

@@ -51,7 +51,13 @@ async def receive_account(
     "internal.hearth.pds.pointWebIdentity", auth=account_full.for_apps(IdentityPermission("*"))
 )
 async def point_web_identity(
-    pds: Pds, caller: Caller, *, token: str, endpoint: str | None, signing_key: Did | None
+    pds: Pds,
+    caller: Caller,
+    *,
+    token: str,
+    endpoint: str | None,
+    signing_key: Did | None,
+    handle: Handle | None,
 ) -> None:
     """Have the document of a did:web that is made here name another server, or again this one.
 
@@ -63,7 +69,7 @@ async def point_web_identity(
         raise InvalidRequest("endpoint and signingKey are given together, or neither")
     place = None
     if endpoint is not None and signing_key is not None:
-        place = Place.of(endpoint, signing_key)
+        place = Place.of(endpoint, signing_key, handle)
     await pds.email_tokens.use(caller.did, "plc_operation", token)
     await pds.lifecycle.point(caller.did, pds.accounts.require(caller.did).handle, place)
 
