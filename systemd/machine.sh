@@ -10,6 +10,7 @@ kept=/var/lib/hearth-kept
 settings=/etc/hearth
 command=/usr/local/bin/hearth
 units=/etc/systemd/system
+rules=/etc/udev/rules.d/90-hearth.rules # where disks by USB are seen
 ROOM_MB=600
 
 need_machine() {
@@ -171,6 +172,10 @@ machine_image() {
 
 # Started with the machine, all of them; these two watch from now on.
 enable_units() {
+    if [ -d "${rules%/*}" ]; then
+        cp "$root/releases/$release/systemd/disk.rules" "$rules"
+        udevadm control --reload 2>/dev/null || true
+    fi
     systemctl daemon-reload
     systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path
     systemctl start hearth-switch.path hearth-update.path
@@ -245,7 +250,7 @@ machine_uninstall() {
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
         rm -f "$units/$unit"
     done
-    rm -f "$command"
+    rm -f "$command" "$rules" "$units/hearth-disk@.service"
     systemctl daemon-reload
     rm -rf "$root"
     if [ "${1-}" != --purge ]; then

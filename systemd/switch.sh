@@ -66,6 +66,21 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.sqlite")):
 ' "$data"
 }
 
+# Bring a backup back, while nothing runs; what runs then is what was restored, or what was before.
+restore() { # restore ARGS
+    case " $* " in *' -h '* | *' --help '*) return ;; esac
+    [ "$(id -u)" = 0 ] || return 0
+    [ ! -e "$root/change" ] || { say "a change of release is under way; try again then" && exit 1; }
+    sockets=$(systemctl is-active hearth.socket || true)
+    systemctl stop hearth.socket hearth.service 2>/dev/null || true
+    status=0
+    (as_hearth "${current##*/}" "$@") || status=$?
+    [ "$sockets" != active ] || systemctl start hearth.socket
+    systemctl start hearth.service
+    [ "$status" != 0 ] || say "the service runs again, with what was restored"
+    exit "$status"
+}
+
 copy_data() { # copy_data FOLDER
     rm -rf "$1" "$1.partial"
     mkdir -p "$kept"
@@ -251,6 +266,7 @@ main() {
     run)
         shift
         current=$(readlink "$root/current")
+        [ "${1:-}" != restore ] || restore "$@"
         as_hearth "${current##*/}" "$@"
         ;;
     before-start) before_start ;;

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from appliance.backup import lending, restore, restored, sftp
@@ -156,15 +157,19 @@ def prove(settings: Settings, progress: Progress) -> Soundness:
 def _restore(args: argparse.Namespace, say: Say, progress: Progress) -> None:
     paths = Paths.of(args.data)
     key = _read_key(args.key_file)
-    cache = paths.data.with_name("backup-cache")
+    with TemporaryDirectory(prefix="hearth-restore-") as cache:
+        engine = _engine_to_restore(args, key, Path(cache))
+        sound = asyncio.run(restore.restore(engine, key, args.snapshot, paths, partial(progress)))
+    say(_RESTORED.format(counts=counts_of(sound), data=paths.data))
+
+
+def _engine_to_restore(args: argparse.Namespace, key: str, cache: Path) -> Engine:
     place, secrets = _without_login(args.place)
     # Without a key named, ssh is that of the person who sits here, who can be asked.
     way = DIRECT
     if args.ssh_key and place.startswith(SFTP):
         way = sftp.way(place, SshFiles(Path(args.ssh_key), cache / "ssh-hosts"), cache)
-    engine = Engine(Disks().place(place), key, cache, {**_storage_env(), **secrets}, way)
-    sound = asyncio.run(restore.restore(engine, key, args.snapshot, paths, partial(progress)))
-    say(_RESTORED.format(counts=counts_of(sound), data=paths.data))
+    return Engine(Disks().place(place), key, cache, {**_storage_env(), **secrets}, way)
 
 
 def _read_key(path: str | None) -> str:

@@ -141,7 +141,9 @@ class Engine:
         """List what there is, oldest first."""
         lines: list[str] = []
         self._run(["snapshots", "--json", "--host", HOST], lines.append)
-        found = json.loads("".join(lines) or "[]") or []
+        # restic, or ssh, may have something else to say first.
+        told = next((line for line in reversed(lines) if line.startswith("[")), "[]")
+        found = json.loads(told)
         return [Snapshot(one["short_id"], one["time"], tuple(one["paths"])) for one in found]
 
     def fetch(self, snapshot: str, into: Path) -> None:

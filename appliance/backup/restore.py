@@ -5,7 +5,9 @@ What others saw after it was taken is lost here, so numbers jump above all that 
 every repo is signed anew and announced, before anybody is served.
 """
 
+import contextlib
 import shutil
+import socket
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -32,13 +34,18 @@ from appliance.settings_groups import FILE_NAME, Paths
 from appliance.upkeep.backup_key import KEY_FILE
 
 SCRATCH: Final = "restoring"
-_IN_THE_WAY: Final = (FILE_NAME, "*.sqlite", "secrets", "blobs", "admin.json")
+_IN_THE_WAY: Final = ("*.sqlite", "blobs", "admin.json", "secrets/*")
+# What there is where Hearth was installed and waits for somebody to begin.
+_OF_NOBODY: Final = frozenset(
+    {"operator-token", "claim-code", "backup-ssh-key", "backup-ssh-hosts"}
+)
 
 
 async def restore(
     engine: Engine, key: str, wanted: str, paths: Paths, progress: Progress
 ) -> Soundness:
     """Restore the newest backup, or the one named. Raises BackupFailed: nothing was touched."""
+    _refuse_running(paths)
     _refuse_occupied(paths.data)
     snapshot = choose(engine, wanted)
     paths.data.mkdir(0o700, parents=True, exist_ok=True)
@@ -64,13 +71,30 @@ def _refuse_occupied(data: Path) -> None:
     if (data / SCRATCH).is_dir() and not (data / FILE_NAME).exists():
         for path in data.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    there = [path.name for pattern in _IN_THE_WAY for path in data.glob(pattern)]
+    there = {
+        str(path.relative_to(data))
+        for pattern in _IN_THE_WAY
+        for path in data.glob(pattern)
+        if path.name not in _OF_NOBODY
+    }
     if there:
         raise BackupFailed(
             f"there is a network in {data} already ({', '.join(sorted(there)[:3])})",
             "an empty folder",
             "name another with --data, or move that one aside",
         )
+
+
+def _refuse_running(paths: Paths) -> None:
+    """Never under the feet of a process that serves this folder."""
+    for path in paths.run.glob("*.sock"):
+        with socket.socket(socket.AF_UNIX) as caller, contextlib.suppress(OSError):
+            caller.connect(str(path))
+            raise BackupFailed(
+                f"Hearth runs here, on {paths.data}",
+                "nothing that works on this folder",
+                "stop it first (systemctl stop hearth)",
+            )
 
 
 async def _begin_anew(found: Restored, progress: Progress) -> None:
@@ -98,6 +122,8 @@ def _jump(conn: Connection) -> None:
 
 def _put_in_place(found: Restored, paths: Paths) -> None:
     """Move everything where it belongs; the settings come last: without them nothing starts."""
+    (paths.data / FILE_NAME).unlink(missing_ok=True)
+    shutil.rmtree(paths.data / "secrets", ignore_errors=True)
     found.blobs.replace(paths.blobs)
     last = found.files / FILE_NAME
     for path in sorted(found.files.iterdir()):

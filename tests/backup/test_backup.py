@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -169,6 +170,30 @@ def test_nothing_is_restored_over_a_network_that_is_there(backed: Backed) -> Non
     assert status == 1
     assert "there is a network" in words
     assert sorted(backed.data.iterdir()) == before
+
+
+def test_where_hearth_waits_for_somebody_to_begin_a_network_is_restored_once_it_is_stopped(
+    backed: Backed, tmp_path: Path
+) -> None:
+    card = tmp_path / "card"
+    (card / "secrets").mkdir(parents=True)
+    (card / "run").mkdir()
+    (card / "hearth.toml").write_text('[network]\nmode = "home"\n')
+    for name in ("operator-token", "claim-code"):
+        (card / "secrets" / name).write_text("of nobody\n")
+    with socket.socket(socket.AF_UNIX) as wizard:
+        wizard.bind(str(card / "run" / "admin.sock"))
+        wizard.listen()
+        status, words = hearth("restore", str(backed.place), data=card, said=backed.key)
+    assert status == 1
+    assert "systemctl stop hearth" in words
+    assert (card / "secrets" / "claim-code").exists()
+    status, words = hearth("restore", str(backed.place), data=card, said=backed.key)
+    assert status == 0, words
+    for name in ("secrets/operator-token", "secrets/claim-code"):
+        assert (card / name).read_bytes() == (backed.data / name).read_bytes()
+    # Settings of nobody are gone, too.
+    assert (card / "hearth.toml").exists() == (backed.data / "hearth.toml").exists()
 
 
 @pytest.mark.parametrize("harm", ["cut", "tampered", "gone"])

@@ -95,7 +95,8 @@ def sources(suite: str) -> list[str]:
 def wheels() -> Path:
     """Give the folder of all packages of the lock, for every Python; fetched when it changes."""
     lock = ROOT / "tools/locks/base.txt"
-    place = cache() / f"wheels-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    recipe = hashlib.sha256(lock.read_bytes() + repr(PYTHONS).encode()).hexdigest()[:12]
+    place = cache() / f"wheels-{recipe}"
     if not place.exists():
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)

@@ -1,8 +1,19 @@
 """install.sh on Debians of their own, with systemd as process 1: all that an owner does with it."""
 
+import shutil
+
 import pytest
 
-from tests.system.conftest import BROKEN, FIRST, MIGRATING, SECOND, Installed, script, setup
+from tests.system.conftest import (
+    BROKEN,
+    FIRST,
+    MIGRATING,
+    NAMED,
+    SECOND,
+    Installed,
+    script,
+    setup,
+)
 from tests.system.machine import Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
@@ -166,7 +177,40 @@ def test_what_is_uninstalled_keeps_its_data_until_its_owner_says_otherwise(box: 
     assert members(box) == {"network", "ann"}
     box.run(script(FIRST, "uninstall --purge"), typed="erase\n")
     box.run("! ls -d /opt/hearth /var/lib/hearth* /etc/hearth /etc/systemd/system/*/hearth*")
-    box.run("! id hearth")
+    box.run("! id hearth && ! ls /etc/udev/rules.d/90-hearth.rules")
+
+
+def test_a_backup_is_restored_where_nobody_has_begun(box: Machine) -> None:
+    restic = shutil.which("restic")
+    assert restic, "apt install restic"
+    shutil.copy(restic, box.input / "restic")
+    box.run("cp /input/restic /usr/bin && mkdir -m 777 /mnt/copies")
+    box.run("echo HEARTH_BACKUP_TARGET=/mnt/copies >>/etc/hearth/hearth.env")
+    box.run("hearth backup now")
+    key = box.run("hearth backup key").stdout
+    refused = box.run("hearth restore /mnt/copies", check=False, typed=key)
+    assert refused.returncode == 1
+    assert "there is a network in /var/lib/hearth" in refused.stderr
+    assert members(box) == {"network", "ann"}
+    box.run(script(FIRST, "uninstall --purge"), typed="erase\n")
+    assert "/claim?code=" in setup(box, FIRST, "install")
+    wrong = box.run("hearth restore /mnt/copies", check=False, typed="another\n")
+    assert wrong.returncode == 1
+    box.until("hearth health")
+    assert "2 accounts" in box.run("hearth restore /mnt/copies", typed=key).stdout
+    box.run(f"echo {NAMED} >>/etc/hearth/hearth.env && systemctl restart hearth")
+    assert members(box) == {"network", "ann"}
+
+
+def test_a_disk_that_is_mounted_later_is_seen_and_written_to_by_the_service(box: Machine) -> None:
+    box.run("mkdir -p /media/stick && mount -t tmpfs -o mode=777 tmpfs /media/stick")
+    box.run("touch /media/stick/seen")
+    process = box.run("systemctl show hearth -P MainPID").stdout.strip()
+    inside = f"/proc/{process}/root/media/stick"
+    box.run(f"ls {inside}/seen && nsenter -t {process} -m touch /media/stick/written")
+    box.run("ls /media/stick/written && umount /media/stick")
+    box.until(f"! ls {inside}/seen")
+    assert "hearth-disk@%k.service" in box.run("cat /etc/udev/rules.d/90-hearth.rules").stdout
 
 
 def test_a_process_that_hangs_or_dies_is_followed_by_another(box: Machine) -> None:

@@ -11,6 +11,7 @@ from appliance.admin.pages.setup import step
 from appliance.admin.visit import Visit
 from appliance.settings import InvalidSettings
 from appliance.upkeep.checkup import Finding
+from appliance.upkeep.usb_disks import plugged_in
 
 GIGABYTE: Final = 1_000_000_000
 
@@ -75,4 +76,5 @@ def _page(visit: Visit, target: str, *, error: str = "", saved: bool = False) ->
         error=error,
         finding=None if error else _seen(visit, stored),
         saved=saved and bool(stored),
+        disks=[f"usb:{name}" for name in plugged_in() if f"usb:{name}" != stored],
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.admin.pages import setup_backup
 from appliance.settings import load
 from tests.support.panel_house import House
 
@@ -39,6 +40,19 @@ async def test_a_place_that_cannot_be_is_explained(target: str, error: str, hous
     assert seen.status == 422
     assert [one.startswith(error) for one in seen.errors] == [True]
     assert load(house.settings.paths.data, {}).backup.target == ""
+
+
+async def test_a_disk_that_is_plugged_in_is_offered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup_backup, "plugged_in", lambda: ["Copies", "A<b>"])
+    owner = await house.claim()
+    seen = await owner.get("/setup/backup")
+    assert "usb:Copies" in seen.words
+    assert "usb:A<b>" in seen.words
+    await owner.post("/setup/backup", target="usb:Copies")
+    assert load(house.settings.paths.data, {}).backup.target == "usb:Copies"
+    assert 'value="usb:A&lt;b&gt;"' in (await owner.get("/setup/backup")).text
 
 
 async def test_places_elsewhere_are_taken_as_they_are(house: House) -> None:
