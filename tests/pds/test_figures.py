@@ -74,8 +74,13 @@ async def test_who_keeps_most_comes_first(box: Box, alice: Member) -> None:
     await box.pds.figures.take()
     first, second = await storage(box)
     assert first == {
-        "did": bob.did, "handle": "bob.test", "records": 0, "recordBytes": 0,
-        "blobs": 2, "bytes": 1500, "videoBytes": 500,
+        "did": bob.did,
+        "handle": "bob.test",
+        "records": 0,
+        "recordBytes": 0,
+        "blobs": 2,
+        "bytes": 1500,
+        "videoBytes": 500,
     }
     assert (second["handle"], second["records"], second["bytes"]) == ("alice.test", 1, 0)
     [row] = await box.pds.figures._db.scan(lambda conn: conn.rows("SELECT path, block FROM record"))
