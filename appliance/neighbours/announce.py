@@ -7,6 +7,7 @@ is forgotten and begun anew after a pause. Only interfaces whose every address i
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Interface, ip_address
 from typing import Any, Final
 
 from appliance.base.machine import is_near, numbered
+from appliance.neighbours.hearing import Hearing
 from appliance.neighbours.sightings import Sightings
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Announcer:
         self._keys: OrderedDict[str, str] = OrderedDict()
         self.names: list[str] = []
         self.restarts = 0
+        self.hearing = Hearing(time.perf_counter)
 
     async def run(self) -> None:
         """Announce on the private interfaces there are; a worker, for ever."""
@@ -86,6 +89,8 @@ class Announcer:
         zc = AsyncZeroconf(interfaces=list(addresses), ip_version=IPVersion.V4Only)
         try:
             await zc.zeroconf.async_wait_for_start()
+            for reader in zc.zeroconf.engine.readers:
+                self.hearing.stand_before(reader.transport)
             await self._register(zc, addresses)
             browser = AsyncServiceBrowser(zc.zeroconf, HEARTH, handlers=[self._changed])
             try:

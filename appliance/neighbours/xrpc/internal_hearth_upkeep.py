@@ -17,6 +17,7 @@ async def get_status(neighbours: Neighbours, caller: None) -> Json:
         "here": sum(neighbours.company.contact(one.key).here for one in paired),
         "seen": len(neighbours.sightings.all()),
         "dropped": neighbours.sightings.dropped,
+        "unheard": neighbours.announcer.hearing.dropped if neighbours.announcer else 0,
         "restarts": neighbours.announcer.restarts if neighbours.announcer else 0,
     }
     findings = neighbours.company.findings()
