@@ -96,6 +96,11 @@ class WebIdentities:
     def is_made_here(self, did: Did) -> bool:
         return is_made_here(self._db, did)
 
+    def is_away(self, did: Did) -> bool:
+        """Whether a document that is made here names another server."""
+        row = self._db.read_one(_OF, did)
+        return row is not None and row[1] is not None
+
     def did_of(self, handle: Handle) -> Did | None:
         """Who has a handle: an active account, or one that took its did:web elsewhere with it."""
         found = self._accounts.find(handle)

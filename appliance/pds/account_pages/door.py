@@ -120,6 +120,8 @@ FRESH: Final[Table] = {
     ("POST", "/move"): leaving.begin_move,
     ("POST", "/move/token"): leaving.move_token,
     ("POST", "/move/code"): leaving.move_code,
+    ("POST", "/move/point"): leaving.point,
+    ("POST", "/move/home"): leaving.point_home,
     ("POST", "/move/stop"): leaving.stop_move,
 }
 # What stays open to a member whom the operator has taken down: to look, and to leave.
@@ -127,7 +129,7 @@ _LEFT_OPEN: Final = frozenset(
     HOME + path
     for path in (
         *("", "/sign-out", "/switch", "/prove", "/data", "/leave", "/leave/delete"),
-        *("/move", "/move/token", "/move/code", "/move/stop"),
+        *("/move", "/move/token", "/move/code", "/move/stop", "/move/point", "/move/home"),
     )
 )
 _PAGE_OF_STATUS: Final = {403: "stale", 404: "missing", 405: "verb", 413: "large", 415: "form"}

@@ -1,13 +1,16 @@
 """Rest, move away, or delete the account."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 
+from appliance.atproto.syntax import Handle, InvalidSyntax
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.identities import UnusableIdentity
 from appliance.pds.moves import NoSuchHost
 from appliance.pds.proxy import CREATE_ACCOUNT
+from appliance.pds.web_identities import NotMadeHere, Place, UnusablePlace
 
 TOKEN_SECONDS: Final = 3600
 
@@ -76,6 +79,30 @@ async def move_code(visit: Visit) -> web.Response:
     return await _move_page(visit, sent=True)
 
 
+async def point(visit: Visit) -> web.Response:
+    """Have the document of a name that is ours say that it lives at the other server."""
+    goal = visit.pds.moves.goal(visit.did)
+    if goal is None:
+        return visit.go(f"{HOME}/move")
+    key, handle = visit.text("key"), visit.text("handle").removeprefix("@")
+    try:
+        place = Place.of(goal.host, key, Handle(handle) if handle else None)
+        await visit.pds.lifecycle.point(visit.did, visit.account.handle, place)
+    except (UnusablePlace, InvalidSyntax):
+        words = visit.words("move.point_wrong")
+        return await _move_page(visit, point={"key": key, "handle": handle, "error": words})
+    except NotMadeHere:
+        pass
+    return visit.go(f"{HOME}/move")
+
+
+async def point_home(visit: Visit) -> web.Response:
+    """Have the document say again that the account lives here."""
+    if visit.pds.web_identities.is_away(visit.did):
+        await visit.pds.lifecycle.point(visit.did, visit.account.handle, None)
+    return visit.go(f"{HOME}/move")
+
+
 async def stop_move(visit: Visit) -> web.Response:
     await visit.pds.moves.stop(visit.did)
     return visit.go(f"{HOME}/move")
@@ -91,13 +118,22 @@ def _page(
 
 
 async def _move_page(
-    visit: Visit, *, host: str = "", error: str = "", token: str = "", sent: bool = False
+    visit: Visit,
+    *,
+    host: str = "",
+    error: str = "",
+    token: str = "",
+    sent: bool = False,
+    point: Mapping[str, str] | None = None,
 ) -> web.Response:
     goal = visit.pds.moves.goal(visit.did)
     progress = await visit.pds.moves.progress(visit.did, goal) if goal else None
     return visit.page(
         "move",
-        status=422 if error else 200,
+        status=422 if error or point else 200,
+        by_name=visit.pds.web_identities.is_made_here(visit.did),
+        away=visit.pds.web_identities.is_away(visit.did),
+        point=point or {"key": "", "handle": "", "error": ""},
         goal=goal,
         progress=progress,
         here_rev=visit.pds.repos.head(visit.did).rev,
