@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from appliance.settings_groups import LAST_PORT, setting
+from appliance.settings_groups import HOST, LAST_PORT, setting
 
 HttpsMode: TypeAlias = Literal["off", "acme", "files"]
 
@@ -42,3 +42,25 @@ class HttpsSettings:
         "", "With mode files: the certificate and those between, PEM; read anew when it changes."
     )
     key: str = setting("", "With mode files: its key, PEM; empty where it stands beside it.")
+    dns_hook: str = setting(
+        "",
+        "A program that changes your DNS, called with add or remove, a name, and the text of its"
+        " TXT record: with it a certificate with a star covers all handles.",
+        form=r"/.+",
+    )
+    dns_server: str = setting(
+        "",
+        "The same without a program: a DNS server, address or address:port, that takes changes by"
+        " RFC 2136.",
+        form=r"[0-9.]+(:\d{1,5})?|[0-9a-f:]+|\[[0-9a-f:]+\]:\d{1,5}",
+    )
+    dns_zone: str = setting("", "The zone there that your names are in.", form=HOST)
+    dns_key: str = setting(
+        "",
+        "The name of the key (TSIG, hmac-sha256) that signs changes; the key itself, in base64, is"
+        " in the file secrets/dns-key.",
+        form=HOST,
+    )
+    dns_wait: int = setting(
+        20, "How many seconds it takes until all DNS servers of the zone know a change."
+    )

@@ -87,6 +87,10 @@ class Https:
         settings = self._settings
         self._ways = [self.texts] if settings.https.plain_port else []
         self._ways += [self.proofs] if by_tls else []
+        by_dns = dns_proofs(settings)
+        if by_dns is not None:
+            # A name is proven in the way that needs nobody to come in.
+            self._ways.insert(0, by_dns)
         key = AccountKey.kept(settings.paths.secret("https") / "account.key")
         client = AcmeClient(
             self._http, settings.https.directory, key, contact=settings.pds.contact_email
@@ -99,7 +103,10 @@ class Https:
             chain = await client.certificate([name], request_for([name], own), ways)
             return chain, as_pem(own)
 
-        wanted = Wanted(names_of(settings), settings.network.handle_domains)
+        endings = settings.network.handle_domains
+        wanted = Wanted(names_of(settings), endings)
+        if by_dns is not None:
+            wanted = Wanted((*wanted.names, *(f"*{ending}" for ending in endings)), ())
         return Keeper(settings.paths.data, self.shelf, wanted, issue, self._is_hosted, self._now)
 
     async def _is_hosted(self, name: str) -> bool:
@@ -124,6 +131,24 @@ class Https:
         if found is None:
             found = self.shelf.get(self._main) or self.shelf.first()
         return None if found is None else found.context
+
+
+def dns_proofs(settings: Settings) -> Way | None:
+    """Give the way by DNS, where the settings name one."""
+    https = settings.https
+    if not (https.dns_hook or (https.dns_server and https.dns_zone)):
+        return None
+    # The DNS library is loaded where it is needed.
+    from appliance.https.dns_proofs import Change, DnsProofs, Hook, Updates
+
+    change: Change
+    if https.dns_hook:
+        change = Hook(Path(https.dns_hook))
+    else:
+        secret = settings.paths.secret("dns-key")
+        key = secret.read_text("ascii").strip() if https.dns_key else ""
+        change = Updates(https.dns_server, https.dns_zone, https.dns_key, key)
+    return DnsProofs(change, https.dns_wait)
 
 
 def names_of(settings: Settings) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "unreachable": "the authority cannot be reached from here: see that this computer reaches the"
     " internet, and https.directory",
     "unsupported": "let port 80 or 443 be reached from outside; names with a star need DNS-01",
+    "dns-update": "see https.dns_hook, or https.dns_server with its zone and key, and whether the"
+    " key may change this name",
     "here": "look at the log for the reason on this computer",
 }
 _OTHERWISE: Final = "read what the authority says; it is tried again by itself"

@@ -21,11 +21,19 @@ from tests.support.appliance import ROOT
 from tests.support.https_house import NAME, HttpsHouse, house
 from tests.support.pebble import Pebble
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.go]
 
 BAD_NONCES = 40
 PASSWORD = "pw-long-enough"
+HOOK = """#!{python}
+import json, sys, urllib.request
+verb, name, value = sys.argv[1:]
+command = "set-txt" if verb == "add" else "clear-txt"
+body = json.dumps({{"host": name + ".", "value": value}}).encode()
+urllib.request.urlopen("{dns}/" + command, body, timeout=60).read()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +108,19 @@ async def test_what_the_authority_saw_is_told_and_tried_again(
             assert not small.journal().of(NAME).failure
     finally:
         await pebble.tell_dns("set-default-ipv4", ip="127.0.0.1")
+
+
+async def test_a_certificate_with_a_star_is_got_by_dns(small: HttpsHouse, pebble: Pebble) -> None:
+    hook = small.data / "hook"
+    hook.write_text(HOOK.format(python=sys.executable, dns=pebble.dns_management))
+    hook.chmod(0o755)
+    star, ann = f"*.{NAME}", f"ann.{NAME}"
+    async with opened(small, pebble, plain_port=0, dns_hook=str(hook), dns_wait=0):
+        await until(lambda: small.journal().of(star).ends)
+        assert small.names(await small.shown(ann)) == (star,)
+        await small.until_had()
+    assert set(small.journal().names) == {NAME, star}
+    assert small.asked == []
 
 
 async def test_a_whole_network_gets_its_certificates_by_itself(

@@ -31,7 +31,7 @@ class Pebble:
         self.directory = f"https://localhost:{first}/dir"
         self._management = f"https://localhost:{first + 1}"
         self.dns_port = first + 2
-        self._dns_management = f"http://127.0.0.1:{first + 3}"
+        self.dns_management = f"http://127.0.0.1:{first + 3}"
         settings = {
             "listenAddress": f"127.0.0.1:{first}",
             "managementListenAddress": f"127.0.0.1:{first + 1}",
@@ -82,7 +82,7 @@ class Pebble:
         """Change what its DNS server says, as `clear-a`."""
         async with (
             aiohttp.ClientSession() as http,
-            http.post(f"{self._dns_management}/{command}", json=about) as answer,
+            http.post(f"{self.dns_management}/{command}", json=about) as answer,
         ):
             assert answer.status == 200, await answer.text()
 
