@@ -145,25 +145,41 @@ class BlobFiles:
         return os.fdopen(handle, "wb"), Path(name)
 
 
+class DamagedBlob(Exception):
+    """The file is not what its name says: our own storage is damaged."""
+
+
 class FileChunks:
     """An open file in pieces, read beside the event loop: a card may be slow.
 
+    With a CID its last piece is given only if all of it is what the CID says: else DamagedBlob.
     `aclose` closes the file, also when nothing was read of it.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, cid: Cid | None = None) -> None:
         self._file = file
+        self._cid = cid
+        self._digest = sha256()
+        self._size = os.fstat(file.fileno()).st_size
         self._ended = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        chunk = b"" if self._ended else await asyncio.to_thread(self._file.read, _CHUNK)
-        self._ended = len(chunk) < _CHUNK
+        chunk = b"" if self._ended else await asyncio.to_thread(self._read)
         if not chunk:
             await self.aclose()
             raise StopAsyncIteration
+        return chunk
+
+    def _read(self) -> bytes:
+        chunk = self._file.read(_CHUNK)
+        self._ended = len(chunk) < _CHUNK or self._file.tell() >= self._size
+        if self._cid is not None:
+            self._digest.update(chunk)
+            if self._ended and Cid.from_digest(RAW, self._digest.digest()) != self._cid:
+                raise DamagedBlob(f"the file of the blob {self._cid} is not what its name says")
         return chunk
 
     async def aclose(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import TypeAlias
 
 from appliance.atproto import cbor, data
@@ -20,6 +20,7 @@ POST = Nsid.unchecked("app.bsky.feed.post")
 PROFILE = Nsid.unchecked("app.bsky.actor.profile")
 _PROFILE_PATH = f"{PROFILE}/self"
 
+_BEFORE_DIGEST = 4  # bytes of a CID: version, codec, hash, length
 LARGE_BLOCK = 32_000  # bytes
 LARGE_PAGE = 2_000_000  # bytes of large blocks after which a page ends
 
@@ -76,6 +77,10 @@ class RecordNotFound(LookupError):
         super().__init__(f"Could not locate record: {uri}")
 
 
+class DamagedRecord(Exception):
+    """What is stored is not what its CID says: our own storage is damaged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record as it is shown."""
@@ -117,7 +122,7 @@ class RecordStore:
         row = self._db.read_one(_GET, did, f"{collection}/{rkey}")
         if row is None or (cid is not None and cid != row[0]):
             raise RecordNotFound(uri)
-        return Record(uri, Cid(row[0]), data.record_json(row[1]))
+        return Record(uri, Cid(row[0]), _value(uri, *row))
 
     def page(
         self, did: Did, collection: Nsid, limit: int, cursor: str | None, oldest_first: bool
@@ -128,7 +133,7 @@ class RecordStore:
         """
         rows = self._page(did, collection, limit, cursor, oldest_first)
         return [
-            Record(AtUri.unchecked(f"at://{did}/{path}"), Cid(cid), data.record_json(block))
+            Record(AtUri.unchecked(f"at://{did}/{path}"), Cid(cid), _value(path, cid, block))
             for path, cid, block in rows
         ]
 
@@ -140,8 +145,8 @@ class RecordStore:
         cids = data.cid_texts([cid for _, cid, _ in rows])
         prefix = f"at://{did}/"
         return [
-            {"uri": prefix + path, "cid": cid, "value": data.record_json(block)}
-            for (path, _, block), cid in zip(rows, cids, strict=True)
+            {"uri": prefix + path, "cid": cid, "value": _value(path, *stored)}
+            for (path, *stored), cid in zip(rows, cids, strict=True)
         ]
 
     def _page(
@@ -206,6 +211,13 @@ class RecordStore:
     ) -> list[tuple[int, Did]]:
         """List (repo id, DID) of repos with a record in the collection, in order of creation."""
         return await self._db.scan(_repos_with, collection, after_id, limit)
+
+
+def _value(name: str, cid: bytes, block: bytes) -> Json:
+    """Show a block that is what its CID says. Raises DamagedRecord."""
+    if sha256(block).digest() != cid[_BEFORE_DIGEST:]:
+        raise DamagedRecord(f"the record {name} is not what its CID says")
+    return data.record_json(block)
 
 
 def collection_range(collection: str) -> tuple[str, str]:

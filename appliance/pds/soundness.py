@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from appliance.atproto.cid import DAG_CBOR, RAW, Cid
+from appliance.atproto.cid import DAG_CBOR, RAW, Cid, InvalidCid
 from appliance.atproto.repo.commit import InvalidCommitObject, parse_commit
 from appliance.atproto.repo.repo import RootMismatch
 from appliance.base import passwords
@@ -44,16 +44,27 @@ def examine(conn: Connection, blobs: Path, note: Callable[[int, int], None]) -> 
         except repos.RepoNotFound:
             found.faults.append(f"{did}: there is no repo")
             continue
+        except InvalidCid as problem:
+            found.faults.append(f"{did}: the stored head is damaged: {problem}")
+            continue
         found.faults += _faults_of_commit(conn, head, is_moving=deactivated_at is not None)
-        for path, cid, block in records.blocks(conn, head.id):
-            found.records += 1
-            if Cid.from_digest(DAG_CBOR, sha256(block).digest()) != cid:
-                found.faults.append(f"{did}: the record {path} is not what was signed")
-        for cid in _referenced_blobs(conn, head.id):
-            found.blobs += 1
-            found.faults += _faults_of_blob(blobs, did, cid)
+        try:
+            _look_at_content(conn, head.id, did, blobs, found)
+        except InvalidCid as problem:
+            found.faults.append(f"{did}: a stored CID is damaged: {problem}")
     note(found.accounts, len(rows))
     return found
+
+
+def _look_at_content(conn: Connection, repo: int, did: str, blobs: Path, found: Soundness) -> None:
+    """Hash every record and every blob. Raises InvalidCid where a CID cannot be read."""
+    for path, cid, block in records.blocks(conn, repo):
+        found.records += 1
+        if Cid.from_digest(DAG_CBOR, sha256(block).digest()) != cid:
+            found.faults.append(f"{did}: the record {path} is not what was signed")
+    for cid in _referenced_blobs(conn, repo):
+        found.blobs += 1
+        found.faults += _faults_of_blob(blobs, did, cid)
 
 
 def referenced_blobs(conn: Connection) -> Iterator[Cid]:
@@ -76,7 +87,7 @@ def _faults_of_commit(conn: Connection, head: repos.Head, *, is_moving: bool) ->
     """The root from the rows, the commit that names it, its signature."""
     try:
         repos.rebuild(conn, head)
-    except RootMismatch:
+    except (RootMismatch, InvalidCid):
         yield f"{head.did}: the records do not add up to the root that was signed"
     try:
         commit = parse_commit(head.commit_block)

@@ -36,7 +36,7 @@ async def get_blob(pds: Pds, caller: Caller | None, *, did: Did, cid: Cid) -> St
         "Content-Length": str(blob.size),
         "Content-Disposition": f'attachment; filename="{cid}"',
     }
-    return Stream(blob.mime_type, FileChunks(pds.blobs.open(cid)), headers)
+    return Stream(blob.mime_type, FileChunks(pds.blobs.open(cid), cid), headers)
 
 
 @methods.query("com.atproto.sync.getBlocks", auth=reader)
