@@ -67,6 +67,7 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/setup/reach"): setup_reach.show,
     ("POST", "/setup/reach"): setup_reach.save,
     ("GET", "/setup/reach/seen"): setup_reach.seen,
+    ("POST", "/setup/reach/seen"): setup_reach.look_again,
     ("GET", "/setup/people"): setup.show_people,
     ("POST", "/setup/people"): setup.add_person,
     ("GET", "/setup/backup"): setup_backup.show,

@@ -50,6 +50,17 @@ class Checkup:
         """Have the PDS look, unless it does. Raises XrpcError."""
         await self._roles.pds.call(f"{PDS}.beginExamination")
 
+    async def way_in(self) -> Looked:
+        """Fetch what the PDS found of itself; have it look, if it has not since the start.
+
+        Raises XrpcError.
+        """
+        told: Any = await self._roles.pds.query(f"{PDS}.getExamination")
+        if not told["isRunning"] and "endedAt" not in told:
+            await self.begin()
+            told = await self._roles.pds.query(f"{PDS}.getExamination")
+        return _told(told, [])
+
     async def look(self) -> Looked:
         """Look at what is here, and fetch what the last look of the PDS found."""
         reports = await self._roles.reports()
@@ -58,9 +69,7 @@ class Checkup:
             told: Any = await self._roles.pds.query(f"{PDS}.getExamination")
         except XrpcError:
             return _sorted(found, is_away=True)
-        found += [Finding(**each) for each in told["findings"]]
-        step = (told["step"] or "starting") if told["isRunning"] else ""
-        return _sorted(found, step=step, ended=told.get("endedAt", ""))
+        return _told(told, found)
 
     def _here(self, reports: Sequence[RoleReport]) -> list[Finding]:
         now = self._clock.now()
@@ -69,6 +78,13 @@ class Checkup:
         for one in reports:
             found += check_role(one.name, one.status)
         return found
+
+
+def _told(told: Any, here: Sequence[Finding]) -> Looked:
+    """Put together what was found here and what the PDS tells of its look."""
+    found = [*here, *(Finding(**each) for each in told["findings"])]
+    step = (told["step"] or "starting") if told["isRunning"] else ""
+    return _sorted(found, step=step, ended=told.get("endedAt", ""))
 
 
 def _sorted(found: Sequence[Finding], **more: Any) -> Looked:

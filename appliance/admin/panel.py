@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from appliance.admin.acts import Acts
 from appliance.admin.anew import Anew
@@ -20,7 +19,7 @@ from appliance.admin.overview import Overview
 from appliance.admin.owner import OwnerFile
 from appliance.admin.people import People
 from appliance.admin.publishing import Publishing
-from appliance.admin.reach_check import ReachCheck, addresses_of, describe_server
+from appliance.admin.reach_check import ReachCheck, addresses_of
 from appliance.admin.reports import Reports
 from appliance.admin.session import Sessions
 from appliance.admin.settings_desk import SettingsDesk
@@ -110,9 +109,7 @@ async def open_admin(
         backups=Backups(roles.pds),
         checkup=Checkup(roles, paths.data, clock, in_service=in_service),
         overview=Overview(roles, figures, paths.data, clock, in_service=in_service),
-        reach_check=ReachCheck(
-            settings, roles, strings, addresses_of, partial(describe_server, http)
-        ),
+        reach_check=ReachCheck(settings, roles, strings, addresses_of),
         pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
         strings=strings,
         anew=Anew(restart),

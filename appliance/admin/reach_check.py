@@ -1,7 +1,6 @@
 """Look whether the network is reached as the owner wants it: what was seen, what to do about it."""
 
 import asyncio
-import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -9,18 +8,13 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from appliance.admin.clients import Roles
-from appliance.atproto.http_port import HttpPort
-from appliance.atproto.syntax import Json
-from appliance.atproto.xrpc.client import XrpcClient
-from appliance.atproto.xrpc.errors import XrpcError
-from appliance.base.machine import is_near, own_address, own_names
+from appliance.base.machine import own_address, own_names
 from appliance.base.strings import Strings
 from appliance.settings import Settings
 from appliance.upkeep.checkup import Finding
 from appliance.upkeep.https_checks import check_https
 
 Lookup: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
-Describe: TypeAlias = Callable[[str], Awaitable[Json]]
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 SECONDS: Final = 6.0
@@ -37,13 +31,8 @@ async def addresses_of(name: str) -> Sequence[str]:
     return sorted({str(each[4][0]) for each in found})
 
 
-async def describe_server(http: HttpPort, url: str) -> Json:
-    """Ask whoever answers under a URL who they are. Raises XrpcError."""
-    return await XrpcClient(http, url).query("com.atproto.server.describeServer")
-
-
 class ReachCheck:
-    """The checks of the wizard and of the settings page."""
+    """The checks of the wizard that take no time. `lookup` asks for the addresses of a name."""
 
     def __init__(
         self,
@@ -51,22 +40,17 @@ class ReachCheck:
         roles: Roles,
         strings: Strings,
         lookup: Lookup,
-        describe: Describe,
     ) -> None:
         self._settings = settings
         self._roles = roles
         self._strings = strings
         self._lookup = lookup
-        self._describe = describe
 
     async def look(self) -> list[Finding]:
-        """Look at everything that can be seen from here."""
+        """Look at what can be seen from here; under a public name, the doctor does."""
         found = [await self._roles_answer()]
         if self._settings.network.mode == "home":
             found.append(await self._address_is_ours())
-        elif self._settings.network.mode == "public":
-            found.extend(await self._names_resolve())
-            found.append(await self._answers_outside())
             own = self._settings
             found += check_https(own.paths.data, time.time(), mode=own.https.mode)
         return found
@@ -93,41 +77,6 @@ class ReachCheck:
         if port != self._settings.door.port:
             return self._finding("other_port", "warn", **given)
         return self._finding("address", "good", **given)
-
-    async def _names_resolve(self) -> list[Finding]:
-        """With a domain: its name, and any name below it, for handles."""
-        found = []
-        name = self._settings.pds.hostname
-        below = f"h{secrets.token_hex(4)}{self._handle_domain()}"
-        for kind, asked, shown in (
-            ("name", name, name),
-            ("handles", below, f"*{self._handle_domain()}"),
-        ):
-            addresses = await self._lookup(asked)
-            near = addresses and all(is_near(each) for each in addresses)
-            level = "good" if addresses and not near else "warn" if near else "bad"
-            what = f"{kind}_near" if near else f"{kind}_{level}"
-            seen = ", ".join(addresses)
-            found.append(self._finding(what, level, name=shown, addresses=seen))
-        return found
-
-    async def _answers_outside(self) -> Finding:
-        """With a domain: whoever answers under the name has to be this server."""
-        url = self._settings.pds.url
-        try:
-            async with asyncio.timeout(SECONDS):
-                about = await self._describe(url)
-        except (XrpcError, TimeoutError) as failure:
-            detail = str(failure) or type(failure).__name__
-            return self._finding("unanswered", "bad", url=url, detail=detail)
-        answered = about.get("did") if isinstance(about, dict) else None
-        if answered != self._settings.pds.did:
-            return self._finding("stranger", "bad", url=url, did=str(answered))
-        return self._finding("answered", "good", url=url)
-
-    def _handle_domain(self) -> str:
-        domains = self._settings.network.handle_domains
-        return domains[0] if domains else f".{self._settings.pds.hostname}"
 
     def _named(self, roles: Iterable[str]) -> str:
         return ", ".join(self._strings(f"roles.{name}") for name in roles)

@@ -9,8 +9,6 @@ import pytest
 from appliance.admin import reach
 from appliance.admin.clients import RoleReport, Roles
 from appliance.admin.reach_check import ReachCheck, addresses_of
-from appliance.atproto.syntax import Json
-from appliance.atproto.xrpc.errors import UpstreamFailure
 from appliance.base.machine import in_url, own_address
 from appliance.base.strings import Strings
 from appliance.settings import Settings, defaults
@@ -78,7 +76,6 @@ class Answering(Roles):
 def check(
     values: Mapping[str, object],
     known: Mapping[str, Sequence[str]],
-    answerer: str | None = None,
     silent: Sequence[str] = (),
 ) -> ReachCheck:
     settings = Settings().with_values(values)
@@ -86,13 +83,8 @@ def check(
     async def lookup(name: str) -> Sequence[str]:
         return known.get(name) or known.get("*." + name.partition(".")[2]) or ()
 
-    async def describe(url: str) -> Json:
-        if answerer is None:
-            raise UpstreamFailure(f"{url} is away")
-        return {"did": answerer}
-
     roles = Answering(*silent)
-    return ReachCheck(settings, roles, Strings.load(), lookup, describe)
+    return ReachCheck(settings, roles, Strings.load(), lookup)
 
 
 def home(address: str, **known: Sequence[str]) -> ReachCheck:
@@ -115,30 +107,8 @@ async def test_at_home_the_address_has_to_be_this_computers() -> None:
         assert bool(found[1].remedy) is (level != "good")
 
 
-PUBLIC = {"network.mode": "public", "pds.hostname": "smith.family"}
-FAR = ["93.184.216.34"]
-
-
-async def test_with_a_domain_names_have_to_lead_here_and_this_network_to_answer() -> None:
-    ours = "did:web:smith.family"
-    found = await check(PUBLIC, {"smith.family": FAR, "*.smith.family": FAR}, ours).look()
-    assert [one.level for one in found] == ["good"] * 4
-    found = await check(PUBLIC, {"smith.family": ["192.168.1.5"]}, ours).look()
-    assert [one.level for one in found] == ["good", "warn", "bad", "good"]
-    assert "nobody outside can reach" in found[1].seen
-    assert "Invalid Handle" in found[2].seen
-
-
-async def test_a_stranger_and_nobody_under_the_domain_are_told_apart() -> None:
-    both = {"smith.family": FAR, "*.smith.family": FAR}
-    found = await check(PUBLIC, both).look()
-    assert "Nobody answers" in found[-1].subject
-    found = await check(PUBLIC, both, "did:web:other.example").look()
-    assert "did:web:other.example answered" in found[-1].seen
-
-
 async def test_a_silent_part_is_named() -> None:
-    found = await check(PUBLIC, {}, silent=["relay"]).look()
+    found = await check({}, {}, silent=["relay"]).look()
     assert "Posts are sent on" in found[0].seen
 
 

@@ -33,6 +33,7 @@ SAME: Final[Mapping[str, Ways]] = {
     "/sign-out": Ways(OWN, "claim"),
     "/setup/name": Ways(f"{PDS}.putSettings", "settings network.name Smiths"),
     "/setup/reach": Ways(f"{PDS}.putSettings", "settings network.mode home"),
+    "/setup/reach/seen": Ways(f"{PDS}.beginExamination", "checkup"),
     "/setup/people": Ways(f"{SERVER}.createAccount", "account create ann.test"),
     "/setup/backup": Ways(f"{PDS}.putSettings", "settings backup.target /backups"),
     "/setup/sheet": Ways(OWN, "sheet"),

@@ -1,10 +1,12 @@
 """How the network is reached: the question, the answer, and what was then seen."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from appliance.admin import reach
+from appliance.admin.pages.checkup import SECONDS
 from appliance.admin.pages.setup import some_people, step
 from appliance.admin.reach import Kind, Reach, UnfitReach
 from appliance.admin.visit import Visit
@@ -49,16 +51,34 @@ async def seen(visit: Visit) -> web.Response:
     desk = visit.panel.desk
     kind = reach.now(desk.running).kind
     wanted = reach.now(desk.stored).kind if desk.stored.pds.hostname else kind
-    return step(
+    findings, busy = await visit.panel.reach_check.look(), ""
+    if kind in reach.PUBLIC_KINDS:
+        with suppress(XrpcError):
+            looked = await visit.panel.checkup.way_in()
+            findings += [*looked.well, *looked.troubles]
+            busy = looked.step
+    response = step(
         visit,
         "reach_seen",
-        findings=await visit.panel.reach_check.look(),
+        busy=busy,
+        findings=findings,
         kind=kind,
         pending=wanted != kind,
         certificates=_certificates(visit),
         hostname=visit.settings.pds.hostname,
         port=visit.settings.door.port,
     )
+    if busy:
+        response.headers["Refresh"] = SECONDS
+    return response
+
+
+async def look_again(visit: Visit) -> web.Response:
+    """Have the doctor look anew, where the name is public."""
+    if reach.now(visit.panel.desk.running).kind in reach.PUBLIC_KINDS:
+        with suppress(XrpcError):
+            await visit.panel.checkup.begin()
+    return visit.go("/setup/reach/seen")
 
 
 def _certificates(visit: Visit) -> list[dict[str, str]]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from appliance.settings import load
+from appliance.upkeep.checkup import Finding
 from appliance.upkeep.https_journal import HttpsJournal
 from tests.support.panel_house import House, open_house
+from tests.support.waiting import until
 
 
 async def test_reach_begins_with_what_is_true_now(house: House) -> None:
@@ -141,3 +143,36 @@ async def test_the_owner_sees_how_it_stands_with_certificates(house: House) -> N
         words = (await owner.get("/setup/reach/seen")).words
     assert "Valid until 2033-05-18 03:33 UTC. Renewed by itself from 2030-03-17 17:46 UTC" in words
     assert "None yet. The last try failed: dns: no <such> name. Tried again at 2027" in words
+
+
+async def test_under_a_public_name_the_doctor_looks_and_says_what_to_do(house: House) -> None:
+    await house.claim()
+    public = {"network.mode": "public", "pds.hostname": "smith.family"}
+    trouble = Finding("Name smith.family", "bad", "no address", "a record", "add it", "dns-name")
+    doctor = house.box.pds.doctor
+    async with house.with_settings(public) as panel:
+        owner = await panel.visitor_signed_in()
+        # It had not looked yet, so it does now.
+        assert doctor.last.ended == 0
+        await owner.get("/setup/reach/seen")
+        await until(lambda: doctor.last.ended > 0 and not doctor.last.is_running)
+        # While it looks, the page comes again by itself.
+        doctor.last.is_running, doctor.last.step = True, "names"
+        seen = await owner.get("/setup/reach/seen")
+        assert seen.headers["Refresh"] == "2"
+        assert "Looking at the names (DNS)." in seen.words
+        doctor.last.is_running = False
+        doctor.last.findings = [trouble, Finding("Clock", "good", "as everybody's")]
+        seen = await owner.get("/setup/reach/seen")
+        assert "Refresh" not in seen.headers
+        for words in ("Name smith.family", "no address", "a record", "add it", "as everybody's"):
+            assert words in seen.words
+        assert (await owner.post("/setup/reach/seen")).location == "/setup/reach/seen"
+        await until(lambda: doctor.last.findings[:1] != [trouble])
+
+
+async def test_at_home_to_look_again_asks_nobody_outside(house: House) -> None:
+    owner = await house.claim()
+    assert (await owner.post("/setup/reach/seen")).location == "/setup/reach/seen"
+    assert house.box.pds.doctor.last.ended == 0
+    assert not house.box.pds.doctor.last.is_running
