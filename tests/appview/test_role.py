@@ -1,10 +1,14 @@
 import asyncio
+from dataclasses import replace
 
+import apsw
 import pytest
 
 from appliance.appview import identities
 from appliance.appview.role import AppView
+from appliance.base.database import WriteFailed
 from appliance.settings import Settings
+from tests.support.appview_house import AppViewHouse
 from tests.support.appview_network import (
     FakeNetwork,
     open_role,
@@ -201,3 +205,21 @@ async def test_counts_tell_the_operator_what_there_is(
     counts = await appview.counts()
     assert (counts["accounts"], counts["records"]) == (1, {"app.bsky.feed.post": 1})
     assert counts["indexer"]["invalid"] == 1
+
+
+async def test_the_cursor_stays_before_what_could_not_be_stored(
+    house: AppViewHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = house.role.ingest
+    frame = replace(RepoAuthor("alice").post("hello"), seq=7).frame()
+
+    def full(*_: object) -> None:
+        raise apsw.FullError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest._events, "apply", full)
+        with pytest.raises(WriteFailed):
+            await ingest.take([frame])
+    assert ingest.cursor() == 0
+    await ingest.take([frame])
+    assert ingest.cursor() == 7

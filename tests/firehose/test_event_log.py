@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from importlib.resources import files
 
 import pytest
@@ -14,6 +15,7 @@ from appliance.base.database import Database, WriteFailed
 from appliance.firehose import event_log
 from appliance.firehose.event_log import Entry, EventLog
 from appliance.firehose.events import IdentityEvent
+from tests.support.waiting import until
 
 ALICE = Did("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa")
 BOB = Did("did:plc:bbbbbbbbbbbbbbbbbbbbbbbb")
@@ -241,3 +243,33 @@ async def test_all_who_ask_at_the_same_place_share_one_batch(db: Database, log: 
     await db.write(write, 1)
     assert seqs(log.after(0)) == [1, 2, 3]
     assert seqs(first_batch) == [1, 2]
+
+
+async def test_what_comes_while_a_tailer_begins_to_wait_is_not_missed(
+    db: Database, log: EventLog
+) -> None:
+    await db.write(write, 1)
+    assert seqs(await log.next(0)) == [1]
+
+    def publish() -> None:
+        """Between the tailer's look and whatever it does next."""
+        with closing(Connection(db.path, writable=True)) as conn:
+            write(conn, 1)
+        log._restart()
+
+    waiting = asyncio.create_task(log.next(1))
+    asyncio.get_running_loop().call_soon(publish)
+    async with asyncio.timeout(60):
+        assert seqs(await waiting) == [2]
+
+
+async def test_events_of_an_account_that_is_forgotten_are_told_from_memory_no_more(
+    db: Database, log: EventLog
+) -> None:
+    await db.write(write, 1)
+    await log.next(0)
+    await db.write(write, 2, ALICE)
+    await db.write(write, 1, BOB)
+    await until(lambda: seqs(log.after(1)) == [2, 3, 4])
+    await db.write(event_log.forget, ALICE)
+    await until(lambda: seqs(log.after(1)) == [4])

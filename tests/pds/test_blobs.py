@@ -1,6 +1,7 @@
 """Blobs: received in one pass, claimed by records, served, collected."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,14 @@ from appliance.atproto.data import BlobRef
 from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.syntax import RecordKey
 from appliance.pds import blobs, repos
-from appliance.pds.blob_files import BlobFiles, BlobTooLarge, FileChunks, sniff
+from appliance.pds.blob_files import (
+    BlobFiles,
+    BlobTooLarge,
+    DamagedBlob,
+    FileChunks,
+    ReceivedBlob,
+    sniff,
+)
 from appliance.pds.blobs import TEMPORARY_US, BlobNotFound, BlobTakendown
 from appliance.pds.writes import InvalidMimeType, InvalidSize
 from tests.support.pds_stores import (
@@ -308,3 +316,37 @@ async def test_a_file_is_closed_when_it_was_read_and_when_nobody_wants_it(
 )
 def test_types_are_told_by_the_first_bytes(head: bytes, mime_type: str | None) -> None:
     assert sniff(head) == mime_type
+
+
+async def test_a_file_stays_while_an_equal_one_is_arriving(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, kept, go_on = stores.files.keep, threading.Event(), threading.Event()
+
+    def slow_keep(received: ReceivedBlob) -> None:
+        keep(received)
+        kept.set()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(stores.files, "keep", slow_keep)
+    uploading = asyncio.create_task(stores.upload())
+    await until(kept.is_set)
+    stores.blobs.discard_files([Cid.from_digest(RAW, sha256(PNG).digest())])
+    go_on.set()
+    assert stores.has_file((await uploading).cid)
+
+
+async def test_a_file_is_given_to_its_end_only_if_it_is_what_its_cid_says(stores: Stores) -> None:
+    large = PNG + bytes(2 * 256 * 1024 - len(PNG))
+    path = stores.files.path(Cid.from_digest(RAW, sha256(large).digest()))
+    cid = Cid.parse(path.name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(large)
+    whole = [chunk async for chunk in FileChunks(stores.blobs.open(cid), cid)]
+    assert b"".join(whole) == large
+    path.write_bytes(large[:-1] + b"x")
+    damaged = FileChunks(stores.blobs.open(cid), cid)
+    assert await anext(damaged) == whole[0]
+    with pytest.raises(DamagedBlob):
+        await anext(damaged)
+    await damaged.aclose()
