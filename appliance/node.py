@@ -39,6 +39,7 @@ from appliance.directory.app import build_app as build_directory
 from appliance.directory.role import open_directory
 from appliance.firehose.inside import Inside
 from appliance.front_door import Names, build_door, build_signpost
+from appliance.https.address import address_keeper
 from appliance.https.opening import Https, note_closed
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
@@ -155,6 +156,8 @@ async def open_node(
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
         workers.start("backups", Backups(settings).run)
         workers.start("disk reserve", Reserve(settings.paths.data).run)
+        if settings.pds.hostname and settings.address.follow != "off":
+            workers.start("public address", address_keeper(settings, http).run)
         workers.start("updates", Updates(settings, Installation()).run)
         # What lives now lives long: the collector need not look at it again.
         gc.collect()

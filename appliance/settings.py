@@ -39,7 +39,7 @@ from appliance.settings_groups import (
     SmtpSettings,
     Value,
 )
-from appliance.settings_groups_https import HttpsSettings
+from appliance.settings_groups_https import AddressSettings, HttpsSettings
 from appliance.settings_groups_upkeep import BackupSettings, CheckupSettings, UpdateSettings
 
 PREFIX: Final = "HEARTH_"
@@ -66,6 +66,7 @@ class Settings:
     directory: DirectorySettings = DirectorySettings()
     door: DoorSettings = DoorSettings()
     https: HttpsSettings = HttpsSettings()
+    address: AddressSettings = AddressSettings()
     neighbours: NeighboursSettings = NeighboursSettings()
     admin: AdminSettings = AdminSettings()
     smtp: SmtpSettings = SmtpSettings()

@@ -7,6 +7,8 @@ from appliance.settings_groups import HOST, LAST_PORT, setting
 
 HttpsMode: TypeAlias = Literal["off", "acme", "files"]
 
+Follow: TypeAlias = Literal["off", "url", "dns"]
+
 LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
 
 
@@ -63,4 +65,22 @@ class HttpsSettings:
     )
     dns_wait: int = setting(
         20, "How many seconds it takes until all DNS servers of the zone know a change."
+    )
+
+
+@dataclass(frozen=True)
+class AddressSettings:
+    """A public address that changes, told to the DNS."""
+
+    follow: Follow = setting(
+        "off",
+        "Whom a new public address is told: off, nobody; url, the service whose URL, with {name},"
+        " {ip} and {ip6} in it, is in the file secrets/dynamic-dns-url; dns, the server that"
+        " https.dns_server names.",
+    )
+    ask: str = setting(
+        "",
+        "A page that answers with the IPv4 address of whoever asks, and nothing else; empty where"
+        " the service sees it by itself.",
+        form=r"https://\S+",
     )

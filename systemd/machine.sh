@@ -246,7 +246,7 @@ machine_uninstall() {
     *) fail "uninstall knows --purge only" "nothing was changed" ;;
     esac
     for unit in hearth-update.path hearth-update.service hearth-switch.path hearth-switch.service \
-        hearth.socket hearth.service; do
+        hearth.socket hearth-https.socket hearth.service; do
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
         rm -f "$units/$unit"
     done

@@ -7,7 +7,7 @@ import asyncio
 import base64
 import hashlib
 from asyncio import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -27,6 +27,7 @@ SECONDS_TO_CHANGE: Final = 120.0
 SECONDS_TO_ANSWER: Final = 15.0
 # Nobody should remember a record that is there for a minute.
 LIFE_SECONDS: Final = 60
+LEAD_SECONDS: Final = 300
 KIND: Final = "dns-update"
 _LABEL: Final = "_acme-challenge"
 
@@ -95,10 +96,8 @@ class Updates:
     def __init__(self, server: str, zone: str, key_name: str, key: str) -> None:
         self._host, self._port = _place(server)
         self._zone = dns.name.from_text(zone)
-        self._key = None
-        if key_name:
-            own = dns.name.from_text(key_name)
-            self._key = dns.tsig.Key(own, base64.b64decode(key), dns.tsig.HMAC_SHA256)
+        self._key_name = key_name
+        self._key = key
 
     async def __call__(self, verb: Verb, name: str, value: str) -> None:
         """Change one TXT record. Raises AcmeRefused."""
@@ -108,8 +107,31 @@ class Updates:
             update.add(owner, LIFE_SECONDS, "TXT", value)
         else:
             update.delete(owner, "TXT", value)
-        if self._key is not None:
-            update.use_tsig(self._key)
+        await self._send(update)
+
+    async def lead(self, names: Sequence[str], addresses: Mapping[str, str]) -> None:
+        """Let names lead to addresses, by the type of their records ("A", "AAAA").
+
+        Raises AcmeRefused.
+        """
+        update = dns.update.UpdateMessage(self._zone)
+        for name in names:
+            for kind, address in addresses.items():
+                update.replace(dns.name.from_text(name), LEAD_SECONDS, kind, address)
+        await self._send(update)
+
+    def _signing_key(self) -> dns.tsig.Key:
+        try:
+            key = base64.b64decode(self._key, validate=True)
+        except ValueError as problem:
+            raise AcmeRefused(KIND, "the key in secrets/dns-key is not base64") from problem
+        if not key:
+            raise AcmeRefused(KIND, "there is no key in secrets/dns-key")
+        return dns.tsig.Key(dns.name.from_text(self._key_name), key, dns.tsig.HMAC_SHA256)
+
+    async def _send(self, update: dns.update.UpdateMessage) -> None:
+        if self._key_name:
+            update.use_tsig(self._signing_key())
         try:
             answer = await dns.asyncquery.tcp(
                 update, self._host, timeout=SECONDS_TO_ANSWER, port=self._port

@@ -141,14 +141,23 @@ def dns_proofs(settings: Settings) -> Way | None:
     # The DNS library is loaded where it is needed.
     from appliance.https.dns_proofs import Change, DnsProofs, Hook, Updates
 
-    change: Change
-    if https.dns_hook:
-        change = Hook(Path(https.dns_hook))
-    else:
-        secret = settings.paths.secret("dns-key")
-        key = secret.read_text("ascii").strip() if https.dns_key else ""
-        change = Updates(https.dns_server, https.dns_zone, https.dns_key, key)
+    change: Change = Hook(Path(https.dns_hook)) if https.dns_hook else Updates(*dns_place(settings))
     return DnsProofs(change, https.dns_wait)
+
+
+def dns_place(settings: Settings) -> tuple[str, str, str, str]:
+    """Give server, zone, and the key with its name, for changes of the DNS."""
+    https = settings.https
+    key = secret_of(settings, "dns-key") if https.dns_key else ""
+    return https.dns_server, https.dns_zone, https.dns_key, key
+
+
+def secret_of(settings: Settings, name: str) -> str:
+    """Give what the owner has put into a file; nothing where there is none that can be read."""
+    try:
+        return settings.paths.secret(name).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def names_of(settings: Settings) -> tuple[str, ...]:

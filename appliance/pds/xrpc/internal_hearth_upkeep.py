@@ -4,6 +4,7 @@ from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
+from appliance.upkeep.address_journal import check_address
 from appliance.upkeep.https_checks import check_https
 from appliance.upkeep.status import report
 from appliance.upkeep.update_checks import check_updates
@@ -42,4 +43,5 @@ async def status(pds: Pds) -> Json:
         automatic=update.automatic,
     )
     findings += check_https(pds.settings.paths.data, pds.clock.now(), mode=pds.settings.https.mode)
+    findings += check_address(pds.settings.paths.data, follow=pds.settings.address.follow)
     return report("pds", pds.workers.status(), counts, findings)
