@@ -74,7 +74,7 @@ class VirtualMachine:
         """Ask on the cable who has NAME.local, by multicast; give the address that comes."""
         up = ["ip", "link", "set", self._cable, "up"]
         subprocess.run(up, check=True)  # noqa: S603
-        question = dns.message.make_query(name, "AAAA")
+        question = dns.message.make_query(name, "AAAA", flags=0)
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asking:
             asking.settimeout(1.0)
             end = time.monotonic() + LONGEST_START
