@@ -156,6 +156,7 @@ CASES = [
     post(IDENTITY + "requestPlcOperationSignature", WHOLE_IDENTITY),
     post(IDENTITY + "signPlcOperation", WHOLE_IDENTITY, token="x"),
     post(IDENTITY + "submitPlcOperation", WHOLE_IDENTITY, operation={}),
+    post("internal.hearth.pds.pointWebIdentity", WHOLE_IDENTITY, token="x"),
     # What an AppView is asked, and what we answer in its place.
     get("app.bsky.actor.getPreferences", rpc("app.bsky.actor.getPreferences")),
     post("app.bsky.actor.putPreferences", rpc("app.bsky.actor.putPreferences"), preferences=[]),
