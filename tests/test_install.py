@@ -17,7 +17,7 @@ SCRIPTS = (
     "tests/interop/setup.sh",
 )
 READ_ONLY = (
-    *("systemd/machine.sh", "systemd/switch.sh"),
+    *("systemd/disk.sh", "systemd/machine.sh", "systemd/switch.sh"),
     *("tests/system/boot.sh", "tests/system/possible.sh"),
 )
 # These name the places that Debian gives to what is installed.
