@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -65,7 +65,9 @@ class Keeper:
         self._waited_for: dict[str, asyncio.Event] = {}
         self._news = asyncio.Event()
         self._begun: deque[float] = deque()
-        self._journal = HttpsJournal.read(data)
+        journal = HttpsJournal.read(data)
+        known = {name: one for name, one in journal.names.items() if self._is_ours(name)}
+        self._journal = replace(journal, names=known)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -146,6 +148,10 @@ class Keeper:
             and not self._has_spent()
         )
 
+    def _is_ours(self, name: str) -> bool:
+        """Whether a name is, or may be, one of this network as it is now."""
+        return name in self._wanted.names or name.endswith(self._wanted.endings)
+
     def _has_spent(self) -> bool:
         while self._begun and self._begun[0] < self._now() - 3600:
             self._begun.popleft()
@@ -158,8 +164,9 @@ class Keeper:
 
     def due(self) -> Iterable[str]:
         """Give the names to get now: ours first, then who is waited for, then what runs out."""
-        held = (name for name, _ in self._shelf)
-        for name in tuple(dict.fromkeys((*self._wanted.names, *self._waited_for, *held))):
+        held = (name for name, _ in self._shelf if self._is_ours(name))
+        asked = (*self._wanted.names, *self._waited_for, *held, *self._journal.names)
+        for name in tuple(dict.fromkeys(asked)):
             found = self._shelf.get(name)
             is_fresh = found is not None and not found.is_due(self._now())
             ours = name in self._wanted.names

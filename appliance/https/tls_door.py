@@ -53,6 +53,8 @@ class TlsDoor:
             self._workers.start("greeting", partial(self._greet, connection))
 
     async def _greet(self, connection: socket.socket) -> None:
+        if connection.fileno() < 0:  # it failed before, in a way that nobody foresaw
+            return
         try:
             with contextlib.suppress(OSError, NotTls, TimeoutError):
                 await self._shake_hands(connection)

@@ -173,3 +173,30 @@ async def test_a_handle_that_is_gone_is_let_go(scene: Scene) -> None:
     again = Shelf(scene.data / "certificates")
     again.load()
     assert [*again] == []
+
+
+async def test_a_handle_that_failed_is_tried_again_and_forgotten_once_it_is_gone(
+    scene: Scene,
+) -> None:
+    await scene.keeper.renew(NAME)
+    scene.fails = AcmeRefused("connection", "nothing is there")
+    await scene.keeper.renew(ANN)
+    assert [*scene.keeper.due()] == []
+    scene.time = scene.standing(ANN).next_at
+    assert [*scene.keeper.due()] == [ANN]
+    scene.members = set()
+    await scene.keeper.renew(ANN)
+    assert set(HttpsJournal.read(scene.data).names) == {NAME}
+
+
+async def test_names_of_before_are_neither_renewed_nor_spoken_of(scene: Scene) -> None:
+    scene.members.add("ann.old.example")
+    await scene.keeper.renew("ann.old.example")
+    scene.fails = AcmeRefused("connection", "nothing is there")
+    await scene.keeper.renew("old.example")
+    scene.time += 89 * DAY
+    scene.keeper = scene.another()
+    assert [*scene.keeper.due()] == [NAME]
+    scene.fails = None
+    await scene.keeper.renew(NAME)
+    assert set(HttpsJournal.read(scene.data).names) == {NAME}
