@@ -33,7 +33,7 @@ THREATS: Final = (
         "Two changes of one identity at once, or of two to one handle",
         (
             "Operations of one DID are signed and sent one after the other, each upon the one "
-            "before it; names are given out one at a time"
+            "before it; who wants the same name waits, and each is given out once"
         ),
         (
             (
