@@ -47,7 +47,7 @@ SAID: Final = (
     "Found grandfather's letters in the attic.",
 )
 # Pages that say little before somebody opens what is folded up.
-UNFOLDED: Final = ("settings", "checkup")
+UNFOLDED: Final = ("checkup",)
 PASSWORD: Final = "nobody guesses this one"  # noqa: S105
 
 
@@ -191,7 +191,7 @@ def pages(network: dict[str, Any], rosa: Member, link: str) -> dict[str, str]:
         "feeds": "/feeds",
         "storage": "/storage",
         "checkup": "/checkup",
-        "settings": "/settings",
+        "settings": "/settings?open=network",
         "log": "/log",
     }
     return {

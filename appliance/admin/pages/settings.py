@@ -32,7 +32,8 @@ class Field:
 
 
 async def show(visit: Visit) -> web.Response:
-    return _page(visit, visit.query("done"), {}, {})
+    """Show the groups, one of them open."""
+    return _page(visit, visit.query("open"), visit.query("done"), {}, {})
 
 
 async def save(visit: Visit) -> web.Response:
@@ -56,16 +57,16 @@ async def save(visit: Visit) -> web.Response:
         else:
             return await _changed(visit, group, values) if changed else _go(visit, group)
     typed = {each.name: visit.long_text(each.name) for each in shown}
-    return _page(visit, "", typed, errors)
+    return _page(visit, group, "", typed, errors)
 
 
 async def _changed(visit: Visit, group: str, values: Mapping[str, object]) -> web.Response:
     await visit.panel.acts.note("panel.changeSettings", values)
-    return visit.go_anew(f"/settings?done={group}#{group}")
+    return visit.go_anew(f"/settings?open={group}&done={group}#{group}")
 
 
 def _go(visit: Visit, group: str) -> web.Response:
-    return visit.go(f"/settings?done={group}#{group}")
+    return visit.go(f"/settings?open={group}&done={group}#{group}")
 
 
 def _shown() -> Iterator[Declaration]:
@@ -98,19 +99,20 @@ def _explained(problem: str, shown: list[Declaration]) -> dict[str, str]:
 
 
 def _page(
-    visit: Visit, done: str, typed: Mapping[str, str], errors: Mapping[str, str]
+    visit: Visit, opened: str, done: str, typed: Mapping[str, str], errors: Mapping[str, str]
 ) -> web.Response:
+    """Make the page; settings of the open group alone, so that it stays small with all of them."""
     groups: dict[str, list[Field]] = {}
     stored = visit.panel.desk.stored
     for each in _shown():
-        field = _field(stored, each, typed, errors)
-        groups.setdefault(each.name.partition(".")[0], []).append(field)
+        fields = groups.setdefault(each.name.partition(".")[0], [])
+        if each.name.startswith(f"{opened}."):
+            fields.append(_field(stored, each, typed, errors))
     return visit.page(
         "settings",
         status=422 if errors else 200,
         groups=groups,
         done=done if done in groups else "",
-        wrong=next((name.partition(".")[0] for name in errors), ""),
         at_once=visit.panel.anew.is_possible,
     )
 
