@@ -43,10 +43,14 @@ tests/interop/setup.sh
 tests/interop/reference_network/setup.sh
 step "programs of the network, built with Go"
 without=
-for program in relay tap goat s3; do
+for program in relay tap goat pebble pebble-challtestsrv; do
     tests/interop/go.sh "$program" >/dev/null || without="and not go"
 done
 [ -z "$without" ] || echo "what is built with Go is left out of the tests"
+for server in caddy nginx; do
+    tests/interop/web_servers.sh "$server" >/dev/null || no_web_servers="and not web_servers"
+done
+without="$without ${no_web_servers:-}"
 [ "$(id -u)" = 0 ] || without="$without and not root"
 if ! sh tests/system/possible.sh; then
     echo "no machines of their own can be made here (namespaces, overlay, cgroups): installing is left out"

@@ -22,7 +22,7 @@ from tests.support.authority import Authority
 from tests.support.node import FOLDER
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.web_servers]
 
 NAME = "social.example.org"
 MEMBER = f"ann.{NAME}"
