@@ -273,3 +273,12 @@ async def test_events_of_an_account_that_is_forgotten_are_told_from_memory_no_mo
     await until(lambda: seqs(log.after(1)) == [2, 3, 4])
     await db.write(event_log.forget, ALICE)
     await until(lambda: seqs(log.after(1)) == [4])
+
+
+async def test_numbers_that_may_have_been_told_and_lost_are_left_out(
+    db: Database, log: EventLog
+) -> None:
+    assert await db.write(write, 3) == [1, 2, 3]
+    await db.write(event_log.skip_numbers)
+    assert log.head() == 3 + event_log.SKIPPED
+    assert await db.write(write, 1) == [4 + event_log.SKIPPED]
