@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.interop.corpus.scenes import SCENES
-from tests.interop.kept import KEPT_BY_SUBJECT, Kept
+from tests.interop.kept import KEPT_BY_SUBJECT
+from tests.interop.kept_row import Kept
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "conformance.md"
 

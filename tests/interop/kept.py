@@ -1,40 +1,10 @@
 """Where ours differs from the reference on purpose, and why."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
-from tests.interop.differential import Pair
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A difference that stays.
-
-    `where` are patterns of "scene: step"; `ours` and `theirs` are status and error name. Where
-    these are the same, `parts` names what differs, as patterns.
-    """
-
-    why: str
-    ours: str
-    theirs: str | Sequence[str]
-    where: Sequence[str]
-    parts: Sequence[str] = ()
-
-    def explains(self, pair: Pair) -> bool:
-        known = [self.theirs] if isinstance(self.theirs, str) else self.theirs
-        if pair.ours.short != self.ours or pair.theirs.short not in known:
-            return False
-        if not any(fnmatchcase(pair.name, pattern) for pattern in self.where):
-            return False
-        return pair.ours.short != pair.theirs.short or all(
-            any(fnmatchcase(part, pattern) for pattern in self.parts) for part in pair.differences
-        )
-
-
-BAD = "400 InvalidRequest"
-CRASH = "500 InternalServerError"
+from tests.interop.kept_doors import DOORS
+from tests.interop.kept_formats import FORMATS
+from tests.interop.kept_row import BAD, CRASH, Kept
 
 # The reference fails, or lets through what must not be: "Where the reference slips".
 _SLIPS: Final = (
@@ -392,5 +362,7 @@ KEPT_BY_SUBJECT: Final = {
     "States of accounts": _STATES,
     "Reading": _READING,
     "Services": _SERVICES,
+    "Forms of texts": FORMATS,
+    "At the door": DOORS,
 }
 KEPT: Final = tuple(kept for subject in KEPT_BY_SUBJECT.values() for kept in subject)

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from tests.interop.differential import Pair
-from tests.interop.kept import Kept
+from tests.interop.kept_row import Kept
 
 OK: Final = "200"
 

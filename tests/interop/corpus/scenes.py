@@ -9,6 +9,8 @@ from tests.interop.corpus import (
     admin,
     blobs,
     bodies,
+    doors,
+    formats,
     http,
     moves,
     proxying,
@@ -17,8 +19,8 @@ from tests.interop.corpus import (
     sync,
 )
 
-SCENES: Final[Sequence[Scene]] = tuple(
-    scene
-    for module in (http, bodies, sessions, accounts, records, sync, blobs, moves, admin, proxying)
-    for scene in module.SCENES
+MODULES: Final = (
+    *(http, doors, bodies, sessions, accounts, records, formats),
+    *(sync, blobs, moves, admin, proxying),
 )
+SCENES: Final[Sequence[Scene]] = tuple(scene for module in MODULES for scene in module.SCENES)
