@@ -58,7 +58,9 @@ class Day:
             self.import_older,
         ]  # fmt: skip
         for _ in range(count):
-            await self.dice.choice(makers)()
+            await self.mend()
+            if any(map(self._is_open, self.members)):
+                await self.dice.choice(makers)()
             if isinstance(self.house, House):
                 take_told(self.house.pds.event_log, self.promises)
 
@@ -88,8 +90,11 @@ class Day:
             raise refused
         self.failed += 1
 
+    def _is_open(self, member: Member) -> bool:
+        return self.promises.allowed["state", member.did, ""] == {"active"}
+
     def _member(self) -> Member:
-        return self.dice.choice(self.members)
+        return self.dice.choice([each for each in self.members if self._is_open(each)])
 
     def _name(self) -> str:
         self._serial += 1
@@ -185,9 +190,12 @@ class Day:
         await self.step(changes, call)
 
     async def delete_post(self) -> None:
-        if not self.posts:
+        mine = [post for post in self.posts if self._is_open(post[0])]
+        if not mine:
             return
-        member, rkey, cid = self.posts.pop(self.dice.randrange(len(self.posts)))
+        post = self.dice.choice(mine)
+        self.posts.remove(post)
+        member, rkey, cid = post
         path = f"{POST}/{rkey}"
         changes: dict[Key, str | None] = {("record", member.did, path): None}
         if ("withheld", member.did, path) in self.promises.allowed:
@@ -313,9 +321,11 @@ class Day:
         """Open again whatever was left closed, when a step was cut off."""
         for member in self.members:
             state = self.promises.allowed["state", member.did, ""]
+            if state == {"active"}:
+                continue
             if "taken down" in state:
                 subject = {"$type": "com.atproto.admin.defs#repoRef", "did": member.did}
                 changes: Changes = {("state", member.did, ""): "active"}
                 await self._operate(changes, subject, applied=False, ref=None)
-            elif "deactivated" in state:
+            else:
                 await self._open(member)
