@@ -43,6 +43,7 @@ from appliance.https.address import address_keeper
 from appliance.https.opening import Https, note_closed
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
+from appliance.listeners import BACKLOG
 from appliance.neighbours.app import build_app as build_neighbours
 from appliance.neighbours.peer_app import build_peer_app
 from appliance.neighbours.role import open_neighbours
@@ -198,7 +199,8 @@ async def _start(
     path = ground.settings.paths.socket(name)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-    await web.UnixSite(runner, path).start()
+    # A UNIX socket whose line of callers is full refuses the next one at once.
+    await web.UnixSite(runner, path, backlog=BACKLOG).start()
     path.chmod(0o600)
     await _listen(runner, listeners)
     log.info("role is up name=%s", name)
