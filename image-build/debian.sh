@@ -7,10 +7,11 @@ machine=$1
 suite=trixie
 
 # What a computer needs to start, to have a network and a clock, and to stay up to date.
+# Without libidn2-0, resolved does not answer to the name of the machine.
 packages='systemd-sysv udev dbus systemd-resolved systemd-timesyncd systemd-zram-generator kmod
     initramfs-tools zstd e2fsprogs dosfstools fdisk iproute2 netbase procps tzdata ca-certificates
     openssh-server wpasupplicant wireless-regdb unattended-upgrades
-    python3 python3-venv python3-yaml restic'
+    libidn2-0 python3 python3-venv python3-yaml restic'
 case $machine in
 amd64) packages="$packages systemd-repart linux-image-amd64 firmware-realtek" ;;
 arm64) packages="$packages cloud-guest-utils linux-image-arm64 raspi-firmware firmware-brcm80211" ;;
