@@ -15,4 +15,4 @@ menuentry "Hearth, with the kernel before" {
     initrd /initrd.img.old
 }
 GRUB
-exec python3 "${0%/*}/disk.py" "$@"
+exec python3 "${0%/*}/disk.py" any "$@"

@@ -1,7 +1,9 @@
-"""Put a root file system on the image of a disk that any x86-64 computer starts from, old or new.
+"""Put a root file system on the image of a disk.
 
-Nothing is mounted: every file system is made as a file, then joined behind a GPT. GRUB is written
-as its own installer would, for BIOS (a partition of its own, and the first sector) and for UEFI.
+Nothing is mounted: every file system is made as a file, then joined behind a table of partitions.
+`any` is started by every x86-64 computer, old or new: behind a GPT, with GRUB as its own installer
+would write it, for BIOS (a partition of its own, and the first sector) and for UEFI. `pi` is for
+Raspberry Pis, of which the older ones know nothing but an MBR and a FAT.
 """
 
 import argparse
@@ -22,18 +24,17 @@ FIND = "search --no-floppy --label hearth-root --set root\nconfigfile ($root)/bo
 BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
 ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 ROOT_X86_64 = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
-FAT_MEGABYTES = 128
+FAT_MEGABYTES = {"any": 128, "pi": 512}
 # Room for what comes before the root is grown, and for updates where it cannot be.
 SPARE_MEGABYTES = 200
 
 
 @dataclass(frozen=True)
 class Part:
-    """A partition: what is in it, and of which kind."""
+    """A partition: what is in it, and what the table says of it."""
 
     content: Path
-    kind: str
-    name: str
+    fields: str
 
     @property
     def sectors(self) -> int:
@@ -69,11 +70,11 @@ def ext4(tree: Path, image: Path, seed: str) -> None:
     )
 
 
-def fat(folder: Path, image: Path, seed: str) -> None:
+def fat(folder: Path, image: Path, megabytes: int, seed: str) -> None:
     """Make the boot partition, which any computer can write to."""
     number = named(seed).replace("-", "")[:8]
     with image.open("wb") as file:
-        file.truncate(FAT_MEGABYTES * MEGABYTE)
+        file.truncate(megabytes * MEGABYTE)
     run("mkfs.vfat", "-F", "32", "-n", "HEARTH", "-i", number, image)
     for path in sorted(folder.iterdir()):
         run("mcopy", "-s", "-m", "-i", image, path, "::")
@@ -100,14 +101,13 @@ def first_sector(core: Path, place: int) -> bytes:
     return bytes(code[:440])
 
 
-def join(parts: list[Part], disk: Path, seed: str, start: bytes) -> None:
+def join(parts: list[Part], disk: Path, label: list[str]) -> None:
     """Write partitions one behind the other, and the table that names them."""
-    lines = ["label: gpt", f"label-id: {named(seed + ' disk')}", "unit: sectors"]
+    lines = [*label, "unit: sectors"]
     place = FIRST_FREE
     places = []
     for part in parts:
-        fields = f"start={place}, size={part.sectors}, type={part.kind}"
-        lines.append(f"{fields}, uuid={named(seed + part.name)}, name={part.name}")
+        lines.append(f"start={place}, size={part.sectors}, {part.fields}")
         places.append(place)
         place += part.sectors
     with disk.open("wb") as file:
@@ -118,12 +118,44 @@ def join(parts: list[Part], disk: Path, seed: str, start: bytes) -> None:
             *("dd", f"if={part.content}", f"of={disk}", "bs=1M", f"seek={where * SECTOR}"),
             *("oflag=seek_bytes", "conv=notrunc,sparse", "status=none"),
         )
+
+
+def any_computer(boot: Path, root: Path, work: Path, disk: Path, seed: str) -> None:
+    """Join what BIOS and UEFI start from."""
+    core, image = work / "core", work / "boot"
+    grub("i386-pc", core, work)
+    start = first_sector(core, FIRST_FREE)
+    (boot / "EFI/BOOT").mkdir(parents=True)
+    grub("x86_64-efi", boot / "EFI/BOOT/BOOTX64.EFI", work)
+    fat(boot, image, FAT_MEGABYTES["any"], seed)
+    parts = [
+        Part(content, f"type={kind}, uuid={named(seed + name)}, name={name}")
+        for content, kind, name in (
+            (core, BIOS_BOOT, "bios"),
+            (image, ESP, "boot"),
+            (root, ROOT_X86_64, "root"),
+        )
+    ]
+    join(parts, disk, ["label: gpt", f"label-id: {named(seed + ' disk')}"])
     with disk.open("r+b") as file:
         file.write(start)
 
 
+def pi(boot: Path, root: Path, work: Path, disk: Path, seed: str) -> None:
+    """Join what a Raspberry Pi starts from."""
+    image = work / "boot"
+    fat(boot, image, FAT_MEGABYTES["pi"], seed)
+    number = named(seed + " disk")[:8]
+    parts = [Part(image, "type=c, bootable"), Part(root, "type=83")]
+    join(parts, disk, ["label: dos", f"label-id: 0x{number}"])
+
+
+FORMS = {"any": any_computer, "pi": pi}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("form", choices=FORMS)
     parser.add_argument("tree", type=Path, help="the root file system")
     parser.add_argument("boot", type=Path, help="what goes on the boot partition")
     parser.add_argument("disk", type=Path, help="the image to make")
@@ -131,20 +163,8 @@ def main() -> None:
     seed = f"{args.disk.name} {os.environ['SOURCE_DATE_EPOCH']}"
     with tempfile.TemporaryDirectory(dir=args.disk.parent) as around:
         work = Path(around)
-        core, loader, boot, root = (work / name for name in ("core", "efi", "boot", "root"))
-        grub("i386-pc", core, work)
-        start = first_sector(core, FIRST_FREE)
-        (args.boot / "EFI/BOOT").mkdir(parents=True)
-        grub("x86_64-efi", loader, work)
-        loader.rename(args.boot / "EFI/BOOT/BOOTX64.EFI")
-        fat(args.boot, boot, seed)
-        ext4(args.tree, root, seed)
-        parts = [
-            Part(core, BIOS_BOOT, "bios"),
-            Part(boot, ESP, "boot"),
-            Part(root, ROOT_X86_64, "root"),
-        ]
-        join(parts, args.disk, seed, start)
+        ext4(args.tree, work / "root", seed)
+        FORMS[args.form](args.boot, work / "root", work, args.disk, seed)
 
 
 if __name__ == "__main__":
