@@ -7,6 +7,7 @@ to the transport as they are.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -63,11 +64,15 @@ async def serve_stream(
     if not ws.can_prepare(request):
         headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
         raise XrpcError(426, "InvalidRequest", "This is a WebSocket", headers)
-    await ws.prepare(request)
+    try:
+        await ws.prepare(request)
+    except ConnectionError:
+        return ws  # it has hung up already
     sender = Worker("subscriber", partial(_serve, request, ws, stream))
     sender.begin()
     try:
-        await _listen(ws, on_message)
+        with suppress(ConnectionError):
+            await _listen(ws, on_message)
     finally:
         await sender.stop()
     return ws

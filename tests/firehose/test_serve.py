@@ -309,3 +309,25 @@ async def test_a_role_inside_gets_gathered_batches_and_others_each_event_at_once
             with haste.wanted():
                 # All that there is comes without another pause.
                 assert await seqs(inside, 300) == list(range(2, 302))
+
+
+async def test_who_hangs_up_before_the_answer_leaves_no_complaint(
+    log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = asyncio.Event()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        try:
+            return await serve.serve_subscribe_repos(request, log)
+        finally:
+            ended.set()
+
+    app = web.Application()
+    app.router.add_get(PATH, handle)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.ws_connect(server.make_url(PATH))
+        await asyncio.wait_for(ended.wait(), 60)
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []

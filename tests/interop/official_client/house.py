@@ -32,6 +32,18 @@ class House:
         assert found is not None, body
         return found[1]
 
+    def look_after(self, did: str, **fixed: Any) -> None:
+        """Fix what an account may see."""
+        self._post("putWard", did=did, **fixed)
+
+    def hand_over(self, did: str) -> None:
+        """Let a member look after themselves."""
+        self._post("releaseWard", did=did)
+
+    def _post(self, method: str, **body: Any) -> None:
+        answer = self._http.post(f"/xrpc/{PDS}.{method}", data=body)
+        assert answer.ok, (method, answer.status, answer.text())
+
     def _get(self, method: str) -> Any:
         answer = self._http.get(f"/xrpc/{PDS}.{method}")
         assert answer.ok, (method, answer.status, answer.text())
