@@ -76,6 +76,7 @@ AGAIN: Final = -1
 SECONDS_TO_FINISH: Final = 1.0
 SECONDS_TO_LEAVE: Final = 0.5
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+SECONDS_TO_HEAR: Final = 0.02
 HELD_BACK: Final = (*ENDING, signal.SIGHUP)
 # A bot may name ten thousand accounts in the address of a Jetstream.
 LONGEST_LINE: Final = {"relay": 600_000}
@@ -333,10 +334,11 @@ async def _serve(
             log.info("starting anew" if again.is_set() else "stopping")
     finally:
         starting.end()
-    is_again = again.is_set() and not ended.is_set()
-    if is_again:
+    if again.is_set() and not ended.is_set():
         signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
-    return is_again
+        # What came just before is still on its way to `end`.
+        await asyncio.sleep(SECONDS_TO_HEAR)
+    return again.is_set() and not ended.is_set()
 
 
 def serve(

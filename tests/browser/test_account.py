@@ -66,7 +66,7 @@ def network() -> Iterator[dict[str, Any]]:
             yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 def sign_up(network: dict[str, Any], name: str) -> str:

@@ -88,7 +88,7 @@ def island(tmp_path: Path) -> Iterator[Island]:
         yield Island(process, tmp_path, said)
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
 
 
 async def test_from_an_empty_folder_to_two_members_talking_offline(island: Island) -> None:

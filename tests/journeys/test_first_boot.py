@@ -58,7 +58,7 @@ def fresh(tmp_path: Path) -> Iterator[Running]:
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
 
 
 async def send(http: ClientSession, url: str, **fields: str) -> tuple[int, str]:

@@ -129,7 +129,7 @@ class Box:
         """End it, in order."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(30) == 0, self.log
+            assert self.process.wait(60) == 0, self.log
             self.process = None
 
     def hearth(self, *words: str) -> str:
