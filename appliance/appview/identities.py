@@ -18,8 +18,8 @@ FRESH_US = 86_400 * SECOND
 INVALID_US = 600 * SECOND
 UNREACHABLE_US = 900 * SECOND
 # Somebody new whose handle nobody could tell is looked up again after so long, then after twice it.
-UNSETTLED_SECONDS = 10.0
-UNSETTLED_US = 10 * SECOND
+UNSETTLED_SECONDS = 3.0
+UNSETTLED_US = 3 * SECOND
 MOST_UNSETTLED = 10_000
 # Longer than any look-up takes: after this one that was interrupted is begun again.
 CLAIM_US = 120 * SECOND

@@ -5,6 +5,7 @@ Each archive is made from one snapshot of the database, in a reader thread.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -59,15 +60,22 @@ class RepoExporter:
 
     def _repo(self, conn: Connection, did: Did, since: Tid | None) -> BinaryIO:
         head = repos.load_head(conn, did)
-        file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._folder)))  # noqa: SIM115
-        file.write(car_header(head.commit_cid))
-        if since is None or since < head.rev:
-            tree = self._store.tree_at(conn, head)
-            nodes = tree.walk() if since is None else _changed_nodes(conn, head, tree, since)
-            _write_blocks(file, [(head.commit_cid, head.commit_block)])
-            _write_blocks(file, nodes)
-            _write_blocks(file, _each_once(records.blocks(conn, head.id, since)))
-        file.seek(0)
+        with ExitStack() as undone:
+            file = cast(
+                BinaryIO,
+                undone.enter_context(
+                    tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._folder))
+                ),
+            )
+            file.write(car_header(head.commit_cid))
+            if since is None or since < head.rev:
+                tree = self._store.tree_at(conn, head)
+                nodes = tree.walk() if since is None else _changed_nodes(conn, head, tree, since)
+                _write_blocks(file, [(head.commit_cid, head.commit_block)])
+                _write_blocks(file, nodes)
+                _write_blocks(file, _each_once(records.blocks(conn, head.id, since)))
+            file.seek(0)
+            undone.pop_all()
         return file
 
     def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> bytes:

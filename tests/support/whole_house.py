@@ -75,7 +75,7 @@ class House:
             return {*wanted.items()} ^ {*known.items()}
 
         try:
-            await until(lambda: not behind(), 8)
+            await until(lambda: not behind())
         except TimeoutError:
             raise AssertionError(f"the AppView is behind: {behind()}") from None
 
