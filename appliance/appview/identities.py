@@ -16,8 +16,7 @@ AT_ONCE = 8
 SECOND = 1_000_000
 FRESH_US = 86_400 * SECOND
 INVALID_US = 600 * SECOND
-UNREACHABLE_US = 900 * SECOND
-# Somebody new whose handle nobody could tell is looked up again after so long, then after twice it.
+# Whom nobody could tell of is looked up again after so long, then after twice it.
 UNSETTLED_SECONDS = 3.0
 UNSETTLED_US = 3 * SECOND
 MOST_UNSETTLED = 10_000
@@ -101,7 +100,7 @@ class IdentityRefresher:
             return
         except IdentityUnreachable as error:
             log.info("identity unreachable did=%s reason=%s", did, error)
-            await self._actors.put_off_identities([did], self._now_us() + UNREACHABLE_US)
+            await self._actors.put_off_identities([did], self._now_us() + self._patience(did))
             return
         is_valid = identity.handle != INVALID_HANDLE
         wait_us = FRESH_US if is_valid else INVALID_US
@@ -115,7 +114,7 @@ class IdentityRefresher:
         )
 
     def _patience(self, did: str) -> int:
-        """Tell how long to leave somebody alone whose handle nobody could tell, in µs."""
+        """Tell how long to leave somebody alone of whom nobody could tell, in µs."""
         if len(self._unsettled) >= MOST_UNSETTLED:
             self._unsettled.clear()
         tries = self._unsettled.get(did, 0)

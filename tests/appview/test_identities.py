@@ -10,6 +10,7 @@ import pytest
 from appliance.appview import actors
 from appliance.appview.identities import CLAIM_US, IdentityRefresher
 from appliance.atproto.identity.did_doc import DidDocument
+from appliance.atproto.identity.errors import IdentityUnreachable
 from appliance.atproto.identity.resolver import INVALID_HANDLE, Identity
 from appliance.atproto.syntax import Did, Handle
 from appliance.base.database import _open_writable
@@ -51,6 +52,13 @@ class Names:
 
     async def resolve(self, did: Did, fresh: bool = False) -> Identity:
         return Identity(did, self.handle, DidDocument.parse({"id": did}), self.is_settled)
+
+
+class Unreachable(Names):
+    """A resolver whose directory does not answer."""
+
+    async def resolve(self, did: Did, fresh: bool = False) -> Identity:
+        raise IdentityUnreachable("no answer")
 
 
 @pytest.fixture
@@ -109,3 +117,13 @@ async def test_identities_are_taken_up_that_are_due_soon_and_no_others(tmp_path:
         actors.take_up_identities(conn, 10, 20)
         due = conn.rows("SELECT handle_due_us FROM actor ORDER BY id")
     assert due == [(5,), (0,), (25,)]
+
+
+async def test_a_directory_that_is_down_for_a_moment_is_asked_again_soon(ledger: Ledger) -> None:
+    names, now_us = Unreachable(), 0
+    ledger.handle = "before.example.com"
+    people = refresher(ledger, names, lambda: now_us)
+    for wait in (3, 6, 12):
+        assert await people.refresh_some() == 1
+        assert (ledger.handle, ledger.due_us - now_us) == ("before.example.com", wait * SECOND)
+        now_us = ledger.due_us
