@@ -10,6 +10,7 @@ import pytest
 from tests.support import answered
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
+from tests.support.lateness import Lateness
 from tests.support.threats_shown import ThreatsShown
 
 Join: TypeAlias = Callable[..., Awaitable[Member]]
@@ -25,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     answered.listen()
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())
+    config.pluginmanager.register(Lateness(config))
     os.environ.update({"HEARTH_NEIGHBOURS_PORT": "0", "HEARTH_NEIGHBOURS_ANNOUNCE": "false"})
 
 
