@@ -12,6 +12,7 @@ usage() {
 usage: ./install.sh try [ARGS]    run a whole network on this computer only (see: try --help)
        ./install.sh test [fast]   check the code and run the tests (fast: without browsers and strangers)
        ./install.sh test --system install, upgrade and remove it in Debians of its own (as root)
+       ./install.sh test --long   campaigns of many seeds and hours, the last a soak of eight
 
 They need Debian (or alike) with Python 3.11 or newer. They write into this folder only, except
 that, run as root, they install the Debian packages that are missing.
@@ -156,7 +157,7 @@ start() { # start COMMAND [ARGS]
         need_packages test
         exec sh "$here/tools/test.sh" "$@"
         ;;
-    test: | test:fast)
+    test: | test:fast | test:--long)
         [ "${1:-}" = fast ] || need_commands chromium=chromium npm=npm \
             c++=build-essential c++=python3-dev pg_createcluster=postgresql \
             redis-server=redis-server restic=restic mmdebstrap=mmdebstrap shellcheck=shellcheck \
