@@ -7,6 +7,7 @@ was seen to FIGURES. `--fsync-ms` makes every sync of SQLite wait as long as a s
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -69,11 +70,40 @@ class Watch:
 
     def tell(self) -> None:
         """Write the figures, whole or not at all."""
-        told = {"ticks": len(self.late), "late_ms": spread(self.late), "used_ms": spread(self.used)}
+        told = {
+            "ticks": len(self.late),
+            "late_ms": spread(self.late),
+            "used_ms": spread(self.used),
+            "memory": memory_held(),
+        }
         place = Path(os.environ["FIGURES"])
         half = place.with_suffix(".half")
         half.write_text(json.dumps(told))
         half.rename(place)
+
+
+class Heap(ctypes.Structure):
+    """What mallinfo2(3) gives, in the order of its fields."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks",
+            "fordblks", "keepcost",
+        )
+    )  # fmt: skip
+
+
+def memory_held() -> dict[str, float]:
+    """Tell what Python and the C library hold; Python's small objects are not in the heap."""
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = Heap
+    heap = mallinfo2()
+    return {
+        "python_blocks": sys.getallocatedblocks(),
+        "heap_used_mb": (heap.uordblks + heap.hblkhd) / 1e6,
+        "heap_free_mb": heap.fordblks / 1e6,
+    }
 
 
 def spread(seconds: list[float]) -> dict[str, float]:
@@ -83,7 +113,7 @@ def spread(seconds: list[float]) -> dict[str, float]:
     return {name: round(1000 * ordered[int(share * last)], 2) for name, share in shares.items()}
 
 
-def main() -> int:
+def main() -> None:
     """Start Hearth with what is left of the arguments."""
     words = sys.argv[1:]
     disks = []
@@ -101,8 +131,8 @@ def main() -> int:
                 watching.cancel()
 
         node._serve = watched
-    return cli.main(words)
+    cli.main(words)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
