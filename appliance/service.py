@@ -31,6 +31,7 @@ from appliance.settings import EVERYWHERE, LOOPBACK, Settings, load
 from appliance.settings_aliases import SECRETS, without_effect
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
+from appliance.upkeep.low_ports import LowPorts
 from appliance.upkeep.systemd import ServiceManager, answers, silent_roles
 from appliance.version import VERSION
 
@@ -62,8 +63,10 @@ def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
     try:
         listeners = _take(ports, places)
     except PortTaken as problem:
+        _ask_for_low_ports(settings, {}, manager)
         sys.stderr.write(f"hearth: cannot listen: {problem}\n")
         return 1
+    _ask_for_low_ports(settings, listeners, manager)
     if not settings.pds.hostname:
         # All were bound to see that they can be; there is no network yet to wait for.
         close_all(listeners)
@@ -84,6 +87,16 @@ def _take(ports: HeldPorts, places: Mapping[str, tuple[str, int]]) -> dict[str, 
         except PortTaken as taken:
             log.warning("cannot listen: %s", taken)
     return ports.take({name: at for name, at in places.items() if name not in ("https", "http")})
+
+
+def _ask_for_low_ports(
+    settings: Settings, listeners: Mapping[str, Sequence[socket]], manager: ServiceManager
+) -> None:
+    """Have root's part open 80 and 443 where they are wanted, and close what it opened before."""
+    held = [each.getsockname()[1] for group in listeners.values() for each in group]
+    wanted = [port for _, port in settings.places.values()]
+    if manager.is_there and LowPorts(settings.paths.data).settle(wanted, held):
+        log.info("ports 80 and 443 are asked for as the settings want them")
 
 
 def ask(paths: Paths) -> int:

@@ -114,6 +114,9 @@ class Settings:
             places[name] = (LOOPBACK, getattr(self, name).port)
         if https.mode != "off":
             places |= {"https": (https.host, https.port), "http": (https.host, https.plain_port)}
+            if self.door.port == https.plain_port:
+                # Whoever comes there is sent on to HTTPS, which the front door answers.
+                places["door"] = (self.door.host, 0)
         return places
 
     @property

@@ -167,18 +167,18 @@ machine_image() {
     cp "$root/releases/$release/systemd/switch.sh" "$root/switch.sh"
     sh "$root/switch.sh" units "$release"
     ln -sfn "releases/$release" "$root/current"
-    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path
+    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path hearth-ports.path
 }
 
-# Started with the machine, all of them; these two watch from now on.
+# Started with the machine, all of them; these watch from now on.
 enable_units() {
     if [ -d "${rules%/*}" ]; then
         cp "$root/releases/$release/systemd/disk.rules" "$rules"
         udevadm control --reload 2>/dev/null || true
     fi
     systemctl daemon-reload
-    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path
-    systemctl start hearth-switch.path hearth-update.path
+    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path hearth-ports.path
+    systemctl start hearth-switch.path hearth-update.path hearth-ports.path
 }
 
 machine_claim() {
@@ -246,7 +246,7 @@ machine_uninstall() {
     *) fail "uninstall knows --purge only" "nothing was changed" ;;
     esac
     for unit in hearth-update.path hearth-update.service hearth-switch.path hearth-switch.service \
-        hearth.socket hearth-https.socket hearth.service; do
+        hearth-ports.path hearth-ports.service hearth.socket hearth-https.socket hearth.service; do
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
         rm -f "$units/$unit"
     done

@@ -71,11 +71,15 @@ restore() { # restore ARGS
     case " $* " in *' -h '* | *' --help '*) return ;; esac
     [ "$(id -u)" = 0 ] || return 0
     [ ! -e "$root/change" ] || { say "a change of release is under way; try again then" && exit 1; }
-    sockets=$(systemctl is-active hearth.socket || true)
-    systemctl stop hearth.socket hearth.service 2>/dev/null || true
+    sockets=
+    for unit in hearth.socket hearth-https.socket; do
+        ! systemctl is-active --quiet "$unit" || sockets="$sockets $unit"
+    done
+    systemctl stop hearth.socket hearth-https.socket hearth.service 2>/dev/null || true
     status=0
     (as_hearth "${current##*/}" "$@") || status=$?
-    [ "$sockets" != active ] || systemctl start hearth.socket
+    # shellcheck disable=SC2086
+    [ -z "$sockets" ] || systemctl start $sockets
     systemctl start hearth.service
     [ "$status" != 0 ] || say "the service runs again, with what was restored"
     exit "$status"

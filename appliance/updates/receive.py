@@ -6,11 +6,9 @@ is read through a link, and the release must be newer than what runs and be sign
 /etc/hearth. What came of it is told in a file that only root writes.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import time
@@ -30,9 +28,9 @@ from appliance.updates.channel import (
 )
 from appliance.updates.installation import FOLDER, WANTED, Installation
 from appliance.updates.signatures import NotSigned
+from appliance.upkeep.asked import Asked
 from appliance.version import VERSION
 
-CHUNK: Final = 1 << 20
 SEEN: Final = "channel-made"
 RELEASE: Final = "release"
 
@@ -56,41 +54,6 @@ def main(data: Path, installation: Installation) -> int:
         # Last of all: after a power cut in the middle, it is all done again.
         asked.remove(WANTED)
     return 0
-
-
-class Asked:
-    """The service's folder; no link in it, nor one in its place, leads anywhere. Raises OSError."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def read(self, name: str, most: int) -> bytes:
-        """Read a small file whole."""
-        with os.fdopen(self._open(name), "rb") as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise OSError(f"{name} is larger than {most} bytes")
-        return content
-
-    def copy(self, name: str, target: Path, size: int) -> None:
-        """Copy at most a byte more than was signed: one too many is noticed."""
-        left = size + 1
-        with os.fdopen(self._open(name), "rb") as source, target.open("wb") as file:
-            while left and (chunk := source.read(min(CHUNK, left))):
-                file.write(chunk)
-                left -= len(chunk)
-
-    def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._folder)
-
-    def _open(self, name: str) -> int:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(name, flags, dir_fd=self._folder)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(f"{name} is no plain file")
-        return descriptor
 
 
 def take_over(

@@ -15,8 +15,9 @@ import pytest
 from appliance.updates.archives import BadArchive, describe, make_archive
 from appliance.updates.channel import FILE, SIGNATURE, BadChannel, Release
 from appliance.updates.installation import WANTED, Installation
-from appliance.updates.receive import Asked, main, take_over
+from appliance.updates.receive import main, take_over
 from appliance.updates.signatures import NotSigned, PublisherKey
+from appliance.upkeep.asked import Asked
 from appliance.version import VERSION
 from tests.support.publisher import DAY, NOW, Publisher
 
