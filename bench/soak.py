@@ -219,7 +219,7 @@ class Life:
 
     async def _sign_in(self) -> None:
         """One after the other, so that nobody's token runs out; the old session is ended."""
-        old = self._people.pop(0)
+        old = self._people[0]
         fields = {"identifier": old.did, "password": PASSWORD}
         made = await self._call("com.atproto.server.createSession", Account("", {}), **fields)
         bearer = {"Authorization": f"Bearer {self._names[old.did]}"}
@@ -227,7 +227,8 @@ class Life:
         answer = await self._target.wires.ask(request_bytes("POST", end, bearer))
         assert answer.status == 200, answer
         self._names[old.did] = made["refreshJwt"]
-        self._people.append(Account(old.did, {"Authorization": f"Bearer {made['accessJwt']}"}))
+        new = Account(old.did, {"Authorization": f"Bearer {made['accessJwt']}"})
+        self._people[:] = [*self._people[1:], new]
 
     async def _download(self) -> None:
         url = self._target.address("com.atproto.sync.getRepo", did=self._who().did)
