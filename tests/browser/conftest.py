@@ -1,18 +1,20 @@
 """The whole product, as a stranger starts it, and a browser in front of it."""
 
-import json
+import asyncio
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
-ROOT = Path(__file__).parents[2]
+from tests.support.appliance import Appliance
+
+# A busy machine is slow; what is there is found at once.
+PATIENCE_MS = 60_000
+MOST_SECONDS = 400.0
 SHOTS = Path(__file__).parent / "shots"
 FLAGS = [
     "--no-sandbox",
@@ -23,6 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class OpenBrowser(Protocol):
@@ -36,47 +39,45 @@ class OpenBrowser(Protocol):
 @pytest.fixture
 def trial() -> Iterator[dict[str, Any]]:
     """Run `hearth try` in a folder that goes away; give what `--json` prints."""
-    options = ["--temp", "--port", "0", "--bare", "--json"]
-    command = [sys.executable, "-m", "appliance", "try", *options]
-    with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            assert process.wait(60) == 0
+    yield from running(bare=True)
 
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[dict[str, Any]]:
     """Run a trial with an account of its own, for a whole module."""
-    command = [sys.executable, "-m", "appliance", "try", "--temp", "--port", "0", "--json"]
-    with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            assert process.wait(60) == 0
+    yield from running(bare=False)
+
+
+def running(*, bare: bool) -> Iterator[dict[str, Any]]:
+    """Run a trial; give what it printed."""
+    process = Appliance(bare=bare)
+    yield process.report
+    process.stop()
+    assert process.popen.returncode == 0, process.stderr()
+
+
+@asynccontextmanager
+async def chromium(executable: str | Path | None = None, *more: str) -> AsyncIterator[Browser]:
+    """Give a browser. Scripts in pages may wait for ever; whoever has the browser may not."""
+    found = executable or shutil.which("chromium")
+    assert found, "these tests drive Debian's chromium: apt install chromium"
+    async with asyncio.timeout(MOST_SECONDS), async_playwright() as driver:
+        browser = await driver.chromium.launch(
+            executable_path=found, args=[*FLAGS, *more], timeout=PATIENCE_MS
+        )
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture
 def open_browser() -> OpenBrowser:
-    chromium = shutil.which("chromium")
-    assert chromium, "these tests drive Debian's chromium: apt install chromium"
-
     @asynccontextmanager
     async def opened(
         *, width: int = 1280, dark: bool = False, script: bool = True
     ) -> AsyncIterator[Page]:
         scheme: Literal["dark", "light"] = "dark" if dark else "light"
         complaints: list[str] = []
-        async with async_playwright() as driver:
-            browser = await driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        async with chromium() as browser:
             context = await browser.new_context(
                 viewport={"width": width, "height": 800},
                 color_scheme=scheme,
@@ -84,14 +85,13 @@ def open_browser() -> OpenBrowser:
                 locale="en-GB",
             )
             page = await context.new_page()
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on(
                 "console",
                 lambda line: complaints.append(line.text) if "Policy" in line.text else None,
             )
             yield page
-            await browser.close()
         assert complaints == []
 
     return opened

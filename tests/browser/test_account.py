@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +13,9 @@ import segno
 from playwright.async_api import Page, expect
 
 from appliance.atproto.crypto import PrivateKey
-from tests.browser.conftest import ROOT, OpenBrowser, shoot
+from tests.browser.conftest import OpenBrowser, running, shoot
 from tests.browser.test_first_light import by_mouse, look
+from tests.support.appliance import ROOT
 from tests.support.node import node, run_script
 
 pytestmark = pytest.mark.slow
@@ -47,26 +47,7 @@ PAGES = (
 @pytest.fixture(scope="module")
 def network() -> Iterator[dict[str, Any]]:
     """Run `hearth try` once for all of these; everybody's name is their test's."""
-    command = [
-        sys.executable,
-        "-m",
-        "appliance",
-        "try",
-        "--temp",
-        "--port",
-        "0",
-        "--bare",
-        "--json",
-    ]
-    with subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            assert process.wait(60) == 0
+    yield from running(bare=True)
 
 
 def sign_up(network: dict[str, Any], name: str) -> str:
@@ -77,7 +58,7 @@ def sign_up(network: dict[str, Any], name: str) -> str:
         data=json.dumps(account).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return str(json.load(answer)["did"])
 
 
@@ -313,7 +294,7 @@ def test_the_keys_and_codes_of_our_script_are_those_of_the_standards() -> None:
         command,
         capture_output=True,
         check=True,
-        timeout=30,
+        timeout=60,
     )
     said = json.loads(done.stdout)
     assert len(set(said["list"])) == 256

@@ -3,7 +3,6 @@
 The browser is told where names lead, as a hostile name server would tell it.
 """
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession, encode_basic_auth, web
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page
 
 from appliance.admin.app import ANYBODY, OWNER_ONLY
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import PATIENCE_MS, chromium
 from tests.browser.test_first_light import PASSWORD
 from tests.support.appliance import Appliance
 
@@ -135,17 +134,12 @@ async def siege_of(network: Appliance) -> AsyncIterator[Siege]:
     await runner.setup()
     await web.TCPSite(runner, "localhost", 0).start()
     try:
-        async with async_playwright() as driver:
-            browser = await driver.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                args=[*FLAGS, f"--host-resolver-rules={LIES}"],
-            )
+        async with chromium(None, f"--host-resolver-rules={LIES}") as browser:
             context = await browser.new_context(locale="en-GB")
             owner = await context.new_page()
-            owner.set_default_timeout(30_000)
+            owner.set_default_timeout(PATIENCE_MS)
             await claim(owner, network)
             yield Siege(network, context, owner, runner.addresses[0][1])
-            await browser.close()
     finally:
         await runner.cleanup()
 

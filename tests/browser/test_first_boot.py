@@ -6,7 +6,6 @@ browser is started inside it.
 
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -16,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.conftest import FLAGS, ROOT
+from tests.browser.conftest import PATIENCE_MS, chromium
 from tests.browser.test_first_light import PASSWORD, look
-from tests.support.appliance import wait_until
+from tests.support.appliance import ROOT, wait_until
+from tests.support.ending import end
 
 pytestmark = pytest.mark.slow
 
@@ -58,17 +58,15 @@ class Island:
             f'#!/bin/sh\nexec nsenter -t {self.process.pid} -n {shutil.which("chromium")} "$@"\n'
         )
         inside.chmod(0o700)
-        async with async_playwright() as driver:
-            opened = await driver.chromium.launch(executable_path=inside, args=FLAGS)
+        async with chromium(inside) as opened:
             context = await opened.new_context(
                 viewport={"width": width, "height": 800},
                 color_scheme="dark" if dark else "light",
                 locale="en-GB",
             )
             page = await context.new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(PATIENCE_MS)
             yield page
-            await opened.close()
 
 
 @pytest.fixture
@@ -87,8 +85,7 @@ def island(tmp_path: Path) -> Iterator[Island]:
         wait_until(lambda: "to begin" in said.read_text(), "the first link")
         yield Island(process, tmp_path, said)
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
+        assert end(process) == 0, log.read_text()
 
 
 async def test_from_an_empty_folder_to_two_members_talking_offline(island: Island) -> None:
@@ -185,12 +182,14 @@ async def talk(page: Page) -> None:
 def test_the_panel_answers_at_home_and_not_to_the_internet(island: Island) -> None:
     far = "93.184.216.34"
     inside = ["nsenter", "-t", str(island.process.pid), "-n"]
-    subprocess.run([*inside, "ip", "addr", "add", f"{far}/32", "dev", "home1"], check=True)  # noqa: S603
+    subprocess.run(  # noqa: S603
+        [*inside, "ip", "addr", "add", f"{far}/32", "dev", "home1"], check=True, timeout=60
+    )
 
     def status(address: str, port: int, *headers: str) -> str:
         command = [*inside, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
         command += ["--interface", address, *headers, f"http://{HOME}:{port}/"]
-        found = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)  # noqa: S603
         return found.stdout
 
     near = f"X-Forwarded-For: {HOME}"

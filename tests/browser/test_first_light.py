@@ -132,7 +132,7 @@ async def test_home_counts_a_post_without_being_loaded_again(
         await page.evaluate("() => { window.hasStayed = true; }")
         await post(trial["pds_url"], "ann.test", "ann likes tea")
         posts = page.locator(".figure").nth(1)
-        await expect(posts).to_have_text(re.compile(r"1\s+post"), timeout=15_000)
+        await expect(posts).to_have_text(re.compile(r"1\s+post"))
         assert await page.evaluate("() => window.hasStayed")
         await expect(page.locator("#part-relay")).to_have_attribute("open", "")
 

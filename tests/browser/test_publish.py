@@ -65,7 +65,7 @@ async def publish(page: Page, panel: str, directory: str) -> None:
     await button.click()
     # The network starts anew meanwhile; the page comes back by itself.
     told = page.get_by_text("3 of 3")
-    await expect(told).to_be_visible(timeout=60_000)
+    await expect(told).to_be_visible()
     assert NAME in await told.inner_text()
     await look(page, "publish-done")
     assert await complaints_of_axe(page) == []

@@ -34,7 +34,7 @@ async def test_after_a_restore_of_the_pds_numbers_jump_and_posts_are_seen_again(
     shutil.copy(backup, data / "pds.sqlite")
 
     ours = await asyncio.to_thread(Appliance, data=data)
-    await soon(lambda: head(http, ours.pds), lambda seen: seen > furthest, 20)
+    await soon(lambda: head(http, ours.pds), lambda seen: seen > furthest)
     anew = await events_after(http, ours.pds, furthest)
     assert min(event.seq for event in anew) == furthest + MARGIN + 1
     new = await ann.write_post("after the restore")
@@ -43,8 +43,8 @@ async def test_after_a_restore_of_the_pds_numbers_jump_and_posts_are_seen_again(
     async def relayed() -> list[object]:
         return await events_after(http, ours.relay, told)
 
-    seen = await soon(relayed, lambda found: any(isinstance(e, CommitEvent) for e in found), 20)
+    seen = await soon(relayed, lambda found: any(isinstance(e, CommitEvent) for e in found))
     assert any(isinstance(event, SyncEvent) for event in seen)
-    timeline = await soon(ann.timeline, lambda uris: not {e.uri for e in lost} & {*uris}, 20)
+    timeline = await soon(ann.timeline, lambda uris: not {e.uri for e in lost} & {*uris})
     assert {kept.uri, new.uri} <= {*timeline}
     ours.finish()

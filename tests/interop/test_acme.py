@@ -17,7 +17,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from appliance.base.addresses import OutboundPolicy
 from appliance.https.opening import Https
 from appliance.settings_file import save
+from appliance.upkeep.again import wish
 from tests.support.appliance import ROOT
+from tests.support.ending import end
 from tests.support.https_house import NAME, HttpsHouse, house
 from tests.support.pebble import Pebble
 from tests.support.ports import free_port
@@ -97,13 +99,13 @@ async def test_what_the_authority_saw_is_told_and_tried_again(
 ) -> None:
     await pebble.tell_dns("set-default-ipv4", ip="")
     try:
-        async with opened(small, pebble) as https:
+        async with opened(small, pebble):
             assert await small.until_failed() == "connection"
             standing = small.journal().of(NAME)
             assert NAME in standing.failure
             assert standing.next_at > standing.tried_at
             await pebble.tell_dns("set-default-ipv4", ip="127.0.0.1")
-            https.try_now()
+            wish(small.data)
             await small.until_had()
             assert not small.journal().of(NAME).failure
     finally:
@@ -197,7 +199,6 @@ def hearth(data: Path, env: Mapping[str, str]) -> Iterator[None]:
         sys.stderr.write(log.read_text())
         raise
     finally:
-        process.terminate()
-        process.wait(60)
+        end(process)
     assert process.returncode == 0, log.read_text()
     assert "Traceback" not in log.read_text(), log.read_text()

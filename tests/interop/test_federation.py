@@ -81,7 +81,7 @@ async def test_a_strangers_pictures_and_profile_are_shown(
     blob = await zoe.upload(PNG, "image/png")
     await zoe.put("app.bsky.actor.profile", "self", displayName="Zoe", avatar=blob)
 
-    seen = await soon(lambda: ann.get("app.bsky.actor.searchActors", q=zoe.handle), named_zoe, 20)
+    seen = await soon(lambda: ann.get("app.bsky.actor.searchActors", q=zoe.handle), named_zoe)
     async with http.get(seen["actors"][0]["avatar"]) as answer:
         assert (answer.status, answer.content_type.split("/")[0]) == (200, "image")
 
@@ -121,7 +121,7 @@ async def test_a_repo_from_before_we_met_is_fetched_whole(
         found = await ann.get("app.bsky.feed.getAuthorFeed", actor=zoe.did, limit=100)
         return {item["post"]["uri"] for item in found["feed"]}
 
-    await soon(feed, {post.uri for post in (*old, new)}.issubset, 20)
+    await soon(feed, {post.uri for post in (*old, new)}.issubset)
     host.stop()
 
 
@@ -155,7 +155,7 @@ class Writer:
         async def count() -> int:
             return len(self.kept)
 
-        await soon(count, lambda seen: seen >= wanted, 30)
+        await soon(count, lambda seen: seen >= wanted)
 
     async def stop(self) -> list[Ref]:
         self._task.cancel()
@@ -241,7 +241,7 @@ async def check_witness(witness: Consumer, ours: Appliance, wanted: set[str]) ->
     async def missing() -> int:
         return len(wanted - set(witness.uris()))
 
-    await soon(missing, is_none, 30)
+    await soon(missing, is_none)
     assert witness.complaints() == []
 
 

@@ -83,7 +83,7 @@ async def tells(client: TapClient, wanted: set[str]) -> None:
     async def there() -> set[str]:
         return client.records()
 
-    await soon(there, lambda seen: seen == wanted, 20)
+    await soon(there, lambda seen: seen == wanted)
 
 
 async def test_a_tap_holds_every_repo_as_we_hold_it(
@@ -119,7 +119,7 @@ async def test_goat_undoes_every_commit_of_a_busy_run(network: Appliance, newcom
             async def missing(reader: Goat = reader) -> int:
                 return len(created - reader.paths())
 
-            await soon(missing, lambda count: count == 0, 20)
+            await soon(missing, lambda count: count == 0)
             assert reader.complaints() == []
     finally:
         for reader in readers:

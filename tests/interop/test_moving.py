@@ -6,7 +6,6 @@ The command is killed after each of its steps, and given again.
 import asyncio
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -31,6 +30,7 @@ from tests.support.client import PASSWORD, Client, Member, Operator, Refused, jo
 from tests.support.node import SECRETS, ReferencePds
 from tests.support.ports import free_port
 from tests.support.smtp import SmtpStub, listening
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -151,12 +151,11 @@ def done(journal: Path) -> Any:
 async def killed_after(world: World, step: str, journal: Path, *args: str) -> None:
     """Give a command and kill it as soon as its journal says that a step is done."""
     process = given(world, *args)
-    while process.poll() is None:
-        if step in done(journal):
-            process.send_signal(signal.SIGKILL)
-            break
-        await asyncio.sleep(0.002)
-    _, told = await asyncio.to_thread(process.communicate)
+    try:
+        await until(lambda: process.poll() is not None or step in done(journal), SECONDS)
+    finally:
+        process.kill()
+    _, told = await asyncio.to_thread(process.communicate, timeout=SECONDS)
     assert step in done(journal), told
 
 

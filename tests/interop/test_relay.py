@@ -73,7 +73,7 @@ class Town:
             answer = await self.relay.raw("GET", f"/xrpc/{GET_COMMIT}", params={"did": did})
             return answer.json
 
-        await soon(ours, lambda seen: seen == theirs, 30)
+        await soon(ours, lambda seen: seen == theirs)
 
     async def stands(self, did: str, status: str | None) -> None:
         """Wait until the relay tells this status of an account."""
@@ -191,7 +191,7 @@ async def test_an_account_lives_and_moves_while_every_party_is_restarted(town: T
         f"at://{zoe.did}/{op.path}" for e in hers if isinstance(e, CommitEvent) for op in e.ops
     }
     assert written.uri in paths
-    await soon(lambda: _uris(witness), lambda seen: written.uri in seen, 20)
+    await soon(lambda: _uris(witness), lambda seen: written.uri in seen)
     assert witness.complaints() == []
     witness.stop()
 
@@ -246,7 +246,7 @@ async def test_a_host_that_lies_changes_nothing_for_others_and_little_for_itself
         async def told() -> list[RepoEvent]:
             return [event for event in await town.stream(0.2) if event.did == mallory.did]
 
-        its = await soon(told, lambda seen: len(seen) >= 3, 20)
+        its = await soon(told, lambda seen: len(seen) >= 3)
         revs = [event.rev for event in its if isinstance(event, CommitEvent)]
         assert revs == [own[0].commit.rev, own[1].commit.rev, own[3].commit.rev]
         assert [event for event in await town.stream() if event.did == zoe.did] == truth
@@ -256,9 +256,9 @@ async def test_a_host_that_lies_changes_nothing_for_others_and_little_for_itself
         # After the break it chains again, and the honest go on unharmed.
         following = mallory.post("and on")
         await lying.tell_commit(following)
-        await soon(told, lambda seen: len(seen) >= 4, 20)
+        await soon(told, lambda seen: len(seen) >= 4)
         await zoe.write_post("four")
         await town.agrees(zoe.did, host)
         await town.restart_ours()
         await lying.tell_commit(mallory.post("still here"))
-        await soon(told, lambda seen: len(seen) >= 5, 20)
+        await soon(told, lambda seen: len(seen) >= 5)

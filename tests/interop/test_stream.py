@@ -115,7 +115,7 @@ async def soon_has(consumer: Consumer, wanted: set[str]) -> None:
         odd = [line for line in consumer.lines() if "event" not in line]
         return [len(gone), *gone[:3], *odd[:3]] if gone else []
 
-    await soon(missing, lambda seen: not seen, 30)
+    await soon(missing, lambda seen: not seen)
 
 
 async def test_an_archive_since_a_revision_holds_what_came_after(

@@ -19,6 +19,7 @@ from aiohttp import web
 from appliance.base.browsers import address_of, is_https
 from tests.support.appliance import ROOT
 from tests.support.authority import Authority
+from tests.support.ending import end
 from tests.support.node import FOLDER
 from tests.support.ports import free_port
 
@@ -93,15 +94,14 @@ def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
             command, stdout=out, stderr=out, env={"HOME": str(folder), "PATH": "/usr/bin:/bin"}
         )
     try:
-        end = time.monotonic() + SECONDS_TO_START
+        latest = time.monotonic() + SECONDS_TO_START
         while not _listens(port):
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
+            assert time.monotonic() < latest, log.read_text()
             time.sleep(0.02)
         yield
     finally:
-        process.terminate()
-        process.wait(30)
+        end(process)
 
 
 def _listens(port: int) -> bool:
@@ -122,7 +122,7 @@ async def server(port: int) -> AsyncIterator[None]:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             line = web.WebSocketResponse()
             await line.prepare(request)
-            await line.send_str(await line.receive_str())
+            await line.send_str(await line.receive_str(timeout=60))
             await line.close()
             return line
         size = 0
@@ -179,7 +179,7 @@ async def test_what_is_asked_comes_through_as_it_was_asked(before: WebServer) ->
             url, ssl=False, server_hostname=NAME, headers={"Host": NAME}
         ) as line:
             await line.send_str("hello")
-            assert await line.receive_str() == "hello"
+            assert await line.receive_str(timeout=60) == "hello"
 
 
 @pytest.mark.parametrize("before", ["caddy"], indirect=True)

@@ -16,6 +16,7 @@ from aiohttp import ClientSession, CookieJar
 from appliance.atproto.xrpc.frames import decode_frame
 from tests.support.appliance import ROOT, wait_until
 from tests.support.client import soon
+from tests.support.ending import end
 from tests.support.ports import free_port
 
 PASSWORD = "the cat sleeps all day"
@@ -57,8 +58,7 @@ def fresh(tmp_path: Path) -> Iterator[Running]:
         )
         yield running
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
+        assert end(process) == 0, log.read_text()
 
 
 async def send(http: ClientSession, url: str, **fields: str) -> tuple[int, str]:
@@ -119,7 +119,7 @@ async def _labels_and_feeds_are_under_the_same_name(http: ClientSession, door: s
     async with http.get(f"{door}/com.atproto.label.queryLabels?uriPatterns=*") as answer:
         assert await answer.json() == {"labels": []}
     async with http.ws_connect(f"{door}/com.atproto.label.subscribeLabels?cursor=7") as stream:
-        assert decode_frame(await stream.receive_bytes()).body["error"] == "FutureCursor"
+        assert decode_frame(await stream.receive_bytes(timeout=60)).body["error"] == "FutureCursor"
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.1])

@@ -1,7 +1,6 @@
 """A network from home gets a public name: `hearth publish`, while it runs and while not."""
 
 import asyncio
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from appliance.settings import defaults
 from appliance.settings_file import save
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import Client, Member, sign_in
+from tests.support.ending import end
 from tests.support.ports import free_port
 
 PASSWORD = "a long enough password"
@@ -27,6 +27,7 @@ def hearth(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        timeout=120,
         check=False,
     )
 
@@ -63,13 +64,14 @@ def running(data: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run it as a service manager does, until it answers."""
     log = (data.parent / "log").open("ab")
     command = [sys.executable, "-m", "appliance", "run", "--data", str(data)]
-    with log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:  # noqa: S603
-        try:
-            asyncio.run(answers(url))
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-    assert process.returncode == 0
+    with log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)  # noqa: S603
+    try:
+        asyncio.run(answers(url))
+        yield process
+    finally:
+        status = end(process)
+    assert status == 0
     assert b"Traceback" not in (data.parent / "log").read_bytes()
 
 

@@ -201,7 +201,7 @@ async def test_another_directory_serves_as_well(
         post = await ann.write_post("hello over there")
         await zoe.sees(post, 10)
         # The network it follows has many accounts, whose names are all looked up at first.
-        await soon(lambda: zoe.profile(ann), lambda seen: seen["handle"] == ann.handle, 20)
+        await soon(lambda: zoe.profile(ann), lambda seen: seen["handle"] == ann.handle)
     finally:
         second.finish()
 

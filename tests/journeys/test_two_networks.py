@@ -40,7 +40,7 @@ async def test_relays_that_follow_each_other_pass_everything_on_once(
         found = await operator.get("internal.hearth.relay.listHosts")
         return [host["status"] for host in found["hosts"]]
 
-    await soon(connected, lambda seen: seen == ["active", "active"], 20)
+    await soon(connected, lambda seen: seen == ["active", "active"])
 
     ann, bob = await join(http, one.pds, "ann"), await join(http, two.pds, "bob")
     posts = [await ann.write_post(f"post {number}") for number in range(3)]
@@ -52,7 +52,7 @@ async def test_relays_that_follow_each_other_pass_everything_on_once(
         paths = {op.path for event in seen if isinstance(event, CommitEvent) for op in event.ops}
         return {f"app.bsky.feed.post/{post.rkey}" for post in posts} <= paths
 
-    hers = await soon(lambda: told_of(http, two.relay, ann.did), whole, 20)
+    hers = await soon(lambda: told_of(http, two.relay, ann.did), whole)
     await asyncio.sleep(1)
     for relay in (one.relay, two.relay):
         again = await told_of(http, relay, ann.did)
@@ -70,7 +70,7 @@ async def test_relays_that_follow_each_other_pass_everything_on_once(
         found = await operator.get("internal.hearth.relay.listHosts")
         return {host["hostname"]: host["status"] for host in found["hosts"]}
 
-    await soon(direct, lambda seen: seen.get(home) == "active", 20)
+    await soon(direct, lambda seen: seen.get(home) == "active")
     last = await ann.write_post("straight to you")
     await bob.sees(last, 20)
     revs = [

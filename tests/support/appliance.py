@@ -17,11 +17,11 @@ from typing import Any
 import orjson
 
 from appliance.trial import NAMES
+from tests.support.ending import SECONDS_TO_STOP, end, kill
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_START = 90.0
-SECONDS_TO_STOP = 60.0
 # Some messages are warnings: a stranger sent nonsense. An error is a fault of ours.
 _COMPLAINT = re.compile(r"Traceback|^\S+Z (?:error|critical)\b|Task .* was never|never awaited")
 
@@ -43,7 +43,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=err,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **(env or {})},
             )
         # A test that failed half-way leaves nothing running behind.
         weakref.finalize(self, _end, self.popen, self._logs)
@@ -79,21 +79,18 @@ class Process:
     def stop(self, number: int = signal.SIGTERM) -> float:
         """Ask it to end; return the seconds that took. Its exit status is in `popen`."""
         asked = time.monotonic()
-        self.popen.send_signal(number)
         try:
-            self.popen.wait(SECONDS_TO_STOP)
+            end(self.popen, number)
         except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(
-                f"still there after {SECONDS_TO_STOP} s: {self.stderr()}"
-            ) from None
+            said = self.stderr()
+            self._close()
+            raise AssertionError(f"still there after {SECONDS_TO_STOP} s: {said}") from None
         self._close()
         return time.monotonic() - asked
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        self.popen.kill()
-        self.popen.wait()
+        kill(self.popen)
         self._close()
 
     def _close(self) -> None:
@@ -155,8 +152,7 @@ class Appliance(Process):
 
 
 def _end(popen: subprocess.Popen[bytes], logs: Path) -> None:
-    popen.kill()
-    popen.wait()
+    kill(popen)
     if popen.stdin is not None:
         with contextlib.suppress(BrokenPipeError):
             popen.stdin.close()

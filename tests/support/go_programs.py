@@ -16,6 +16,7 @@ import aiohttp
 import apsw
 import orjson
 
+from tests.support.ending import kill
 from tests.support.node import FOLDER
 from tests.support.ports import free_port
 
@@ -40,13 +41,19 @@ class Program:
     """A program that runs and writes a log."""
 
     def __init__(
-        self, name: str, args: Iterable[str], folder: Path, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        args: Iterable[str],
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        inside: Iterable[str] = (),
     ) -> None:
+        """`inside` is the command, if any, that runs it somewhere else."""
         folder.mkdir(exist_ok=True)
         self._log = folder / f"{name}.log"
         with self._log.open("ab") as log:
             self.popen = subprocess.Popen(  # noqa: S603
-                [program(name), *args],
+                [*inside, program(name), *args],
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -58,11 +65,9 @@ class Program:
 
     def stop(self) -> None:
         self.popen.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(5)
-        except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
+        kill(self.popen)
 
     def until_logged(self, text: str) -> None:
         end = time.monotonic() + SECONDS_TO_START

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,12 +17,13 @@ from appliance.settings_file import save
 from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
 from tests.support.appliance import ROOT, wait_until
+from tests.support.ending import end, kill
 
 _numbers = itertools.count(os.getpid() * 10)
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)  # noqa: S603, S607
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)  # noqa: S603, S607
 
 
 class Lan:
@@ -128,8 +128,7 @@ class Box:
     def stop(self) -> None:
         """End it, in order."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(60) == 0, self.log
+            assert end(self.process) == 0, self.log
             self.process = None
 
     def hearth(self, *words: str) -> str:
@@ -139,6 +138,7 @@ class Box:
             cwd=ROOT,
             capture_output=True,
             text=True,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -189,5 +189,4 @@ def box(machine: Machine, folder: Path, name: str, title: str = "") -> Iterator[
         one.stop()
     finally:
         if one.process is not None:
-            one.process.kill()
-            one.process.wait()
+            kill(one.process)

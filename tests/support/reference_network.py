@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.appliance import Process
+from tests.support.ending import end
 from tests.support.node import FOLDER, MINUTES_TO_INSTALL, node
 from tests.support.ports import free_port
 
@@ -44,9 +45,9 @@ class ReferenceNetwork(Process):
         """Wait until its AppView has indexed what its PDS holds."""
         before = self.stdout().count("settled")
         self._tell("settle")
-        end = time.monotonic() + SECONDS_TO_SETTLE
+        latest = time.monotonic() + SECONDS_TO_SETTLE
         while self.stdout().count("settled") == before:
-            assert time.monotonic() < end, self.stderr()
+            assert time.monotonic() < latest, self.stderr()
             time.sleep(0.02)
 
     def follow(self, url: str) -> None:
@@ -88,13 +89,15 @@ def _postgres() -> Iterator[str]:
         [*control, "-o", options, "-l", str(folder / "log"), "start"],
     ):
         subprocess.run(  # noqa: S603
-            command, check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=60
+            command, check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=180
         )
     try:
         yield f"postgresql://hearth@127.0.0.1:{port}/postgres"
     finally:
         stop = [*control, "-m", "immediate", "stop"]
-        subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603
+        subprocess.run(  # noqa: S603
+            stop, check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=180
+        )
         shutil.rmtree(folder)
 
 
@@ -106,5 +109,4 @@ def _redis() -> Iterator[str]:
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(10)
+        end(server)

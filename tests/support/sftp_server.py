@@ -12,6 +12,7 @@ from pathlib import Path
 
 import asyncssh
 
+from tests.support.ending import end
 from tests.support.ports import free_port
 
 PATIENCE_SECONDS = 60
@@ -41,17 +42,16 @@ class SftpServer:
             self._popen = subprocess.Popen(  # noqa: S603
                 [*command, str(self.port), str(self.folder)], stdout=log, stderr=log
             )
-        end = time.monotonic() + PATIENCE_SECONDS
+        latest = time.monotonic() + PATIENCE_SECONDS
         while not (self.folder / "ready").exists():
             assert self._popen.poll() is None, self._log.read_text()
-            assert time.monotonic() < end, self._log.read_text()
+            assert time.monotonic() < latest, self._log.read_text()
             time.sleep(0.02)
         return self
 
     def stop(self) -> None:
         (self.folder / "ready").unlink()
-        self._popen.terminate()
-        self._popen.wait()
+        end(self._popen)
 
 
 class _Shown(asyncssh.SFTPServer):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +16,8 @@ from tests.interop.official_client.neighbour import PASSWORD
 from tests.interop.official_client.scene import Scene
 from tests.interop.official_client.visit import ADDRESS, MILLISECONDS, NAME, Visit
 from tests.interop.official_client.writing import compose, publish
-from tests.support.appliance import ROOT, SECONDS_TO_STOP, wait_until
+from tests.support.appliance import ROOT, wait_until
+from tests.support.ending import end
 
 DOOR: Final = 2580
 OWN_PORT: Final = 2585
@@ -134,14 +134,13 @@ class _Home:
             wait_until(lambda: bool(self._link()) or "name=client" in self._text(), "it runs")
             yield self._link() or ""
         finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(SECONDS_TO_STOP) == 0, self._text()
+            assert end(process) == 0, self._text()
 
     def said(self, *command: str) -> str:
         """Give what a command prints."""
         whole = [sys.executable, "-m", "appliance", *command]
         done = subprocess.run(  # noqa: S603
-            whole, cwd=ROOT, env=self._env, check=True, capture_output=True, text=True
+            whole, cwd=ROOT, env=self._env, check=True, capture_output=True, text=True, timeout=120
         )
         return done.stdout
 
