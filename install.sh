@@ -151,7 +151,8 @@ start() { # start COMMAND [ARGS]
         need_root
         need_commands mmdebstrap=mmdebstrap patchelf=patchelf eu-strip=elfutils \
             qemu-aarch64-static=qemu-user-static qemu-system-x86_64=qemu-system-x86 \
-            grub-mkimage=grub-efi-amd64-bin grub-mkimage=grub-pc-bin mcopy=mtools \
+            qemu-system-aarch64=qemu-system-arm mcopy=mtools \
+            grub-mkimage=grub-efi-amd64-bin grub-mkimage=grub-pc-bin \
             mkfs.vfat=dosfstools sfdisk=fdisk xz=xz-utils ssh=openssh-client
         [ -e /usr/share/ovmf/OVMF.fd ] || need_debian "the tests need UEFI" ovmf
         need_packages test

@@ -7,10 +7,12 @@ cp -r "$tree/boot/firmware/." "$boot/"
 rm -rf "$tree"/boot/firmware/*
 line='root=LABEL=hearth-root ro rootwait net.ifnames=0 panic=30'
 printf '%s\n' "console=ttyS1,115200 console=tty0 $line" >"$boot/cmdline.txt"
-# What writes cmdline.txt anew for each new kernel reads this.
+# What writes cmdline.txt anew for each new kernel reads this. Memory for pictures is as the kernel
+# has it: what is right for a 3 stops a 4, and the card may be moved.
 cat >"$tree/etc/default/raspi-firmware" <<'CONF'
 ROOTPART=LABEL=hearth-root
 CONSOLES="ttyS1,115200 tty0"
+CMA=0
 CONF
 printf '%s\n' 'net.ifnames=0 panic=30' >"$tree/etc/default/raspi-extra-cmdline"
 # A table that systemd-repart does not write to; growpart does.

@@ -57,7 +57,7 @@ class Lateness:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Let a test that is late show what it waits for, then fail."""
-        if item.get_closest_marker("long"):
+        if item.get_closest_marker("long") or item.get_closest_marker("machines"):
             return (yield)
         self._shown = False
         signal.setitimer(signal.ITIMER_REAL, LATE_AFTER, LATE_AFTER)

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import random
-import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,24 +12,31 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import ClientSession, ClientTimeout, CookieJar
+from aiohttp import ClientSession
 
 from appliance.atproto.identity.did_doc import DidDocument
 from tests.support.appliance import ROOT, wait_until
-from tests.support.client import Client, Member, Ref, sign_in
+from tests.support.client import Client, Member, Ref
 from tests.support.witnesses import verified_repo
-from tests.system.virtual import PANEL, VirtualMachine
+from tests.system.first_start import (
+    CODE,
+    PATIENCE,
+    begin_network,
+    check_first_start,
+    check_machine,
+    code_to_begin,
+    door_answers,
+    members,
+    talk,
+)
+from tests.system.virtual import VirtualMachine
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
 
 log = logging.getLogger(__name__)
 
-CODE = "OURS-2026"
-PASSWORD = "the cat sleeps all day"
-TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
 # An hour, by the emulation of a processor.
 CUTS = int(os.environ.get("HEARTH_CUTS", "20"))
-PATIENCE = ClientTimeout(total=120)
 
 
 @pytest.fixture(scope="module")
@@ -57,29 +63,10 @@ def test_what_is_in_it_is_written_down(image: Path) -> None:
 def test_it_starts_with_the_wizard_and_takes_the_whole_disk(image: Path, firmware: str) -> None:
     with VirtualMachine(image, firmware) as box:
         log.info("%s: the wizard answers after %.0f s", firmware, box.start())
-        status, page = box.get(box.panel_port, "/claim", f"hearth.local:{PANEL}")
-        assert status == 200
-        assert b'name="code"' in page
-        assert box.get(box.door_port, "/", "hearth.local")[0] == 302
         assert box.address_of("hearth.local").startswith("fe80:")
-        wait_until(lambda: root_gigabytes(box) > 3.5, "the root has the disk", 600)
-        begin = ""
-
-        def is_told() -> bool:
-            nonlocal begin
-            begin = box.file_on_card("begin.txt")
-            return "/claim?code=" in begin
-
-        wait_until(is_told, "the link is on the boot partition", 600)
-        box.cut_power()
-        assert "ssh: off" in box.file_on_card("hearth-said.txt")
+        code = check_first_start(box)
         log.info("%s: again after %.0f s", firmware, box.start())
-        assert box.file_on_card("begin.txt").partition("code=")[2] == begin.partition("code=")[2]
-
-
-def root_gigabytes(box: VirtualMachine) -> float:
-    (root,) = [each for each in box.partitions() if each["name"] == "root"]
-    return int(root["size"]) * 512 / (1 << 30)
+        assert code_to_begin(box) == code
 
 
 @pytest.fixture(scope="module")
@@ -90,54 +77,12 @@ def box(image: Path) -> Iterator[VirtualMachine]:
         said = f"name = smiths\ncode = {CODE}\ntimezone = Europe/Berlin\n"
         box.put_on_card("hearth.txt", said)
         box.start()
-        asyncio.run(set_up(box))
-        wait_until(lambda: door_answers(box), "the network answers", 600)
-        for name in ("ann", "bob"):
-            box.run(f"hearth account create {name}.smiths.home --password '{PASSWORD}'")
+        begin_network(box)
         yield box
 
 
-def door_answers(box: VirtualMachine) -> bool:
-    try:
-        return box.get(box.door_port, "/xrpc/_health", "127.0.0.1")[0] == 200
-    except OSError:
-        return False
-
-
-async def set_up(box: VirtualMachine) -> None:
-    """Go through the wizard, as a browser does that knows the computer by its name."""
-    panel = f"http://127.0.0.1:{box.panel_port}"
-    jar = CookieJar(unsafe=True)
-    headers = {"Host": f"smiths.local:{PANEL}"}
-    async with ClientSession(cookie_jar=jar, headers=headers, timeout=PATIENCE) as http:
-
-        async def send(path: str, **fields: str) -> str:
-            async with http.get(f"{panel}{path}") as page:
-                token = TOKEN.search(await page.text())
-                assert token is not None, (page.status, path)
-            data = {"form_token": token[1], **fields}
-            async with http.post(f"{panel}{path}", data=data, allow_redirects=False) as answer:
-                assert answer.status == 303, await answer.text()
-                return answer.headers["Location"]
-
-        owner = {"code": CODE, "password": PASSWORD, "again": PASSWORD}
-        assert await send("/claim", **owner) == "/setup/name"
-        assert await send("/setup/name", name="The Smiths") == "/setup/reach"
-        address = f"http://127.0.0.1:{box.door_port}"
-        chosen = {"kind": "home", "suffix": "smiths.home", "address": address}
-        assert await send("/setup/reach", **chosen) == "/setup/reach/seen"
-
-
-async def members(http: ClientSession, box: VirtualMachine) -> list[Member]:
-    pds = f"http://127.0.0.1:{box.door_port}"
-    return [await sign_in(http, pds, f"{name}.smiths.home", PASSWORD) for name in ("ann", "bob")]
-
-
 async def test_two_members_talk(box: VirtualMachine) -> None:
-    async with ClientSession(timeout=PATIENCE) as http:
-        ann, bob = await members(http, box)
-        await bob.follow(ann)
-        await bob.sees(await ann.write_post("from a stick"), 120)
+    await talk(box)
 
 
 def test_what_the_card_said_was_done(box: VirtualMachine) -> None:
@@ -148,14 +93,7 @@ def test_what_the_card_said_was_done(box: VirtualMachine) -> None:
 
 
 def test_the_machine_is_as_it_should_be(box: VirtualMachine) -> None:
-    assert box.run("systemctl list-units --failed --plain --no-legend").strip() == ""
-    assert box.run("findmnt -no FSTYPE /var/log").strip() == "tmpfs"
-    assert box.run("journalctl --header | grep -c /var/log/journal || true").strip() == "0"
-    assert "15s" in box.run("systemctl show -p RuntimeWatchdogUSec")
-    assert "zram" in box.run("cat /proc/swaps")
-    assert box.run("passwd -S root | cut -d' ' -f2").strip() == "L"
-    assert "restic" in box.run("restic version")
-    assert "answers from" in box.run("hearth health")
+    check_machine(box)
 
 
 @pytest.mark.parametrize("cut", range(CUTS))
@@ -172,7 +110,7 @@ async def test_nothing_acknowledged_is_lost_when_the_power_is_cut(
         await asyncio.gather(*writers)
     assert kept
     await asyncio.to_thread(box.start)
-    await asyncio.to_thread(wait_until, lambda: door_answers(box), "the network answers", 600)
+    await asyncio.to_thread(wait_until, lambda: door_answers(box), "the network answers", 1200)
     async with ClientSession(timeout=PATIENCE) as http:
         base = f"http://127.0.0.1:{box.door_port}"
         for member in (ann, bob):

@@ -2,28 +2,28 @@
 
 import contextlib
 import http.client
-import json
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import dns.message
 
 from tests.support.ports import free_port
+from tests.system.disks import boot_file, write_boot_file
+from tests.system.hardware import KINDS
 
-LONGEST_START = 900.0
+LONGEST_START = 1800.0
 PANEL, DOOR = 2587, 80
-FIRMWARE = {"uefi": ["-bios", "/usr/share/ovmf/OVMF.fd"], "bios": []}
 
 
 class VirtualMachine:
-    """An x86-64 computer with a disk of its own, made from an image; switched on with `start`."""
+    """A computer with a disk of its own, made from an image; switched on with `start`."""
 
-    def __init__(self, image: Path, firmware: str = "uefi", disk_gigabytes: int = 4) -> None:
+    def __init__(self, image: Path, kind: str = "uefi", disk_gigabytes: int = 4) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="hearth-virtual-"))
         self.disk = self._folder / "disk"
         subprocess.run(  # noqa: S603
@@ -32,7 +32,7 @@ class VirtualMachine:
         )
         with self.disk.open("r+b") as file:
             file.truncate(disk_gigabytes << 30)
-        self._firmware = FIRMWARE[firmware]
+        self._hardware = KINDS[kind]
         self.panel_port = free_port()
         self.door_port = free_port()
         self.ssh_port = free_port()
@@ -59,14 +59,13 @@ class VirtualMachine:
             f"hostfwd=tcp:127.0.0.1:{mine}-:{its}"
             for mine, its in ((self.panel_port, PANEL), (self.door_port, DOOR), (self.ssh_port, 22))
         ]
-        # Without cx16, which a Debian kernel of 6.12 does not survive in the emulation of qemu 7.2.
-        command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-cx16", "-smp", "2"]
-        command += ["-m", "1024", "-accel", "tcg,thread=multi", "-display", "none", *self._firmware]
-        command += ["-drive", f"file={self.disk},format=raw,if=virtio,cache=writethrough"]
-        command += ["-nic", ",".join(["user,model=virtio-net-pci,restrict=on", *forwards])]
-        cable = f"tap,id=cable,ifname={self._cable},script=no,downscript=no"
-        command += ["-netdev", cable, "-device", "virtio-net-pci,netdev=cable"]
-        command += ["-device", "i6300esb", "-device", "virtio-rng-pci", "-action", "watchdog=reset"]
+        command = self._hardware.words(self.disk, self._folder)
+        command += ["-accel", "tcg,thread=multi", "-display", "none", "-action", "watchdog=reset"]
+        command += ["-netdev", ",".join(["user,id=way,restrict=on", *forwards])]
+        command += ["-device", f"{self._hardware.network},netdev=way"]
+        if self._hardware.has_cable:
+            cable = f"tap,id=cable,ifname={self._cable},script=no,downscript=no"
+            command += ["-netdev", cable, "-device", f"{self._hardware.network},netdev=cable"]
         command += ["-serial", f"file:{self._folder}/console"]
         self._qemu = subprocess.Popen(command)  # noqa: S603
 
@@ -139,32 +138,8 @@ class VirtualMachine:
 
     def file_on_card(self, name: str) -> str:
         """Read a file of the boot partition, while it is off."""
-        return subprocess.run(  # noqa: S603
-            ["mtype", "-i", f"{self.disk}@@{self._boot_start()}", f"::{name}"],  # noqa: S607
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        return boot_file(self.disk, name)
 
     def put_on_card(self, name: str, text: str) -> None:
         """Write a file to the boot partition, while it is off."""
-        subprocess.run(  # noqa: S603
-            ["mcopy", "-o", "-i", f"{self.disk}@@{self._boot_start()}", "-", f"::{name}"],  # noqa: S607
-            check=True,
-            input=text,
-            text=True,
-        )
-
-    def partitions(self) -> list[dict[str, Any]]:
-        told = subprocess.run(  # noqa: S603
-            ["sfdisk", "--json", str(self.disk)],  # noqa: S607
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        found: list[dict[str, Any]] = json.loads(told)["partitiontable"]["partitions"]
-        return found
-
-    def _boot_start(self) -> int:
-        (boot,) = [each for each in self.partitions() if each["name"] == "boot"]
-        return int(boot["start"]) * 512
+        write_boot_file(self.disk, name, text)
