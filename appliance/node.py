@@ -294,14 +294,14 @@ async def _serve(
     listeners: Listeners,
     ready: Callable[[Node], None],
     manager: ServiceManager,
+    ended: asyncio.Event,
     *,
     restarts: bool,
 ) -> bool:
-    """Serve until told to stop; tell whether to begin anew."""
+    """Serve until told to stop; tell whether to begin anew, unless it is `ended` by then."""
     starting = StartingUp(manager, work_done)
     starting.begin()
-    stop = asyncio.Event()
-    again, ended = asyncio.Event(), asyncio.Event()
+    stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def end() -> None:
@@ -334,11 +334,14 @@ async def _serve(
             log.info("starting anew" if again.is_set() else "stopping")
     finally:
         starting.end()
-    if again.is_set() and not ended.is_set():
+    if again.is_set():
+        # The loop hears no more from here on, but it still has to end, and other threads too.
         signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+        for number in ENDING:
+            signal.signal(number, lambda *_: ended.set())
         # What came just before is still on its way to `end`.
         await asyncio.sleep(SECONDS_TO_HEAR)
-    return again.is_set() and not ended.is_set()
+    return again.is_set()
 
 
 def serve(
@@ -358,14 +361,16 @@ def serve(
     sys.setswitchinterval(0.001)
     gc.set_threshold(20_000, 20, 50)
     memory.keep_small()
+    ended = asyncio.Event()
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            if runner.run(_serve(settings, listeners, ready, manager, restarts=restarts)):
-                return AGAIN
+            again = runner.run(
+                _serve(settings, listeners, ready, manager, ended, restarts=restarts)
+            )
     except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, FarAway, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")
         return 1
-    return 0
+    return AGAIN if again and not ended.is_set() else 0
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
