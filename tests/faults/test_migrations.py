@@ -98,6 +98,29 @@ def test_a_migration_of_every_row_survives_a_kill_at_any_point(
     assert counts["early"] >= 50
 
 
+@pytest.mark.parametrize("before_the_table", [True, False])
+def test_a_file_of_a_lower_number_and_the_notes_of_files_survive_a_kill_at_any_point(
+    house: Path, work: Path, *, before_the_table: bool
+) -> None:
+    """Also where nothing is noted yet, and all up to the version counts as done."""
+    shutil.copy(house / "directory.sqlite", work / "begun")
+    schema = work / "schema"
+    shutil.copytree(ROOT / SCHEMAS["directory"], schema)
+    if before_the_table:
+        with closing(Connection(work / "begun", writable=True)) as conn:
+            conn.execute("DROP TABLE schema_file")
+    (schema / "9999_of_a_test.sql").write_text(changes(house / "directory.sqlite"))
+    if not before_the_table:
+        with closing(Connection(work / "begun", writable=True)) as conn:
+            conn.execute("INSERT INTO schema_file VALUES (8000, '8000_of_a_test.sql')")
+            conn.pragma("user_version", 8000)
+        (schema / "8000_of_a_test.sql").write_text("CREATE TABLE there_already (id INTEGER);")
+        (schema / "9999_of_a_test.sql").rename(schema / "7000_of_a_test.sql")
+    counts = killed(work / "begun", schema, work, 60)
+    assert counts["killed"] == counts["tried"]
+    assert counts["early"] >= 50
+
+
 def changes(database: Path) -> str:
     """Write a migration that changes every row of every table, and makes an index of each."""
     with closing(Connection(database, writable=False)) as conn:

@@ -25,14 +25,13 @@ import aiohttp
 
 from appliance.atproto.tid import TidClock
 from appliance.firehose.events import parse
+from tests.support.catching_up import appview_caught_up, index_is
 from tests.support.invariants import (
     Promises,
     facts_of,
     faults_in,
     hosted,
     index_of,
-    known_standing,
-    standing,
 )
 from tests.support.scripted_day import Day
 from tests.support.stream import subscribed
@@ -128,19 +127,16 @@ class Campaign:
             for day in self.days:
                 day.again_at(house)
                 await day.mend()
-            try:
-                await until(lambda: known_standing(self.data) == standing(self.data))
-            except TimeoutError:
-                behind = {*standing(self.data).items()} ^ {*known_standing(self.data).items()}
-                return [f"the AppView is behind: {behind}"]
+            if faults := await appview_caught_up(self.data):
+                return faults
             before = index_of(self.data)
             operator = house.operator
             operator.base = house.settings.appview.public_url
             await operator.post("internal.hearth.appview.rebuildIndex")
-            await until(lambda: index_of(self.data) == before)
+            faults = await index_is(self.data, before)
             missing = hosted(self.data) - before["records"]
             self.seen["indexes"] += 1
-            return [f"not in the index: {missing}"] if missing else []
+            return [*faults, f"not in the index: {missing}"] if missing else faults
 
     def turn_away(self) -> None:
         """Nobody answers those who came too late; the next child would carry their calls out."""

@@ -1,0 +1,69 @@
+"""Waiting for relay and AppView: for as long as they come nearer, however slow the machine is.
+
+Whoever looks shares the processor with those who work, so it is looked four times a second.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from appliance.base.connection import Connection
+from tests.support.invariants import index_of, known_standing, standing
+
+LOOK_EVERY = 0.25
+# Standing still for so long is a fault; so is not to arrive in so long.
+STILL_SECONDS = 120.0
+MOST_SECONDS = 1200.0
+
+
+async def moves_until(arrived: Callable[[], bool], where: Callable[[], object]) -> None:
+    """Wait until something is so. Raises TimeoutError if nothing changes for two minutes."""
+    begun = moved = time.monotonic()
+    before = where()
+    while not arrived():
+        await asyncio.sleep(LOOK_EVERY)
+        now = time.monotonic()
+        if (there := where()) != before:
+            before, moved = there, now
+        if now - moved > STILL_SECONDS or now - begun > MOST_SECONDS:
+            raise TimeoutError
+
+
+def _read_so_far(data: Path) -> object:
+    """Say how far relay and AppView have read, and what they know."""
+    found: list[object] = [known_standing(data)]
+    for name, sql in (
+        ("relay", "SELECT id, cursor FROM host"),
+        ("appview", "SELECT * FROM stream"),
+        ("appview", "SELECT did, rev, handle, handle_due_us, sync_attempts FROM actor"),
+    ):
+        with closing(Connection(data / f"{name}.sqlite", writable=False)) as conn:
+            found.append(conn.rows(sql))
+    return found
+
+
+def behind(data: Path) -> dict[str, object]:
+    """Of each account on which AppView and PDS differ, what either says."""
+    wanted, known = standing(data), known_standing(data)
+    dids = {did for did, _ in wanted.items() ^ known.items()}
+    return {did: (wanted.get(did), known.get(did)) for did in sorted(dids)}
+
+
+async def appview_caught_up(data: Path) -> list[str]:
+    """Wait until the AppView knows rev and handle of every account; name those it does not."""
+    try:
+        await moves_until(lambda: not behind(data), lambda: _read_so_far(data))
+    except TimeoutError:
+        return [f"the AppView is behind, and stands still: {behind(data)}"]
+    return []
+
+
+async def index_is(data: Path, wanted: object) -> list[str]:
+    """Wait until the AppView has indexed this again, while it is rebuilt."""
+    try:
+        await moves_until(lambda: index_of(data) == wanted, lambda: index_of(data))
+    except TimeoutError:
+        return ["a rebuild of the AppView has come to something else"]
+    return []
