@@ -116,6 +116,13 @@ def _neighbours(args: argparse.Namespace) -> int:
     return operator.run(neighbours.ACTIONS[args.action], args, print, role="neighbours")
 
 
+def _https(args: argparse.Namespace) -> int:
+    from appliance import operator
+    from appliance.commands import https
+
+    return operator.run(https.ACTIONS[args.action], args, print)
+
+
 def _feed(args: argparse.Namespace) -> int:
     from appliance import operator
     from appliance.commands import feeds
@@ -196,6 +203,7 @@ _COMMANDS: Final = {
     "label": _label,
     "feed": _feed,
     "neighbours": _neighbours,
+    "https": _https,
     "guardian": _guardian,
     "settings": _settings,
     "support-bundle": _support_bundle,

@@ -50,6 +50,10 @@ class Checkup:
         """Have the PDS look, unless it does. Raises XrpcError."""
         await self._roles.pds.call(f"{PDS}.beginExamination")
 
+    async def try_again(self) -> None:
+        """Have what failed and waits tried at once. Raises XrpcError."""
+        await self._roles.pds.call("internal.hearth.upkeep.tryAgain")
+
     async def way_in(self) -> Looked:
         """Fetch what the PDS found of itself; have it look, if it has not since the start.
 

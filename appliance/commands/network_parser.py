@@ -1,4 +1,4 @@
-"""What `hearth label`, `hearth feed`, `hearth moderate` and `hearth guardian` take."""
+"""What `hearth label`, `hearth feed`, `hearth moderate` and others of the network take."""
 
 import argparse
 import os
@@ -39,6 +39,18 @@ def add_guardian(command: argparse.ArgumentParser) -> None:
         put.add_argument(option, action="append", metavar="TEXT", help=f"{text}; may be repeated")
     over = add("hand-over", "let a member look after the account alone")
     over.add_argument("account", help="a handle or a DID")
+
+
+HTTPS: Final = """\
+Tell how it stands with the certificates that Hearth gets itself, and have what failed tried again
+now: certificates, ports 80 and 443, and telling the DNS of a new address."""
+
+
+def add_https(command: argparse.ArgumentParser) -> None:
+    """Add the actions of `hearth https`."""
+    add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    add("show", "tell until when each certificate holds, and what failed")
+    add("again", "try again now what failed and waits")
 
 
 NEIGHBOURS: Final = """\

@@ -94,6 +94,8 @@ def parser() -> argparse.ArgumentParser:
         "neighbours", help="pair with other Hearths at home", description=network_parser.NEIGHBOURS
     )
     network_parser.add_neighbours(neighbours)
+    https = commands.add_parser("https", help="certificates", description=network_parser.HTTPS)
+    network_parser.add_https(https)
     adopt = commands.add_parser("adopt", help="take over a reference PDS", description=ADOPT)
     adopt.add_argument("folder", metavar="DIR", help="its data folder, such as /pds")
     _add_data(adopt)

@@ -3,7 +3,6 @@
 By the common kind of URL (dyndns2 and its relatives), or by RFC 2136.
 """
 
-import asyncio
 import base64
 import contextlib
 import logging
@@ -22,6 +21,7 @@ from appliance.https.acme import AcmeRefused
 from appliance.https.opening import dns_place, names_of, secret_of
 from appliance.settings import Settings
 from appliance.upkeep.address_journal import AddressJournal
+from appliance.upkeep.again import Again
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +75,10 @@ class AddressKeeper:
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        again = Again(self._data)
         while True:
             await self.look()
-            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            await again.wait(SECONDS_BETWEEN_LOOKS)
 
     async def look(self) -> None:
         """Look once, and tell if there is something to tell."""

@@ -97,9 +97,9 @@ class Keeper:
                 await there.wait()
 
     def try_now(self) -> None:
-        """Do not wait any longer with what failed."""
+        """Do not wait any longer with what failed, unless the authority itself asked us to."""
         for name, standing in self._journal.names.items():
-            if standing.failure:
+            if standing.failure and standing.kind != "rateLimited":
                 self._note(name, next_at=0.0)
         self._news.set()
 

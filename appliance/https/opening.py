@@ -27,11 +27,13 @@ from appliance.https.requests import request_for
 from appliance.https.shelf import Shelf
 from appliance.https.tls_door import TlsDoor
 from appliance.settings import Settings
+from appliance.upkeep.again import Again
 from appliance.upkeep.https_journal import HttpsJournal
 
 log = logging.getLogger(__name__)
 
 CHECK: Final = "/tls-check"
+SECONDS_BETWEEN_LOOKS: Final = 3600.0
 
 
 class Https:
@@ -65,6 +67,7 @@ class Https:
             self.shelf.load()
             self._keeper = self._make_keeper(bool(listeners))
             workers.start("certificates", self._keeper.run)
+            workers.start("certificates wished for", self._hear)
         door = TlsDoor(protocol, self._context, workers)
         for listener in listeners:
             workers.start("https", partial(door.serve, listener))
@@ -78,10 +81,12 @@ class Https:
         if self._keeper is not None:
             await self._keeper.renew(name)
 
-    def try_now(self) -> None:
-        """Do not wait any longer with what failed."""
-        if self._keeper is not None:
-            self._keeper.try_now()
+    async def _hear(self) -> None:
+        """Do not wait any longer with what failed, when the owner says so."""
+        again = Again(self._settings.paths.data)
+        while True:
+            if await again.wait(SECONDS_BETWEEN_LOOKS) and self._keeper is not None:
+                self._keeper.try_now()
 
     def _make_keeper(self, by_tls: bool) -> Keeper:
         settings = self._settings

@@ -7,6 +7,7 @@ from typing import Final
 
 from appliance.upkeep.checkup import Finding, Level
 from appliance.upkeep.https_journal import HttpsJournal, Standing
+from appliance.upkeep.low_ports import ANSWER, LowPorts, Opened
 
 # What an authority says (RFC 8555, 6.7), and what its owner can do about it.
 REMEDIES: Final[Mapping[str, str]] = {
@@ -28,6 +29,15 @@ REMEDIES: Final[Mapping[str, str]] = {
     "here": "look at the log for the reason on this computer",
 }
 _OTHERWISE: Final = "read what the authority says; it is tried again by itself"
+BY_HAND: Final = (
+    "see whether a web server has it; ports below 1024 are opened by systemd:"
+    " systemctl enable hearth.socket hearth-https.socket && systemctl restart hearth"
+)
+TAKEN: Final = (
+    "another program has port {ports}, as a web server may: end it and try again"
+    " (hearth https again), or choose that a web server stands before Hearth"
+)
+UNDER_WAY: Final = "systemd is asked to open it; try again (hearth https again) if that has no end"
 CLOSED: Final = "https-port"
 FAILED: Final = "certificate-failed"
 
@@ -43,8 +53,7 @@ def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:
             "bad",
             f"port {journal.closed} could not be opened",
             "ports that are free, and may be opened",
-            "see whether a web server has it; ports below 1024 are opened by systemd:"
-            " systemctl enable --now hearth-https.socket, then restart hearth",
+            _way_to_open(data),
             CLOSED,
         )
     if mode != "acme":
@@ -59,6 +68,14 @@ def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:
             "good",
             f"{len(good)} here, renewed by themselves; the first runs out on {_day(min(good))}",
         )
+
+
+def _way_to_open(data: Path) -> str:
+    """Say what the owner can do about a port that could not be opened."""
+    if not LowPorts(data).is_possible:
+        return BY_HAND
+    failed = Opened.read(ANSWER).failed
+    return TAKEN.format(ports=" and ".join(map(str, sorted(failed)))) if failed else UNDER_WAY
 
 
 def _failed(name: str, known: Standing, now: float) -> Finding:

@@ -82,7 +82,7 @@ class LowPorts:
         folder = self.data / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         aside = folder / f".{WANTED}.{os.getpid()}"
-        aside.write_text(json.dumps(sorted(ports)), "utf-8")
+        aside.write_text(json.dumps(sorted(MAY_BE_OPENED.intersection(ports))), "utf-8")
         aside.replace(folder / WANTED)
 
 

@@ -63,3 +63,13 @@ async def test_a_setting_is_kept_or_refused_with_the_reason(
         await pds.post(nsid, values={"relay.port": 70_000})
     with pytest.raises(Refused, match="401"):
         await Client(ann.http, network.pds).post(nsid, values={})
+
+
+async def test_what_failed_and_waits_is_tried_again_at_once(
+    network: Appliance, ann: Member
+) -> None:
+    pds = Operator(ann.http, network.pds, network.operator_token)
+    # A trial neither speaks HTTPS nor tells an address.
+    assert await pds.post(f"{INSIDE}upkeep.tryAgain") == {"tried": []}
+    with pytest.raises(Refused, match="401"):
+        await Client(ann.http, network.pds).post(f"{INSIDE}upkeep.tryAgain")

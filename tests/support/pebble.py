@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,15 @@ class Pebble:
     `bad_nonces`: of a hundred messages, how many are refused with badNonce.
     """
 
-    def __init__(self, folder: Path, http_port: int, tls_port: int, bad_nonces: int = 20) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        http_port: int,
+        tls_port: int,
+        bad_nonces: int = 20,
+        inside: Sequence[str] = (),
+    ) -> None:
+        """`inside` is the command, if any, that runs it on another machine."""
         folder.mkdir(exist_ok=True)
         authority = Authority(folder)
         # What trusts this file trusts Pebble's own answers; not what it signs.
@@ -29,7 +38,7 @@ class Pebble:
         self.pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(_last(own.read_text()))).digest()
         first = free_port()
         self.directory = f"https://localhost:{first}/dir"
-        self._management = f"https://localhost:{first + 1}"
+        self.management = f"https://localhost:{first + 1}"
         self.dns_port = first + 2
         self.dns_management = f"http://127.0.0.1:{first + 3}"
         settings = {
@@ -51,12 +60,14 @@ class Pebble:
                 *("-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""),
             ],
             folder,
+            inside=inside,
         )
         self._pebble = Program(
             "pebble",
             ["-config", str(config), "-dnsserver", f"127.0.0.1:{self.dns_port}"],
             folder,
             {"PEBBLE_WFE_NONCEREJECT": str(bad_nonces), "PEBBLE_VA_NOSLEEP": "1"},
+            inside,
         )
         self._pebble.until_logged("Listening on")
 
@@ -74,7 +85,7 @@ class Pebble:
         """Give the certificate that what it signs is trusted by, as PEM."""
         async with (
             aiohttp.ClientSession() as http,
-            http.get(f"{self._management}/roots/0", ssl=aiohttp.Fingerprint(self.pin)) as answer,
+            http.get(f"{self.management}/roots/0", ssl=aiohttp.Fingerprint(self.pin)) as answer,
         ):
             return await answer.text()
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from appliance.upkeep import https_checks, low_ports
 from appliance.upkeep.causes import CAUSES
 from appliance.upkeep.https_checks import REMEDIES, check_https
 from appliance.upkeep.https_journal import NAME, HttpsJournal
+from appliance.upkeep.low_ports import LowPorts, Opened
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -43,6 +45,26 @@ def test_a_port_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
         [found] = check_https(tmp_path, NOW, mode=mode)
         assert (found.level, found.cause) == ("bad", "https-port")
         assert "443" in found.seen
+
+
+def test_what_is_done_about_a_port_depends_on_who_can_open_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HttpsJournal(closed="80").write(tmp_path)
+    monkeypatch.setattr(low_ports, "DATA", tmp_path)
+    monkeypatch.setattr(https_checks, "ANSWER", tmp_path / "ports.json")
+
+    def remedy() -> str:
+        [found] = check_https(tmp_path, NOW, mode="acme")
+        return found.remedy
+
+    assert "systemctl enable" in remedy()
+    watcher = tmp_path / "hearth-ports.path"
+    watcher.touch()
+    monkeypatch.setattr(https_checks, "LowPorts", lambda data: LowPorts(data, watched_by=watcher))
+    assert "systemd is asked" in remedy()
+    Opened(failed=frozenset({80})).write(tmp_path / "ports.json")
+    assert "another program has port 80" in remedy()
 
 
 def test_certificates_that_are_here_are_told_in_a_line(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from appliance.admin import reach
-from appliance.admin.pages.checkup import SECONDS
+from appliance.admin.pages.checkup import SECONDS, TRIED_AGAIN
 from appliance.admin.pages.setup import some_people, step
 from appliance.admin.reach import Kind, Reach, UnfitReach
 from appliance.admin.visit import Visit
@@ -65,6 +65,7 @@ async def seen(visit: Visit) -> web.Response:
         kind=kind,
         pending=wanted != kind,
         certificates=_certificates(visit),
+        waits=any(one.cause in TRIED_AGAIN for one in findings),
         hostname=visit.settings.pds.hostname,
         port=visit.settings.door.port,
     )
@@ -78,6 +79,13 @@ async def look_again(visit: Visit) -> web.Response:
     if reach.now(visit.panel.desk.running).kind in reach.PUBLIC_KINDS:
         with suppress(XrpcError):
             await visit.panel.checkup.begin()
+    return visit.go("/setup/reach/seen")
+
+
+async def again(visit: Visit) -> web.Response:
+    """Have what failed and waits tried at once."""
+    with suppress(XrpcError):
+        await visit.panel.checkup.try_again()
     return visit.go("/setup/reach/seen")
 
 

@@ -5,7 +5,10 @@ from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.upkeep.address_journal import check_address
+from appliance.upkeep.again import wish
 from appliance.upkeep.https_checks import check_https
+from appliance.upkeep.https_journal import HttpsJournal
+from appliance.upkeep.low_ports import LowPorts
 from appliance.upkeep.status import report
 from appliance.upkeep.update_checks import check_updates
 
@@ -15,6 +18,23 @@ methods: MethodTable[Pds] = MethodTable()
 @methods.query("internal.hearth.upkeep.getStatus", auth=operator)
 async def get_status(pds: Pds, caller: Caller) -> Json:
     return await status(pds)
+
+
+@methods.procedure("internal.hearth.upkeep.tryAgain", auth=operator)
+async def try_again(pds: Pds, caller: Caller) -> Json:
+    """Try at once what failed and waits: certificates, the DNS of our address, ports 80 and 443."""
+    settings = pds.settings
+    data, own = settings.paths.data, settings.https.mode != "off"
+    ports = LowPorts(data)
+    tried = {
+        "certificates": settings.https.mode == "acme",
+        "address": settings.address.follow != "off",
+        "ports": own and bool(HttpsJournal.read(data).closed) and ports.is_possible,
+    }
+    if tried["ports"]:
+        ports.ask(port for _, port in settings.places.values())
+    wish(data)
+    return {"tried": [name for name, is_tried in tried.items() if is_tried]}
 
 
 async def status(pds: Pds) -> Json:

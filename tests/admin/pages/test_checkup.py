@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from appliance.pds.doctor.doctor import Doctor
+from appliance.upkeep.again import Again
 from appliance.upkeep.checkup import Finding
 from tests.support.panel_house import House
 
@@ -56,3 +57,25 @@ async def test_only_the_owner_has_everything_looked_over(house: House) -> None:
     assert (await stranger.get("/checkup")).location.startswith("/sign-in")
     assert (await stranger.post("/checkup")).status == 403
     assert house.box.pds.doctor.last.ended == 0
+
+
+async def test_what_waits_is_tried_again_when_its_owner_says_so(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Finding("Certificate", "bad", "refused", "one", "do this", "certificate-failed")
+
+    async def found(self: Doctor) -> list[Finding]:
+        return [failed]
+
+    monkeypatch.setattr(Doctor, "_look", found)
+    owner = await house.claim()
+    assert "Try again now" not in (await owner.get("/checkup")).words
+    await house.box.pds.doctor.examine()
+    assert "Try again now" in (await owner.get("/checkup")).words
+    again = Again(house.settings.paths.data)
+    assert (await owner.post("/checkup/again")).location == "/checkup"
+    assert await again.wait(60)
+    assert (await owner.post("/setup/reach/again")).location == "/setup/reach/seen"
+    assert await again.wait(60)
+    assert (await house.visitor().post("/checkup/again")).status == 403
+    assert not await again.wait(0)
