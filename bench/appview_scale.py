@@ -53,7 +53,7 @@ def grow(lab: IndexLab, people: int) -> Iterator[None]:
     for number, _ in enumerate(_records(lab, people), start=1):
         if number % PER_WRITE == 0:
             post_text.flush(lab.conn)
-            lab.indexer.new_posts.clear()
+            lab.indexer.take_new_posts()
             yield
     post_text.flush(lab.conn)
 

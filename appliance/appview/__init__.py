@@ -2,8 +2,9 @@
 
 Writing: `ingest` follows the relay; `event_indexer` applies events; `indexer` gives each record to
 its family in `index/`; `records` is what travels between them. `actors` knows accounts,
-`identities` their handles; `backfill` fetches whole repos from `repo_hosts`, `reconcile` finds out
-which; `notifications` are made on the way. `indexed_revs` lets readers wait for their own writes.
+`identities` their handles; `backfill` brings whole repos (`repo_fetch`, from `repo_hosts`),
+`reconcile` finds out which; `notifications` are made on the way, by `arrivals`, and `subscribers`
+are told. `indexed_revs` lets readers wait for their own writes.
 
 Reading: `skeletons/` (ids) -> `hydrate/` (rows) -> `filters` -> `views/` (lexicon JSON), joined by
 `pipeline` and called from `xrpc/`. `viewer_state` is what only we know of our viewers;

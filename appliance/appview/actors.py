@@ -131,6 +131,12 @@ def find(conn: Connection, did: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+def rev(conn: Connection, actor_id: int) -> str | None:
+    """Return the rev of the last commit of an account that is indexed."""
+    found = conn.value("SELECT rev FROM actor WHERE id = ?", actor_id)
+    return None if found is None else str(found)
+
+
 def sync_state(conn: Connection, did: str, now_us: int) -> SyncState:
     """Return how far an account is indexed, making its row if need be."""
     row = conn.execute("SELECT id, sync, rev, data FROM actor WHERE did = ?", (did,)).fetchone()

@@ -1,26 +1,27 @@
 """Fetch the whole repo of an account whose events we cannot simply go on from.
 
 The repo comes from the account's own PDS; signature and tree are checked; then the index is made
-equal to it, in pieces, so that live events of others pass in between. Nobody is notified.
+equal to it, in pieces, so that live events of others pass in between. Of an account we knew, people
+are told what it has written since; of one that is new to us, or indexed anew, nobody is told.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.appview import actors, rebuilds
 from appliance.appview.actors import ActorStore
+from appliance.appview.arrivals import Gap
 from appliance.appview.block_spool import BlockSpool
 from appliance.appview.event_indexer import EventIndexer
+from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo
 from appliance.appview.repo_hosts import NoRepoHost, RepoHosts
-from appliance.atproto.car import CarReader, InvalidCar
+from appliance.appview.subscribers import Subscribers
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
-from appliance.atproto.repo.commit import Commit, InvalidCommitObject, parse_commit
-from appliance.atproto.repo.mst import Mst
-from appliance.atproto.repo.mst_node import InvalidMst
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
 from appliance.base.database import Database
@@ -28,26 +29,21 @@ from appliance.base.http import OutboundFailed, OutboundRefused
 
 log = logging.getLogger(__name__)
 
-MOST_REPO_BYTES = 200_000_000
 RECORDS_PER_WRITE = 100
 AT_ONCE = 2
-LONGEST_FETCH_SECONDS = 300.0
 FIRST_PAUSE_US = 30_000_000
 LONGEST_PAUSE_US = 6 * 3600 * 1_000_000
 LOOK_AROUND_SECONDS = 30.0
 
 
-class InvalidRepo(ValueError):
-    """A fetched repo is not what its account signed; the message says what is wrong."""
-
-
 @dataclass(frozen=True, slots=True)
-class FetchedRepo:
-    """A checked repo: its commit, and every record by path."""
+class _Known:
+    """What is held of an account (path -> CID); up to which rev; whether all comes anew."""
 
-    commit: Commit
     records: dict[str, Cid]
-    blocks: Mapping[Cid, bytes]
+    rev: str | None = None
+    is_home: bool = False
+    anew: bool = False
 
 
 class Backfill:
@@ -59,12 +55,14 @@ class Backfill:
         actor_store: ActorStore,
         events: EventIndexer,
         hosts: RepoHosts,
+        subscribers: Subscribers,
         now_us: Callable[[], int],
     ) -> None:
         self._db = db
         self._actors = actor_store
         self._events = events
         self._hosts = hosts
+        self._subscribers = subscribers
         self._now_us = now_us
         self._wake = asyncio.Event()
 
@@ -108,83 +106,48 @@ class Backfill:
 
         Raises InvalidRepo, NoRepoHost, and what resolver and HTTP client raise.
         """
+        document = await self._hosts.document(did, fresh=True)
         with BlockSpool() as spool:
-            repo = await self._download(did, spool)
-            await self._make_equal(did, repo)
+            await self._make_equal(did, await fetch_repo(self._hosts, document, spool))
 
     async def _make_equal(self, did: Did, repo: FetchedRepo) -> None:
-        """Make the index equal to a repo, piece by piece."""
+        """Make the index equal to a repo, piece by piece; tell of what is new."""
         indexer = self._events.indexer
-        held, is_home, anew = await self._db.scan(self._known, did)
+        known = await self._db.scan(self._known, did)
+        gap = None if known.rev is None or known.anew else Gap(known.rev, repo.commit.rev)
         wanted = {
             path: cid
             for path, cid in repo.records.items()
-            if indexer.takes(path.partition("/")[0], is_home=is_home)
-            and (anew or held.get(path) != cid)
+            if indexer.takes(path.partition("/")[0], is_home=known.is_home)
+            and (known.anew or known.records.get(path) != cid)
         }
-        gone = [path for path in held if path not in repo.records]
+        gone = [path for path in known.records if path not in repo.records]
         for start in range(0, len(gone), RECORDS_PER_WRITE):
             some = gone[start : start + RECORDS_PER_WRITE]
-            await self._db.write(indexer.remove_all, did, some, self._now_us())
+            remove = partial(indexer.remove_all, is_news=gap is not None)
+            await self._db.write(remove, did, some, self._now_us())
         # Keys are times, but for the profile's, which comes before all: so the newest come first.
         changed = sorted(wanted.items(), key=_key, reverse=True)
+        put = partial(indexer.put_all, gap=gap, anew=known.anew)
         for start in range(0, len(changed), RECORDS_PER_WRITE):
             records = changed[start : start + RECORDS_PER_WRITE]
-            await self._db.write(
-                indexer.put_all, did, records, repo.blocks, self._now_us(), anew=anew
-            )
-        await self._db.write(self._events.finish_backfill, repo.commit, self._now_us())
+            new_posts = await self._db.write(put, did, records, repo.blocks, self._now_us())
+            await self._subscribers.tell(new_posts)
+        new_posts = await self._db.write(self._events.finish_backfill, repo.commit, self._now_us())
+        await self._subscribers.tell(new_posts)
         log.info("repo indexed did=%s new=%d gone=%d", did, len(changed), len(gone))
 
-    async def _download(self, did: Did, blocks: BlockSpool) -> FetchedRepo:
-        """Fetch a repo, its blocks into the spool, and check it."""
-        document = await self._hosts.document(did, fresh=True)
-        reader, size = CarReader(), 0
-        try:
-            async with (
-                asyncio.timeout(LONGEST_FETCH_SECONDS),
-                self._hosts.get(document, "com.atproto.sync.getRepo", [("did", did)]) as response,
-            ):
-                async for chunk in response.content.iter_chunked(1 << 16):
-                    size += len(chunk)
-                    if size > MOST_REPO_BYTES:
-                        raise InvalidRepo(f"it is larger than {MOST_REPO_BYTES} bytes")
-                    for cid, block in reader.feed(chunk):
-                        blocks.add(cid, block)
-            reader.finish()
-            blocks.finish()
-            commit = parse_commit(blocks[reader.roots[0]])
-        except TimeoutError as error:
-            raise OutboundFailed(f"no repo within {LONGEST_FETCH_SECONDS} s") from error
-        except (InvalidCar, InvalidCommitObject) as error:
-            raise InvalidRepo(str(error)) from error
-        except LookupError as error:
-            raise InvalidRepo("the archive does not hold its commit") from error
-        key = document.signing_key
-        if commit.did != did or key is None or not commit.verify(key):
-            raise InvalidRepo("the commit is not signed by the account's key")
-        records = await asyncio.to_thread(_records, commit.data, blocks)
-        return FetchedRepo(commit, records, blocks)
-
-    def _known(self, conn: Connection, did: str) -> tuple[dict[str, Cid], bool, bool]:
-        """Say what is held of an account, whether it is hosted here, whether all comes anew."""
+    def _known(self, conn: Connection, did: str) -> _Known:
         indexer, actor_id = self._events.indexer, actors.find(conn, did)
         if actor_id is None:
-            return {}, False, False
-        is_home = indexer.is_home(conn, actor_id)
-        return indexer.held(conn, actor_id), is_home, rebuilds.is_wanted(conn, did)
+            return _Known({})
+        return _Known(
+            indexer.held(conn, actor_id),
+            actors.rev(conn, actor_id),
+            indexer.is_home(conn, actor_id),
+            rebuilds.is_wanted(conn, did),
+        )
 
 
 def _key(record: tuple[str, Cid]) -> str:
     return record[0].rpartition("/")[2]
-
-
-def _records(root: Cid, blocks: Mapping[Cid, bytes]) -> dict[str, Cid]:
-    """Walk the whole tree; raise InvalidRepo where it or a record is not all there."""
-    try:
-        records = dict(Mst.load(root, blocks).items())
-    except InvalidMst as error:
-        raise InvalidRepo(str(error)) from error
-    if not all(cid in blocks for cid in records.values()):
-        raise InvalidRepo("the archive lacks records")
-    return records

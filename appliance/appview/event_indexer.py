@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 from appliance.appview import actors
 from appliance.appview.actors import PENDING, SyncState
+from appliance.appview.arrivals import arrival_us
 from appliance.appview.index import gates, post_text
 from appliance.appview.indexer import Indexer, ref_of
+from appliance.appview.records import RecordRef
 from appliance.atproto.car import InvalidCar, read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import Commit, InvalidCommitObject, parse_commit
@@ -32,7 +34,6 @@ from appliance.firehose.own_frames import OwnFrames
 log = logging.getLogger(__name__)
 
 MOST_HELD_EVENTS = 2000
-LATE_US = 300 * 1_000_000
 
 
 class EventIndexer:
@@ -74,8 +75,12 @@ class EventIndexer:
         if actors.any_identity_is_due(conn):
             conn.after_commit(self._on_due)
 
-    def finish_backfill(self, conn: Connection, commit: Commit, now_us: int) -> None:
-        """Note that the whole repo up to a commit is indexed; apply the events held meanwhile."""
+    def finish_backfill(self, conn: Connection, commit: Commit, now_us: int) -> list[RecordRef]:
+        """Note that the whole repo up to a commit is indexed; apply the events held meanwhile.
+
+        Gives the posts that are new.
+        """
+        self.indexer.take_new_posts()
         actor_id = actors.intern(conn, commit.did, now_us)
         actors.set_synced(conn, actor_id, commit.rev, commit.data)
         gates.judge_again(conn, actor_id)
@@ -92,6 +97,7 @@ class EventIndexer:
             if isinstance(event, CommitEvent | SyncEvent):
                 self.apply(conn, event, now_us)
         post_text.flush(conn)
+        return self.indexer.take_new_posts()
 
     def parse(self, frames: list[bytes]) -> tuple[list[RepoEvent], list[str]]:
         """Parse frames, and count the unusable; give the events and the names of #info messages."""
@@ -133,7 +139,7 @@ class EventIndexer:
         except (InvalidCar, InvalidCommitObject, KeyError) as error:
             self._desynchronized(conn, event.did, state, f"unusable commit: {error}", now_us)
             return
-        arrived_us = _arrival(event.time, now_us)
+        arrived_us = _arrival_us(event.time, now_us)
         for op in event.ops:
             ref = ref_of(event.did, state.actor_id, op.path)
             if op.cid is None:
@@ -146,7 +152,6 @@ class EventIndexer:
                     op.cid,
                     changed[op.cid],
                     arrived_us,
-                    is_live=True,
                     is_checked=is_checked,
                 )
         self._set_synced(conn, event.did, state.actor_id, event.rev, data)
@@ -194,16 +199,11 @@ class EventIndexer:
         )
 
 
-def _arrival(time: str, now_us: int) -> int:
-    """Say when a commit came: now, unless it is an old one that is read again or late.
-
-    So a new index has everything in its old place, and nobody is told old things as news.
-    """
+def _arrival_us(time: str, now_us: int) -> int:
     try:
-        told_us = Datetime(time).to_us()
+        return arrival_us(Datetime(time).to_us(), now_us)
     except InvalidSyntax:
         return now_us
-    return now_us if told_us > now_us - LATE_US else max(0, told_us)
 
 
 def _follows(event: CommitEvent, state: SyncState) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 
 from appliance.appview.actors import ActorStore
+from appliance.atproto.xrpc.pace import PACE
 from appliance.firehose.inside import Haste
 
 LONGEST_WAIT = 0.5
@@ -46,6 +47,9 @@ class IndexedRevs:
             waiting.remove(entry)
             if not waiting and self._waiting.get(did) is waiting:
                 del self._waiting[did]
+        # One commit may wake many.
+        if PACE.is_full():
+            await PACE.wait()
         return True
 
     def indexed(self, did: str, rev: str) -> None:

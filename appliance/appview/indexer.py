@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from appliance.appview import actors, notifications
+from appliance.appview.arrivals import Gap
 from appliance.appview.index import (
     feeds,
     gates,
@@ -22,7 +23,7 @@ from appliance.appview.index import (
     profiles,
 )
 from appliance.appview.index.record_index import RecordIndex
-from appliance.appview.records import IndexedRecord, RecordRef
+from appliance.appview.records import IndexedRecord, Origin, RecordRef
 from appliance.atproto.cbor import InvalidCbor, Value, decode
 from appliance.atproto.cid import Cid
 from appliance.atproto.lexicon.errors import InvalidRecord
@@ -43,7 +44,6 @@ _COLLECTIONS: dict[str, RecordIndex] = {
 class Indexer:
     """Collection -> RecordIndex. Owned by the writer thread; counts what it does.
 
-    new_posts: posts that have just arrived, for who takes them away to tell subscribers.
     home: PDS endpoints of ours, whose accounts' other records are kept as they are.
     """
 
@@ -52,7 +52,12 @@ class Indexer:
         self._home = frozenset(home)
         self._ids: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
-        self.new_posts: list[RecordRef] = []
+        self._new_posts: list[RecordRef] = []
+
+    def take_new_posts(self) -> list[RecordRef]:
+        """Take away the posts that have just arrived; whoever does tells subscribers."""
+        taken, self._new_posts = self._new_posts, []
+        return taken
 
     def takes(self, collection: str, *, is_home: bool) -> bool:
         """Tell whether records of a collection are kept, of an account hosted here or not."""
@@ -71,7 +76,7 @@ class Indexer:
         block: bytes,
         now_us: int,
         *,
-        is_live: bool,
+        origin: Origin = Origin.STREAM,
         anew: bool = False,
         is_checked: bool = False,
     ) -> bool:
@@ -104,7 +109,7 @@ class Indexer:
             (ref.actor_id, collection_id, ref.rkey, cid),
         )
         record = IndexedRecord(
-            ref.did, ref.actor_id, ref.collection, ref.rkey, cid, block, value, now_us, is_live
+            ref.did, ref.actor_id, ref.collection, ref.rkey, cid, block, value, now_us, origin
         )
         for blob in record.blobs():
             conn.execute(
@@ -113,8 +118,8 @@ class Indexer:
             )
         self._insert(conn, index, record)
         self.counts["indexed"] += 1
-        if is_live and held is None and ref.collection == posts.POST:
-            self.new_posts.append(ref)
+        if record.is_live and held is None and ref.collection == posts.POST:
+            self._new_posts.append(ref)
         return True
 
     def remove(self, conn: Connection, ref: RecordRef, now_us: int | None = None) -> None:
@@ -151,20 +156,30 @@ class Indexer:
         blocks: Mapping[Cid, bytes],
         now_us: int,
         *,
+        gap: Gap | None = None,
         anew: bool = False,
-    ) -> None:
-        """Index records (path, CID) of a whole repo; nobody is told of them."""
+    ) -> list[RecordRef]:
+        """Index records (path, CID) of a whole repo; give the posts that are new.
+
+        gap: what was written in it, people are told of; of the rest nobody is.
+        """
+        self.take_new_posts()
         actor_id = actors.intern(conn, did, now_us)
         for path, cid in records:
             ref = ref_of(did, actor_id, path)
-            self.put(conn, ref, cid, blocks[cid], now_us, is_live=False, anew=anew)
+            came_us = None if gap is None else gap.arrival_us(ref.rkey, now_us)
+            origin, at_us = (Origin.REPO, now_us) if came_us is None else (Origin.GAP, came_us)
+            self.put(conn, ref, cid, blocks[cid], at_us, origin=origin, anew=anew)
         post_text.flush(conn)
+        return self.take_new_posts()
 
-    def remove_all(self, conn: Connection, did: str, paths: Iterable[str], now_us: int) -> None:
-        """Take out records which a whole repo no longer has."""
+    def remove_all(
+        self, conn: Connection, did: str, paths: Iterable[str], now_us: int, *, is_news: bool
+    ) -> None:
+        """Take out records which a whole repo no longer has. is_news: they went in a gap."""
         actor_id = actors.intern(conn, did, now_us)
         for path in paths:
-            self.remove(conn, ref_of(did, actor_id, path))
+            self.remove(conn, ref_of(did, actor_id, path), now_us if is_news else None)
 
     def purge_some(self, conn: Connection, did: str, limit: int) -> bool:
         """Take out up to `limit` records of a deleted account; tell whether any are left."""

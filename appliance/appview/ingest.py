@@ -4,9 +4,8 @@ import logging
 from collections.abc import Callable
 
 from appliance.appview.event_indexer import EventIndexer
-from appliance.appview.notifications import tell_subscribers
 from appliance.appview.records import RecordRef
-from appliance.appview.viewer_state import Subscription, ViewerState
+from appliance.appview.subscribers import Subscribers
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.base.http import HttpClient
@@ -25,13 +24,13 @@ class Ingest:
         self,
         db: Database,
         events: EventIndexer,
-        viewers: ViewerState,
+        subscribers: Subscribers,
         now_us: Callable[[], int],
         on_gap: Callable[[], None],
     ) -> None:
         self._db = db
         self._events = events
-        self._viewers = viewers
+        self._subscribers = subscribers
         self._now_us = now_us
         self._on_gap = on_gap
 
@@ -46,13 +45,7 @@ class Ingest:
 
     async def take(self, frames: list[bytes]) -> None:
         """Index a batch of frames and store the cursor behind them; tell subscribers."""
-        known: dict[str, list[Subscription]] = {}
-        for post in await self._db.write(self._apply, frames):
-            # A batch may bring thousands of posts, of few accounts.
-            if post.did not in known:
-                known[post.did] = self._viewers.subscribers(post.did)
-            if known[post.did]:
-                await self._db.write(tell_subscribers, post, known[post.did], self._now_us())
+        await self._subscribers.tell(await self._db.write(self._apply, frames))
 
     async def refused(self, name: str) -> None:
         """Start over where the relay knows less than we do: it lost its log."""
@@ -64,8 +57,7 @@ class Ingest:
     def _apply(self, conn: Connection, frames: list[bytes]) -> list[RecordRef]:
         """Apply frames; return the posts that are new."""
         now_us = self._now_us()
-        new_posts = self._events.indexer.new_posts
-        new_posts.clear()  # a batch that failed may have left some
+        self._events.indexer.take_new_posts()  # a batch that failed may have left some
         events, infos = self._events.parse(frames)
         if "OutdatedCursor" in infos:
             conn.after_commit(self._on_gap)
@@ -74,7 +66,7 @@ class Ingest:
         if events:
             self._events.end_batch(conn)
             set_cursor(conn, max(_seqs(events)))
-        return list(new_posts)
+        return self._events.indexer.take_new_posts()
 
 
 def set_cursor(conn: Connection, seq: int) -> None:

@@ -1,10 +1,19 @@
 """A record on its way into the index, and what is left of one on its way out."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from appliance.atproto.cid import Cid
 from appliance.atproto.data import dumps, find_blobs, record_json
 from appliance.atproto.syntax import AtUri, Datetime, JsonObject
+
+
+class Origin(Enum):
+    """How a record came: that says whom it tells, and what was before it."""
+
+    STREAM = "in the order of the stream"
+    GAP = "with a whole repo, but written since we knew the account: people are told of it"
+    REPO = "with a whole repo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +34,19 @@ class RecordRef:
 class IndexedRecord(RecordRef):
     """A valid record to be indexed.
 
-    value is in value form (Cid and bytes objects). now_us: microseconds. is_live: it comes from
-    the stream as it happens, so people may be told; false for whole repos.
+    value is in value form (Cid and bytes objects). now_us: when it came, in microseconds.
     """
 
     cid: Cid
     block: bytes
     value: JsonObject
     now_us: int
-    is_live: bool
+    origin: Origin
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether it is news, so that people may be told of it."""
+        return self.origin is not Origin.REPO
 
     @property
     def json(self) -> str:
@@ -50,8 +63,8 @@ class IndexedRecord(RecordRef):
 
     @property
     def told_us(self) -> int | None:
-        """When it says it was written, where we cannot tell because it came with a whole repo."""
-        return None if self.is_live else self.created_us
+        """When it says it was written, where we cannot tell because it came in no order."""
+        return None if self.origin is Origin.STREAM else self.created_us
 
     def times(self) -> tuple[int, int, int]:
         """created_us, indexed_us and sort_us, the earlier of the two."""

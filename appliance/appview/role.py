@@ -30,6 +30,7 @@ from appliance.appview.rebuilds import Rebuilds
 from appliance.appview.reconcile import Reconciler
 from appliance.appview.repo_hosts import RepoHosts
 from appliance.appview.row_counts import RowCounts
+from appliance.appview.subscribers import Subscribers
 from appliance.appview.takedowns import Takedowns
 from appliance.appview.viewer_papers import ViewerPapers
 from appliance.appview.viewer_state import ViewerState
@@ -150,10 +151,11 @@ async def open_appview(
         indexer = Indexer(Validator(validator.catalog), (settings.pds.url,))
         due = _Due()
         events = EventIndexer(indexer, revs.indexed, due, inside.own)
-        backfill = Backfill(index, actors, events, hosts, clock.now_us)
+        subscribers = Subscribers(index, viewers, clock.now_us)
+        backfill = Backfill(index, actors, events, hosts, subscribers, clock.now_us)
         due.wakes = (refresher.wake, backfill.wake)
         reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)
-        ingest = Ingest(index, events, viewers, clock.now_us, reconciler.wake)
+        ingest = Ingest(index, events, subscribers, clock.now_us, reconciler.wake)
         keeper = Maintenance(index, actors, indexer, viewers, clock.now_us)
         row_counts = RowCounts(index)
         follower = ingest.follower(http, paths.address("relay"))

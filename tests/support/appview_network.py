@@ -127,6 +127,13 @@ async def fake_network(settings: Settings) -> AsyncIterator[FakeNetwork]:
             await runner.cleanup()
 
 
+async def settled(appview: AppView, author: RepoAuthor) -> None:
+    """Wait until all that an account has written is indexed."""
+    head = author.repo.head
+    assert head is not None
+    assert await appview.revs.wait(author.did, head.rev, timeout=60)
+
+
 def network_settings(path: Path) -> Settings:
     return defaults("dev", path).with_values(
         {"pds.public_url": PDS_URL, "appview.public_url": "http://localhost:2585"}

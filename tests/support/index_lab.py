@@ -9,7 +9,7 @@ from typing import Any
 from appliance.appview import actors
 from appliance.appview.index import post_text
 from appliance.appview.indexer import Indexer
-from appliance.appview.records import RecordRef
+from appliance.appview.records import Origin, RecordRef
 from appliance.atproto.cbor import encode
 from appliance.atproto.cid import Cid
 from appliance.atproto.data import record_from_json
@@ -62,7 +62,8 @@ class IndexLab:
         block = encode(record_from_json({"$type": collection, **created, **value}))
         cid = Cid.for_block(block)
         ref = self.ref(did, collection, rkey)
-        self.indexer.put(self.conn, ref, cid, block, self.now_us, is_live=self.is_live)
+        origin = Origin.STREAM if self.is_live else Origin.REPO
+        self.indexer.put(self.conn, ref, cid, block, self.now_us, origin=origin)
         if self.flushes:
             post_text.flush(self.conn)
         return {"uri": ref.uri, "cid": str(cid)}

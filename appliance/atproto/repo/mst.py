@@ -123,6 +123,12 @@ class Mst:
         for key, cid in _items(_enter(self._top), after.encode("ascii")):
             yield key.decode("ascii"), cid
 
+    def items_at_hand(self) -> Iterator[tuple[str, Cid]]:
+        """Yield (path, CID) in rising order of path, without what is in missing parts."""
+        if isinstance(self._top, Node):
+            for key, cid in _items_at_hand(self._top):
+                yield key.decode("ascii"), cid
+
     def walk(self) -> Iterator[tuple[Cid, bytes]]:
         """Yield every node's CID and block, parents before children, left to right."""
         return _walk(_enter(self._top))
@@ -260,6 +266,14 @@ def _items(node: Node, after: bytes) -> Iterator[tuple[bytes, Cid]]:
         if kid is not None:
             yield from _items(_enter(kid), after)
         if at < len(node.keys) and node.keys[at] > after:
+            yield node.keys[at], node.values[at]
+
+
+def _items_at_hand(node: Node) -> Iterator[tuple[bytes, Cid]]:
+    for at, kid in enumerate(node.kids):
+        if isinstance(kid, Node):
+            yield from _items_at_hand(kid)
+        if at < len(node.keys):
             yield node.keys[at], node.values[at]
 
 

@@ -1,0 +1,86 @@
+"""Fetch a repo from the PDS of its account, whole or since a revision, and check it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.appview.block_spool import BlockSpool
+from appliance.appview.repo_hosts import RepoHosts
+from appliance.atproto.car import CarReader, InvalidCar
+from appliance.atproto.cid import Cid
+from appliance.atproto.identity.did_doc import DidDocument
+from appliance.atproto.repo.commit import Commit, InvalidCommitObject, parse_commit
+from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.mst_node import InvalidMst
+from appliance.base.http import OutboundFailed
+
+MOST_REPO_BYTES: Final = 200_000_000
+LONGEST_FETCH_SECONDS: Final = 300.0
+
+
+class InvalidRepo(ValueError):
+    """A fetched repo is not what its account signed; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRepo:
+    """A checked repo: its commit, and its records by path; all, or those that came along."""
+
+    commit: Commit
+    records: dict[str, Cid]
+    blocks: Mapping[Cid, bytes]
+
+
+async def fetch_repo(
+    hosts: RepoHosts,
+    document: DidDocument,
+    blocks: BlockSpool,
+    since: str | None = None,
+    most_bytes: int = MOST_REPO_BYTES,
+) -> FetchedRepo:
+    """Fetch a repo, its blocks into the spool; `since`: only what later commits wrote.
+
+    Raises InvalidRepo, NoRepoHost, OutboundRefused, OutboundFailed.
+    """
+    params = [("did", str(document.did))] + ([("since", since)] if since else [])
+    reader, size = CarReader(), 0
+    try:
+        async with (
+            asyncio.timeout(LONGEST_FETCH_SECONDS),
+            hosts.get(document, "com.atproto.sync.getRepo", params) as response,
+        ):
+            async for chunk in response.content.iter_chunked(1 << 16):
+                size += len(chunk)
+                if size > most_bytes:
+                    raise InvalidRepo(f"it is larger than {most_bytes} bytes")
+                for cid, block in reader.feed(chunk):
+                    blocks.add(cid, block)
+        reader.finish()
+        blocks.finish()
+        commit = parse_commit(blocks[reader.roots[0]])
+    except TimeoutError as error:
+        raise OutboundFailed(f"no repo within {LONGEST_FETCH_SECONDS} s") from error
+    except (InvalidCar, InvalidCommitObject) as error:
+        raise InvalidRepo(str(error)) from error
+    except LookupError as error:
+        raise InvalidRepo("the archive does not hold its commit") from error
+    key = document.signing_key
+    if commit.did != document.did or key is None or not commit.verify(key):
+        raise InvalidRepo("the commit is not signed by the account's key")
+    records = await asyncio.to_thread(_records, commit.data, blocks, is_whole=since is None)
+    return FetchedRepo(commit, records, blocks)
+
+
+def _records(root: Cid, blocks: Mapping[Cid, bytes], *, is_whole: bool) -> dict[str, Cid]:
+    """Walk the tree; raise InvalidRepo where it is wrong, or of a whole one something lacks."""
+    try:
+        tree = Mst.load(root, blocks)
+        if not is_whole:
+            return {path: cid for path, cid in tree.items_at_hand() if cid in blocks}
+        records = dict(tree.items())
+    except InvalidMst as error:
+        raise InvalidRepo(str(error)) from error
+    if not all(cid in blocks for cid in records.values()):
+        raise InvalidRepo("the archive lacks records")
+    return records

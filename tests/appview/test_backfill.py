@@ -1,0 +1,70 @@
+"""A repo that is fetched whole since the stream has a gap: what is new in it is told of."""
+
+from appliance.appview.role import AppView
+from tests.support.appview_network import FakeNetwork, settled
+from tests.support.repo_author import RepoAuthor
+from tests.support.waiting import until
+
+POST = "app.bsky.feed.post"
+
+
+def told(appview: AppView, did: str) -> list[tuple[str, str]]:
+    """What somebody was told, in the order of the list: (reason, text of the record)."""
+    rows = appview.index.read(
+        "SELECT reason, record ->> '$.text' FROM notification"
+        " JOIN actor ON actor.id = target_id WHERE did = ? ORDER BY sort_us",
+        did,
+    )
+    return [(reason, text or "") for reason, text in rows]
+
+
+async def test_what_was_written_in_a_gap_is_told_and_nothing_else(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice, bob = network.add(RepoAuthor("alice")), network.add(RepoAuthor("bob"))
+    post = alice.post("come to the lake", "3lake")
+    ref = {"uri": f"at://{alice.did}/{POST}/3lake", "cid": str(post.ops[0].cid)}
+    bob.create(POST, text="before you knew me", reply={"root": ref, "parent": ref})
+    bob.create("app.bsky.graph.follow", subject=str(alice.did))
+    await network.tell(post, bob.post("known"))
+    await settled(appview, bob)
+    # A repo of somebody new is no news.
+    assert told(appview, alice.did) == []
+
+    await appview.viewers.subscribe(alice.did, bob.did, post=True, reply=False)
+    alice_follows = alice.create("app.bsky.graph.follow", subject=str(bob.did))
+    await network.tell(alice_follows)
+    await settled(appview, alice)
+    bob.create(POST, text="yes", reply={"root": ref, "parent": ref})
+    bob.create("app.bsky.feed.like", subject=ref)
+    bob.create(POST, "3jzfcijpj2z2a", text="an old key", reply={"root": ref, "parent": ref})
+    taken_back = bob.create("app.bsky.feed.repost", subject=ref)
+    bob.delete(taken_back.ops[0].path)
+    bob.post("news for a subscriber")
+    await network.tell(bob.post("after the gap"))
+    await settled(appview, bob)
+    expected = [
+        ("reply", "yes"),
+        ("like", ""),
+        ("subscribed-post", "after the gap"),
+        ("subscribed-post", "news for a subscriber"),
+    ]
+    await until(lambda: sorted(told(appview, alice.did)) == sorted(expected))
+    assert told(appview, alice.did)[:2] == expected[:2]
+    assert network.served == [bob.did, bob.did]
+
+
+async def test_a_gap_that_is_filled_twice_tells_once(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice, bob = network.add(RepoAuthor("alice")), network.add(RepoAuthor("bob"))
+    post = alice.post("come to the lake", "3lake")
+    ref = {"uri": f"at://{alice.did}/{POST}/3lake", "cid": str(post.ops[0].cid)}
+    await network.tell(post, bob.post("hello"))
+    await settled(appview, bob)
+    for number in range(2):
+        bob.create(POST, text=f"reply {number}", reply={"root": ref, "parent": ref})
+        await network.tell(bob.sync())
+        await settled(appview, bob)
+    assert told(appview, alice.did) == [("reply", "reply 0"), ("reply", "reply 1")]
+    assert network.served == [bob.did, bob.did]
