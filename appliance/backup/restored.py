@@ -11,6 +11,7 @@ from appliance.backup.engine import BackupFailed, Engine, Snapshot
 from appliance.backup.take import Progress
 from appliance.base.connection import Connection
 from appliance.base.database import damage_in
+from appliance.directory import soundness as directory_soundness
 from appliance.pds import soundness
 from appliance.pds.soundness import Soundness
 
@@ -64,6 +65,9 @@ def bring_back(engine: Engine, snapshot: Snapshot, into: Path, progress: Progres
                 conn, blobs, lambda done, of: progress("verifying", done / of if of else 1.0)
             )
     faults += sound.faults
+    if not faults and (files / "directory.sqlite").exists():
+        with closing(Connection(files / "directory.sqlite", writable=False)) as conn:
+            faults += directory_soundness.faults(conn)
     if faults:
         more = f" and {len(faults) - MOST_FAULTS_TOLD} more" * (len(faults) > MOST_FAULTS_TOLD)
         raise BackupFailed(

@@ -3,6 +3,7 @@
 https://web.plc.directory/api/redoc
 """
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,7 +15,12 @@ from appliance.atproto.data import InvalidData, dumps, loads
 from appliance.atproto.identity.errors import InvalidOperation
 from appliance.atproto.syntax import Datetime, Json
 from appliance.atproto.xrpc.server import add_methods
-from appliance.directory.operations import MAX_EXPORTED, NotRegistered, Tombstoned
+from appliance.directory.operations import (
+    MAX_EXPORTED,
+    DamagedOperation,
+    NotRegistered,
+    Tombstoned,
+)
 from appliance.directory.role import Directory
 from appliance.directory.xrpc import internal_hearth_upkeep
 from appliance.settings import Settings
@@ -23,6 +29,7 @@ from appliance.version import VERSION
 
 MAX_BODY_BYTES: Final = 100_000
 
+_log: Final = logging.getLogger(__name__)
 _DIRECTORY: Final = web.AppKey("directory", Directory)
 _DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -137,6 +144,9 @@ async def _errors_as_json(
         return _error(410, str(error))
     except InvalidOperation as error:
         return _error(400, str(error))
+    except DamagedOperation as error:
+        _log.error("damaged reason=%s", error)
+        return _error(500, str(error))
     except web.HTTPNotFound:
         return _error(404, "Not found")
     except web.HTTPRequestEntityTooLarge:

@@ -41,6 +41,10 @@ class Tombstoned(LookupError):
     xrpc_name: Final = "DidNotFound"
 
 
+class DamagedOperation(Exception):
+    """What lies here is not the operation that was taken: it is given to nobody."""
+
+
 class TooManyOperations(InvalidOperation):
     """The DID changes more often than the directory takes."""
 
@@ -69,16 +73,15 @@ class OperationStore:
         return _unless_ended(did, data_for(did, self.last(did)))
 
     def last(self, did: str) -> JsonObject:
-        """Return the last operation, maybe a tombstone. Raises NotRegistered."""
+        """Return the last operation, maybe a tombstone. Raises NotRegistered, DamagedOperation."""
         row = self._db.read_one(
-            "SELECT operation FROM operation WHERE did = ? AND nullified = 0 "
+            "SELECT operation, cid FROM operation WHERE did = ? AND nullified = 0 "
             "ORDER BY seq DESC LIMIT 1",
             did,
         )
         if row is None:
             raise NotRegistered(f"DID not registered: {did}")
-        operation: JsonObject = loads(row[0].encode())
-        return operation
+        return _whole(did, *row)
 
     async def log(self, did: str) -> list[JsonObject]:
         """Return the operations valid now, oldest first. Raises NotRegistered."""
@@ -104,7 +107,7 @@ class OperationStore:
             {
                 "type": "sequenced_op",
                 "did": did,
-                "operation": loads(operation.encode()),
+                "operation": _whole(did, operation, cid),
                 "cid": str(Cid(cid)),
                 "createdAt": Datetime.from_us(created_ms * 1000),
                 "seq": seq,
@@ -118,7 +121,7 @@ class OperationStore:
         return [
             {
                 "did": did,
-                "operation": loads(operation.encode()),
+                "operation": _whole(did, operation, cid),
                 "cid": str(Cid(cid)),
                 "nullified": bool(nullified),
                 "createdAt": Datetime.from_us(created_ms * 1000),
@@ -141,6 +144,17 @@ def _unless_ended(did: str, value: JsonObject | None) -> JsonObject:
     if value is None:
         raise Tombstoned(f"DID not available: {did}")
     return value
+
+
+def _whole(did: str, operation: str, cid: bytes) -> JsonObject:
+    """Read an operation that is what its CID says. Raises DamagedOperation."""
+    try:
+        found: JsonObject = loads(operation.encode())
+        if bytes(cid_of(found)) == cid:
+            return found
+    except ValueError as problem:
+        raise DamagedOperation(f"an operation of {did} cannot be read: {problem}") from None
+    raise DamagedOperation(f"an operation of {did} is not the one that was taken")
 
 
 def append(conn: Connection, did: str, operation: JsonObject, now_ms: int) -> None:
@@ -175,13 +189,13 @@ def _check_rate(valid: Sequence[LogEntry], now_ms: int) -> None:
 
 
 def select_log(conn: Connection, did: str) -> list[LogEntry]:
-    """Return all operations of a DID, oldest first."""
+    """Return all operations of a DID, oldest first. Raises DamagedOperation."""
     rows = conn.rows(
         "SELECT operation, cid, created_ms, nullified FROM operation WHERE did = ? ORDER BY seq",
         did,
     )
     return [
-        LogEntry(loads(operation.encode()), Cid(cid), created_ms * 1000, bool(nullified))
+        LogEntry(_whole(did, operation, cid), Cid(cid), created_ms * 1000, bool(nullified))
         for operation, cid, created_ms, nullified in rows
     ]
 

@@ -3,14 +3,17 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from appliance.backup.contents import FORMAT, MANIFEST, STAGING
+from appliance.backup.contents import FORMAT, MANIFEST, STAGING, sum_of
 from appliance.backup.engine import BackupFailed, Engine, Snapshot
 from appliance.backup.restored import bring_back
+from appliance.base.database import _open_writable
 
 HOME = f"home/{STAGING}"
 GOOD = {"format": FORMAT, "version": "1", "taken_at": "2026-11-21", "blobs": "/blobs", "files": {}}
@@ -82,6 +85,23 @@ def test_what_was_made_to_do_harm_is_refused(tmp_path: Path, make: Callable[[Pat
 def test_the_folder_it_was_taken_from_leads_nowhere_else(tmp_path: Path) -> None:
     storage = Storage(written({}), path=f"/../../{STAGING}")
     with pytest.raises(BackupFailed, match="not made by Hearth"):
+        bring_back(cast(Engine, storage), storage.snapshot, tmp_path, lambda *_told: None)
+
+
+def test_one_whose_directory_does_not_add_up_is_refused(tmp_path: Path) -> None:
+    def damaged(into: Path) -> None:
+        directory = into / HOME / "directory.sqlite"
+        schema = files("appliance.directory") / "schema"
+        with closing(_open_writable(directory, schema, "FULL")) as conn:
+            conn.pragma("journal_mode", "DELETE")
+            conn.execute(
+                "INSERT INTO operation (did, cid, created_ms, operation)"
+                " VALUES ('did:plc:a', x'00', 1, '{}')"
+            )
+        written({"files": {"directory.sqlite": sum_of(directory)}})(into)
+
+    storage = Storage(damaged)
+    with pytest.raises(BackupFailed, match="did:plc:a: its log in the directory is damaged"):
         bring_back(cast(Engine, storage), storage.snapshot, tmp_path, lambda *_told: None)
 
 
