@@ -10,18 +10,21 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias
 
+from appliance.atproto.xrpc.limits import address_key
 from appliance.base.workers import Workers
 from appliance.https import hello
 from appliance.https.hello import Hello, NotTls
 
 log = logging.getLogger(__name__)
 
-# Connections whose TLS has not begun; those beyond are hung up on.
+# Connections whose TLS does not stand yet, together and of one caller; those beyond are hung up on.
 MOST_GREETED: Final = 512
+MOST_OF_ONE: Final = 64
 SECONDS_TO_SPEAK: Final = 10.0
 SECONDS_BETWEEN_LOOKS: Final = 0.02
 SECONDS_TO_SHAKE_HANDS: Final = 20.0
@@ -39,27 +42,30 @@ class TlsDoor:
         self._protocol = protocol
         self._choose = choose
         self._workers = workers
-        self._greeted = 0
+        self._greeted: Counter[str] = Counter()
 
     async def serve(self, listener: socket.socket) -> None:
         """Take connections until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(listener)
-            if self._greeted >= MOST_GREETED:
+            connection, address = await loop.sock_accept(listener)
+            caller = address_key(address[0])
+            if self._greeted.total() >= MOST_GREETED or self._greeted[caller] >= MOST_OF_ONE:
                 connection.close()
                 continue
-            self._greeted += 1
-            self._workers.start("greeting", partial(self._greet, connection))
+            self._greeted[caller] += 1
+            self._workers.start("greeting", partial(self._greet, connection, caller))
 
-    async def _greet(self, connection: socket.socket) -> None:
+    async def _greet(self, connection: socket.socket, caller: str) -> None:
         if connection.fileno() < 0:  # it failed before, in a way that nobody foresaw
             return
         try:
             with contextlib.suppress(OSError, NotTls, TimeoutError):
                 await self._shake_hands(connection)
         finally:
-            self._greeted -= 1
+            self._greeted[caller] -= 1
+            if not self._greeted[caller]:
+                del self._greeted[caller]
 
     async def _shake_hands(self, connection: socket.socket) -> None:
         is_given = False

@@ -16,11 +16,13 @@ from aiohttp.test_utils import TestServer
 from cryptography import x509
 
 from appliance.base.addresses import OutboundPolicy
+from appliance.https import tls_door
 from appliance.https.acme import Challenge
 from appliance.https.opening import Https, names_of
 from appliance.https.proofs import ACME_TLS
 from appliance.settings import Settings, defaults
 from tests.support.acme_authority import AcmeAuthority, write_signed
+from tests.support.client import soon
 from tests.support.https_house import NAME, HttpsHouse, house
 from tests.support.waiting import until
 
@@ -210,3 +212,28 @@ async def test_silent_callers_do_not_keep_others_out(small: HttpsHouse) -> None:
         assert (await small.shown(NAME)).extensions
         for each in silent:
             each.close()
+
+
+async def test_one_address_cannot_keep_all_others_out(
+    small: HttpsHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_door, "SECONDS_TO_SPEAK", 600.0)
+    async with opened(small, AcmeAuthority()):
+        mine = await small.until_had()
+        silent = []
+        for _ in range(600):
+            _, writer = await asyncio.open_connection("127.0.0.1", small.port)
+            silent.append(writer)
+        with pytest.raises((ssl.SSLError, OSError)):
+            await small.shown(NAME)
+        other = await small.shown(NAME, local_address="127.0.0.2")
+        assert other.serial_number == mine.serial_number
+        for writer in silent:
+            writer.transport.abort()
+
+        async def is_let_in() -> bool:
+            with contextlib.suppress(ssl.SSLError, OSError):
+                return (await small.shown(NAME)).serial_number == mine.serial_number
+            return False
+
+        await soon(is_let_in, bool)

@@ -52,14 +52,18 @@ class HttpsHouse:
     def journal(self) -> HttpsJournal:
         return HttpsJournal.read(self.data)
 
-    async def shown(self, name: str) -> x509.Certificate:
-        """See the certificate that is shown under a name. Raises OSError."""
+    async def shown(self, name: str, local_address: str = "127.0.0.1") -> x509.Certificate:
+        """See the certificate that is shown under a name, calling from there. Raises OSError."""
         anything = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         anything.check_hostname = False
         anything.verify_mode = ssl.CERT_NONE
         async with asyncio.timeout(60):
             _, writer = await asyncio.open_connection(
-                "127.0.0.1", self.port, ssl=anything, server_hostname=name
+                "127.0.0.1",
+                self.port,
+                ssl=anything,
+                server_hostname=name,
+                local_addr=(local_address, 0),
             )
         raw = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.transport.abort()
