@@ -13,7 +13,7 @@ from appliance.base.addresses import OutboundFailed, OutboundRefused
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_HEAD_BYTES: Final = 64 * 1024
-MOST_IDLE: Final = 64
+MOST_IDLE: Final = 256
 _END: Final = b"\r\n\r\n"
 _EMPTY: Final = frozenset((204, 304))
 

@@ -13,6 +13,7 @@ from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc import service_auth
+from appliance.atproto.xrpc.pace import PACE
 from appliance.base.clock import Clock
 from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
 from appliance.base.role_wires import WholeAnswer
@@ -259,6 +260,8 @@ class Proxy:
             status, found, body = await self._http.ask_role(target.address, path, headers)
         except OutboundFailed as failed:
             raise UpstreamFailed("Upstream service unreachable") from failed
+        if PACE.is_full():
+            await PACE.wait()
         if status == 500 or status < 200 or 300 <= status < 400:
             raise UpstreamFailed("Upstream service failed")
         return WholeAnswer(status, _response_headers(found), body)

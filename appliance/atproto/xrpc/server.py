@@ -23,6 +23,7 @@ from appliance.atproto.xrpc.errors import (
 )
 from appliance.atproto.xrpc.limits import STATUS, Limits
 from appliance.atproto.xrpc.methods import Method, MethodTable, Reply, Stream, arguments
+from appliance.atproto.xrpc.pace import PACE
 from appliance.version import VERSION
 
 After: TypeAlias = Callable[[str, Any, Mapping[str, Any], web.Request], Awaitable[None]]
@@ -106,6 +107,8 @@ class _Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, whatever happens. aiohttp itself deals with a client that left."""
+        if PACE.is_full():
+            await PACE.wait()
         nsid = request.match_info["nsid"]
         method = self._methods.get(nsid)
         # What is not ours goes to another service in the caller's name.
