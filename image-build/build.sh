@@ -31,7 +31,8 @@ version=$(git show "$commit:appliance/version.py" | sed -n 's/^VERSION = "\(.*\)
 mkdir -p "$to"
 to=$(cd "$to" && pwd -P)
 work=$(mktemp -d -p "$to" .image.XXXXXX)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf --one-file-system "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 tree=$work/tree
 say() { printf 'image: %s\n' "$*" >&2; }
 
