@@ -72,7 +72,7 @@ def test_no_file_is_longer_than_can_be_read_in_one_go() -> None:
 def test_imports_keep_to_their_floors() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(  # noqa: S603
-        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -69,6 +69,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
+            timeout=300,
         )
 
     def set(self, state: str) -> None:
@@ -136,7 +137,7 @@ def test_half_a_script_does_nothing() -> None:
     whole = text.removesuffix('start "$@"\n').encode()
     for script in (whole, whole[: len(whole) // 2] + b"\n"):
         done = subprocess.run(
-            ["/bin/sh", "-s", "help"], input=script, capture_output=True, check=False
+            ["/bin/sh", "-s", "help"], input=script, capture_output=True, check=False, timeout=300
         )
         assert done.stdout == b""
 
@@ -244,7 +245,7 @@ def test_scripts_can_be_started_and_parse(name: str) -> None:
     path = ROOT / name
     assert os.access(path, os.X_OK) or name in READ_ONLY
     shell = "bash" if "bash" in path.read_text().splitlines()[0] else "sh"
-    subprocess.run([shell, "-n", str(path)], check=True)  # noqa: S603
+    subprocess.run([shell, "-n", str(path)], check=True, timeout=300)  # noqa: S603
 
 
 def test_the_installer_stays_readable_in_one_sitting() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from appliance.listeners import HeldPorts, PortTaken, bind, bind_named, both_families, close_all
 from appliance.upkeep.systemd import ServiceManager
+from tests.support.ports import free_port
 
 LOOPBACK = ["127.0.0.1", "::1"]
 
@@ -62,13 +63,11 @@ def test_given_ports_follow_one_another(tmp_path: Path) -> None:
 
 def test_a_held_port_waits_for_the_next_server_with_whoever_calls() -> None:
     ports = HeldPorts(ServiceManager({}))
-    free = bind(["127.0.0.1"], 0)
-    port = free[0].getsockname()[1]
-    close_all({"": free})
+    port = free_port()
     first = ports.take({"door": ("127.0.0.1", port), "none": ("127.0.0.1", 0)})
     assert first["none"] == []
     close_all(first)
-    with socket.create_connection(("127.0.0.1", port), 5) as caller:
+    with socket.create_connection(("127.0.0.1", port), 60) as caller:
         again = ports.take({"door": ("127.0.0.1", port)})["door"]
         accepted, _ = again[0].accept()
         with accepted:
@@ -76,7 +75,7 @@ def test_a_held_port_waits_for_the_next_server_with_whoever_calls() -> None:
         close_all({"": again})
     close_all(ports.take({}))
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), 5)
+        socket.create_connection(("127.0.0.1", port), 60)
     ports.close()
 
 

@@ -50,6 +50,7 @@ class Checkout:
             env={**os.environ, **author, **committer},
             check=True,
             capture_output=True,
+            timeout=300,
         )
 
     def commit(self) -> None:
@@ -64,6 +65,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
+            timeout=300,
         )
 
     def make(self) -> subprocess.CompletedProcess[str]:

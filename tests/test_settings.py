@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance.settings import InvalidSettings, Settings, declarations, defaults, load
+from appliance.settings import (
+    InvalidSettings,
+    Settings,
+    check_ports,
+    declarations,
+    defaults,
+    load,
+)
 from appliance.settings_aliases import SECRETS, SETTINGS, without_effect
 from appliance.settings_file import as_markdown, as_toml, change, save
 
@@ -234,3 +241,12 @@ def test_a_port_that_another_setting_has_is_not_written_down(tmp_path: Path) -> 
     with pytest.raises(InvalidSettings, match=r"admin\.port must be another port than door\.port"):
         change(tmp_path, {"admin.port": 2580})
     assert (tmp_path / "hearth.toml").read_bytes() == before
+
+
+def test_the_front_door_steps_aside_where_its_port_sends_on_to_https(tmp_path: Path) -> None:
+    both = defaults("public", tmp_path).with_values({"door.port": 80, "https.mode": "acme"})
+    check_ports(both)
+    assert both.places["door"][1] == 0
+    assert both.places["http"][1] == 80
+    assert both.with_values({"https.mode": "off"}).places["door"][1] == 80
+    assert both.with_values({"https.plain_port": 0}).places["door"][1] == 80

@@ -22,6 +22,7 @@ def test_the_wheel_holds_templates_lexicons_and_schemas(tmp_path: Path) -> None:
         cwd=ROOT,
         check=True,
         capture_output=True,
+        timeout=300,
     )
     (wheel,) = tmp_path.glob("*.whl")
     unpacked = tmp_path / "unpacked"
@@ -33,6 +34,7 @@ def test_the_wheel_holds_templates_lexicons_and_schemas(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(unpacked))

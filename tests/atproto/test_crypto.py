@@ -176,7 +176,7 @@ def test_a_library_serves_threads_at_once(library: Curve) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert answers == [True] * 80
 
 
@@ -208,6 +208,7 @@ def test_without_coincurve_keys_still_work() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=300,
     )
     assert done.stdout.strip() == KNOWN[1][3] + KNOWN[1][4]
 

@@ -86,5 +86,5 @@ def test_threads_never_share_a_tid() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert len(set(given_out)) == 2000

@@ -206,7 +206,7 @@ async def test_health_names_the_version(client: Client) -> None:
 
 async def test_a_subscription_is_a_websocket(client: Client) -> None:
     async with client.socket("t.a.stream") as socket:
-        assert await socket.receive_bytes() == b"frame"
+        assert await socket.receive_bytes(timeout=60) == b"frame"
     status, body, _ = await client.get("t.a.stream")
     assert (status, body["error"]) == (426, "InvalidRequest")
 

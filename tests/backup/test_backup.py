@@ -52,6 +52,7 @@ def hearth(
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -201,7 +202,7 @@ def test_a_damaged_backup_is_refused_with_the_reason(
     backed: Backed, tmp_path: Path, harm: str
 ) -> None:
     place, card = tmp_path / "place", tmp_path / "card"
-    subprocess.run(["cp", "-r", str(backed.place), str(place)], check=True)  # noqa: S603, S607
+    subprocess.run(["cp", "-r", str(backed.place), str(place)], check=True, timeout=300)  # noqa: S603, S607
     packs = [path for path in place.glob("data/??/*") if path.is_file()]
     largest = max(packs, key=lambda path: path.stat().st_size)
     largest.chmod(0o600)

@@ -53,7 +53,7 @@ def test_files_are_copied_as_they_are_at_one_moment_while_somebody_writes(tmp_pa
             assert counts[0] - counts[1] in (0, 1)
     finally:
         ended.set()
-        thread.join()
+        thread.join(60)
         for writer in writers:
             writer.close()
     assert sorted(path.name for path in into.iterdir()) == ["one.sqlite", "two.sqlite"]

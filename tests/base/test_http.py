@@ -58,7 +58,7 @@ class Sentinel:
             case "/socket":
                 ws = web.WebSocketResponse()
                 await ws.prepare(request)
-                await ws.send_bytes(await ws.receive_bytes())
+                await ws.send_bytes(await ws.receive_bytes(timeout=60))
                 await ws.close()
                 return ws
             case "/echo":
@@ -352,7 +352,7 @@ async def test_our_sockets_need_their_path_apart(tmp_path: Path) -> None:
             assert (await client.get_json(f"unix:{path}", path="/x"))["path"] == "/x"
             async with client.ws_connect(f"unix:{path}", path="/socket") as ws:
                 await ws.send_bytes(b"frame")
-                assert await ws.receive_bytes() == b"frame"
+                assert await ws.receive_bytes(timeout=60) == b"frame"
             for url in (f"unix:{path}", f"unix:{path}/x", f"unix://{path}"):
                 with pytest.raises(OutboundRefused):
                     await client.request("GET", url)

@@ -40,7 +40,7 @@ print(sum(end % 0x4000000 == 0 for end in ends))
 
 def heaps_of_threads(*args: str) -> int:
     command = [sys.executable, "-c", PROGRAM, *args]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)  # noqa: S603
     return int(run.stdout)
 
 

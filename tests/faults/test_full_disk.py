@@ -26,9 +26,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "tmpfs", str(place)]
-    subprocess.run(mount, check=True)  # noqa: S603
+    subprocess.run(mount, check=True, timeout=300)  # noqa: S603
     yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S603, S607
+    subprocess.run(["umount", "-l", str(place)], check=True, timeout=300)  # noqa: S603, S607
 
 
 def free(disk: Path) -> int:

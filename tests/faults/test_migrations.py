@@ -64,6 +64,7 @@ def killed(database: Path, schema: Path, work: Path, most: int) -> dict[str, int
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     counts: dict[str, int] = json.loads(done.stdout)

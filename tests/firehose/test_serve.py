@@ -51,7 +51,7 @@ async def subscribe(
 
 async def frames(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[Frame]:
     async with asyncio.timeout(60):
-        return [decode_frame(await ws.receive_bytes()) for _ in range(count)]
+        return [decode_frame(await ws.receive_bytes(timeout=60)) for _ in range(count)]
 
 
 async def seqs(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[int]:
@@ -60,7 +60,7 @@ async def seqs(ws: aiohttp.ClientWebSocketResponse, count: int) -> list[int]:
 
 async def closed(ws: aiohttp.ClientWebSocketResponse) -> int | None:
     async with asyncio.timeout(60):
-        message = await ws.receive()
+        message = await ws.receive(timeout=60)
     assert message.type is aiohttp.WSMsgType.CLOSE
     return ws.close_code
 
@@ -210,7 +210,7 @@ async def test_a_subscriber_whose_place_was_pruned_away_is_told_that_it_is_too_s
         await log.prune(0, 1_000_000)
         seen = 0
         async with asyncio.timeout(60):
-            while (frame := decode_frame(await ws.receive_bytes())).op == 1:
+            while (frame := decode_frame(await ws.receive_bytes(timeout=60))).op == 1:
                 seen += 1
                 assert frame.body["seq"] == seen
         assert frame.body["error"] == "ConsumerTooSlow"

@@ -103,7 +103,7 @@ class Goat:
 @cache
 def knows_other_directories() -> bool:
     told = subprocess.run(  # noqa: S603
-        [program("goat"), "--help"], capture_output=True, text=True, check=True
+        [program("goat"), "--help"], capture_output=True, text=True, check=True, timeout=300
     )
     return "--plc-host" in told.stdout
 

@@ -82,7 +82,7 @@ async def test_the_published_client_comes_in_stays_and_leaves(tmp_path: Path) ->
                 if told["do"] == "end":
                     break
                 process.stdin.write(orjson.dumps(await person.do(told)) + b"\n")
-            await process.wait()
+            await asyncio.wait_for(process.wait(), 60)
         assert process.returncode == 0
         assert told["renewed"] >= 4
         assert len(box.pds.oauth.grants.of_account(house.alice.did)) == 1

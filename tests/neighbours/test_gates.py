@@ -107,15 +107,18 @@ async def test_a_stream_comes_through_and_ends_on_both_sides_when_one_ends(
     far: FarPds, inside: aiohttp.ClientSession
 ) -> None:
     async with inside.ws_connect(f"/xrpc/{STREAM}?cursor=7&secret=1") as stream:
-        assert (await stream.receive_bytes()) == b"frame"
+        assert (await stream.receive_bytes(timeout=60)) == b"frame"
         assert f"/xrpc/{STREAM}?cursor=7" in far.asked
         await far.listeners[-1].send_bytes(b"more")
-        assert (await stream.receive_bytes()) == b"more"
+        assert (await stream.receive_bytes(timeout=60)) == b"more"
     await until(lambda: far.listeners[-1].closed)
     async with inside.ws_connect(f"/xrpc/{STREAM}") as stream:
-        await stream.receive_bytes()
+        await stream.receive_bytes(timeout=60)
         await far.listeners[-1].close()
-        assert (await stream.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        assert (await stream.receive(timeout=60)).type in (
+            aiohttp.WSMsgType.CLOSE,
+            aiohttp.WSMsgType.CLOSED,
+        )
 
 
 async def test_what_leads_through_the_door_leads_nowhere_without_it(

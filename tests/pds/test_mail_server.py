@@ -1,7 +1,6 @@
 """Mail servers as they are in the world: with TLS, with passwords, with neither."""
 
 import smtplib
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.pds.mail_server import MailServer
 from appliance.settings_groups import SmtpSettings
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_SECONDS
 
 PASSWORD = "p@ss:word/%41"
 
@@ -47,9 +48,10 @@ def check(
 @contextmanager
 def running(inbox: Inbox, **options: Any) -> Iterator[int]:
     """Run a mail server; give its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
+    port = free_port()
+    controller = Controller(
+        inbox, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE_SECONDS, **options
+    )
     controller.start()
     try:
         yield port

@@ -21,7 +21,7 @@ from tests.support.ending import SECONDS_TO_STOP, end, kill
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-SECONDS_TO_START = 90.0
+SECONDS_TO_START = 180.0
 # Some messages are warnings: a stranger sent nonsense. An error is a fault of ours.
 _COMPLAINT = re.compile(r"Traceback|^\S+Z (?:error|critical)\b|Task .* was never|never awaited")
 

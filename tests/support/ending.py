@@ -5,7 +5,7 @@ import subprocess
 from contextlib import suppress
 from typing import Any
 
-SECONDS_TO_STOP = 60.0
+SECONDS_TO_STOP = 90.0
 
 
 def end(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> int:

@@ -1,6 +1,7 @@
 """A run that says at once what failed and where it hangs: one that is cut off has told it."""
 
 import asyncio
+import faulthandler
 import signal
 import time
 import traceback
@@ -16,8 +17,10 @@ STDERR_FILENO: Final = 2
 LATE_AFTER: Final = 300.0
 """Seconds a test may run before it shows what it waits for; after as many again, it fails.
 
-The slowest takes a minute and a half on two busy cores.
+The slowest takes a minute and a half on two busy cores. What hears no signal, or does not end with
+the run, is ended from outside of the interpreter after half as many more.
 """
+AT_LAST: Final = 2.5 * LATE_AFTER
 
 
 class Lateness:
@@ -38,8 +41,9 @@ class Lateness:
             Thread(target=self._look, name="lateness", daemon=True).start()
 
     def pytest_sessionfinish(self) -> None:
-        """Look no more."""
+        """Look no more; threads that do not end are shown, and not waited for."""
         self._ended.set()
+        faulthandler.dump_traceback_later(AT_LAST, exit=True, file=self._out)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note when a test began, here or in another process."""
@@ -53,6 +57,8 @@ class Lateness:
         """Tell a failure now; the summary tells it again."""
         if self._gathers and report.failed:
             self._say(f"FAILED {report.nodeid} ({report.when})\n{report.longreprtext}")
+        if report.when not in ("setup", "call", "teardown"):
+            self._begun.pop(report.nodeid, None)  # its process is gone
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -61,10 +67,12 @@ class Lateness:
             return (yield)
         self._shown = False
         signal.setitimer(signal.ITIMER_REAL, LATE_AFTER, LATE_AFTER)
+        faulthandler.dump_traceback_later(AT_LAST, exit=True, file=self._out)
         try:
             return (yield)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            faulthandler.cancel_dump_traceback_later()
 
     def _look(self) -> None:
         while not self._ended.wait(LATE_AFTER / 5):
@@ -77,6 +85,7 @@ class Lateness:
             pytest.fail(f"still running after {2 * LATE_AFTER:.0f} s")
         self._shown = True
         traceback.print_stack(frame, limit=-12, file=self._out)
+        faulthandler.dump_traceback(file=self._out)
         try:
             tasks = asyncio.all_tasks()
         except RuntimeError:  # no loop runs: the stack has said it all

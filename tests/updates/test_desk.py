@@ -49,7 +49,7 @@ class House:
             thread.start()
             yield f"http://127.0.0.1:{server.server_port}"
             server.shutdown()
-            thread.join()
+            thread.join(60)
 
     def desk(self, http: HttpClient) -> Desk:
         return Desk(self.settings, http, self.installation, lambda: NOW)

@@ -58,7 +58,7 @@ def served(folder: Path, shown: SSLContext) -> Iterator[int]:
         thread.start()
         yield server.server_port
         server.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 def looked(around: Path, publisher: Publisher, url: str, trusted: Path) -> str:
@@ -73,6 +73,7 @@ def looked(around: Path, publisher: Publisher, url: str, trusted: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
+        timeout=300,
     )
     return done.stdout.strip()
 

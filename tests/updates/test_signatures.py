@@ -76,7 +76,7 @@ def test_minisign_believes_our_signatures_and_we_believe_its(tmp_path: Path) -> 
     def minisign(*args: str) -> None:
         command = shutil.which("minisign")
         assert command, "apt install minisign"
-        subprocess.run([command, *args], cwd=tmp_path, check=True, capture_output=True)  # noqa: S603
+        subprocess.run([command, *args], cwd=tmp_path, check=True, capture_output=True, timeout=300)  # noqa: S603
 
     (tmp_path / "file").write_bytes(CONTENT)
     minisign("-G", "-W", "-p", "theirs.pub", "-s", "theirs.key")

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from appliance.base.http import HttpClient, OutboundPolicy
-from appliance.listeners import bind, close_all
 from appliance.settings_groups import Paths
 from appliance.upkeep.systemd import Pulse, ServiceManager, StartingUp, silent_roles, work_done
 from tests.support.appliance import ROOT, Appliance
+from tests.support.ports import free_port
 
 SECONDS_TO_START = 60
 
@@ -155,10 +155,7 @@ def test_where_no_service_manager_is_nothing_is_said_and_a_lost_one_is_no_failur
 
 @pytest.fixture
 def port() -> int:
-    free = bind(["127.0.0.1", "::1"], 0)
-    number: int = free[0].getsockname()[1]
-    close_all({"": free})
-    return number
+    return free_port()
 
 
 def environment(port: int) -> dict[str, str]:
@@ -191,6 +188,7 @@ def hearth(command: str, data: Path, port: int) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
 
 
