@@ -6,6 +6,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.venv/bin
+# Some environments ask Python to keep nothing of what it compiled: then each of the many networks
+# that the tests start would compile all of Hearth, and each process of tests all tests.
+unset PYTHONDONTWRITEBYTECODE
 
 # As many processes of tests as there are cores, four at most: the gains end where the disk does.
 cores=$(nproc)

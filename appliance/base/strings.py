@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from appliance.base.pages import web_root
@@ -24,9 +25,8 @@ class Strings:
 
     @classmethod
     def load(cls, language: str = LANGUAGE) -> "Strings":
-        """Read the catalogue of a language."""
-        file = web_root() / "strings" / f"{language}.toml"
-        return cls(dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")), "")))
+        """Give the catalogue of a language, read once: panel and members' pages share it."""
+        return cls(_catalogue(language))
 
     def __call__(self, name: str, /, **values: Any) -> str:
         """Return a text, its {names} filled in. Raises NoSuchString."""
@@ -40,6 +40,12 @@ class Strings:
 
     def has(self, name: str) -> bool:
         return name in self.texts
+
+
+@cache
+def _catalogue(language: str) -> Mapping[str, str]:
+    file = web_root() / "strings" / f"{language}.toml"
+    return _flat(tomllib.loads(file.read_text(encoding="utf-8")), "")
 
 
 def _flat(table: Mapping[str, Any], prefix: str) -> Mapping[str, str]:
