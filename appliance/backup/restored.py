@@ -108,7 +108,8 @@ def _faults_of_files(files: Path, manifest: Manifest) -> Iterator[str]:
         elif sum_of(path) != expected:
             yield f"{name} is damaged"
         elif path.suffix == ".sqlite":
-            yield from (f"{name} is damaged: {damage}" for damage in damage_in(path))
+            found = damage_in(path, indexes=True)
+            yield from (f"{name} is damaged: {damage}" for damage in found)
 
 
 def rehearse(engine: Engine, scratch: Path, progress: Progress) -> tuple[Snapshot, Soundness]:

@@ -125,7 +125,11 @@ def as_text(value: Any) -> str:
 
 def faults_in(data: Path, promises: Promises) -> list[str]:
     """Name all that does not hold, of a folder that nobody uses."""
-    damaged = [f"{path.name}: {text}" for path in data.glob("*.sqlite") for text in damage_in(path)]
+    damaged = [
+        f"{path.name}: {text}"
+        for path in data.glob("*.sqlite")
+        for text in damage_in(path, indexes=True)
+    ]
     if damaged:
         return damaged
     faults = promises.broken_by(facts_of(data))
