@@ -14,7 +14,6 @@ from appliance.base.database import (
     DatabaseInUse,
     DeadlineExceeded,
     WriteFailed,
-    damage_in,
     scans_a_table,
 )
 from appliance.base.migrations import BadSchemaFolder, DatabaseTooNew
@@ -378,23 +377,6 @@ async def test_a_file_of_a_later_version_is_refused(tmp_path: Path, schema: Path
     later.unlink()
     with pytest.raises(DatabaseTooNew, match="schema 2, this program knows 1"):
         await Database.open(path, schema)
-
-
-async def test_a_value_changed_where_it_lies_is_found_with_the_indexes(
-    tmp_path: Path, schema: Path
-) -> None:
-    path = tmp_path / "v.sqlite"
-    async with await Database.open(path, schema) as db:
-        for text in ("one", "two"):
-            await db.write(insert, text)
-    assert damage_in(path, indexes=True) == []
-    whole = path.read_bytes()
-    # The newer page is that of the index, the older one that of the rows.
-    path.write_bytes(whole.replace(b"two", b"twp", 1))
-    assert damage_in(path) == []
-    assert "note" in damage_in(path, indexes=True)[0]
-    path.write_bytes(whole.replace(b"two", b"tw\xf2"))
-    assert damage_in(path, indexes=True) == ["a text in the table note cannot be read"]
 
 
 async def test_a_schema_folder_with_one_number_twice_is_refused(
