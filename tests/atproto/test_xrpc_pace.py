@@ -42,16 +42,20 @@ class Turns:
         self.each: list[int] = []
         self.done = 0
         self._loop = asyncio.get_running_loop()
-        self._ended = False
+        self._next = self._loop.call_soon(lambda: None)
 
     def begin(self) -> None:
-        self.each.append(self.done)
-        self.done = 0
-        if not self._ended:
-            self._loop.call_soon(self.begin)
+        self._next = self._loop.call_soon(self._look)
 
     def end(self) -> None:
-        self._ended = True
+        self._next.cancel()
+        self.each.append(self.done)
+        self.done = 0
+
+    def _look(self) -> None:
+        self.each.append(self.done)
+        self.done = 0
+        self._next = self._loop.call_soon(self._look)
 
 
 async def test_those_who_come_at_once_are_served_over_many_turns_in_their_order() -> None:
@@ -68,7 +72,25 @@ async def test_those_who_come_at_once_are_served_over_many_turns_in_their_order(
     await asyncio.gather(*(come(number) for number in range(50)))
     turns.end()
     assert served == list(range(50))
-    assert max(turns.each) == FROM_THE_LINE
+    assert max(turns.each) == LONGEST_TURN / WORK
+
+
+async def test_of_those_in_line_so_many_go_on_as_the_turn_has_room_for() -> None:
+    clock, turns = Clock(), Turns()
+    pace = Pace(clock)
+
+    async def come(takes: float) -> None:
+        await pass_by(pace)
+        clock.now += takes
+        turns.done += 1
+
+    for takes, at_once in ((0.0, FROM_THE_LINE), (2 * LONGEST_TURN, 1)):
+        turns.each.clear()
+        turns.begin()
+        # The first leaves no room in its turn.
+        await asyncio.gather(*(come(each) for each in (LONGEST_TURN, *[takes] * 20)))
+        turns.end()
+        assert max(turns.each) == at_once
 
 
 async def test_who_comes_while_others_wait_stands_behind_them() -> None:

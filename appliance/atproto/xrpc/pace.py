@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 LONGEST_TURN: Final = 0.004
-# Of those in line, so many begin in one turn: fewer would be more turns, which cost something too.
-FROM_THE_LINE: Final = 4
+# Of those in line, so many are called for one turn; who then finds it full waits for the next.
+FROM_THE_LINE: Final = 8
 
 
 class Pace:
@@ -24,51 +24,63 @@ class Pace:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._line: deque[asyncio.Future[None]] = deque()
+        # Called, but the turn was full: before all others in the next.
+        self._first: deque[asyncio.Future[None]] = deque()
+        self._called = 0
         # When the turn that goes on is full; None if nobody came in it yet.
         self._full_at: float | None = None
-        self._is_next_called = False
+        self._is_next_due = False
 
     def is_full(self) -> bool:
         """Tell whether whoever comes now is to `wait`."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._move(loop)
-        if self._line:
-            return True
+        return bool(self._line or self._first or self._called) or self._is_over(loop)
+
+    async def wait(self) -> None:
+        """Stand in line until it is one's turn."""
+        loop = asyncio.get_running_loop()
+        line = self._line
+        while True:
+            future: asyncio.Future[None] = loop.create_future()
+            line.append(future)
+            self._call_next(loop)
+            try:
+                await future
+            finally:
+                self._called -= not future.cancelled()
+            if not self._is_over(loop):
+                return
+            line = self._first
+
+    def _is_over(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Tell whether this turn has lasted long enough; it begins with whoever asks first."""
         now = self._clock()
         if self._full_at is None:
             self._full_at = now + LONGEST_TURN
             self._call_next(loop)
         return now >= self._full_at
 
-    async def wait(self) -> None:
-        """Stand in line until it is one's turn."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._line.append(future)
-        self._call_next(loop)
-        await future
-
     def _move(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin anew on this loop; the one before has ended, with all who waited."""
-        self._loop, self._full_at, self._is_next_called = loop, None, False
-        self._line.clear()
+        self._loop, self._full_at, self._is_next_due, self._called = loop, None, False, 0
+        self._line, self._first = deque(), deque()
 
     def _call_next(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._is_next_called:
-            self._is_next_called = True
+        if not self._is_next_due:
+            self._is_next_due = True
             loop.call_soon(self._next_turn, loop)
 
     def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the first in line go on; they run in the turn after this."""
-        self._full_at, self._is_next_called = None, False
-        left = FROM_THE_LINE
-        while self._line and left:
-            future = self._line.popleft()
+        """Call those who are first; they run in the turn after this."""
+        self._full_at, self._is_next_due = None, False
+        while self._called < FROM_THE_LINE and (line := self._first or self._line):
+            future = line.popleft()
             if not future.done():  # else they gave up
                 future.set_result(None)
-                left -= 1
-        if self._line:
+                self._called += 1
+        if self._called:
             self._call_next(loop)
 
 
