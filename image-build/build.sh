@@ -50,8 +50,10 @@ put_release() {
     unshare --mount --pid --fork --mount-proc="$tree/proc" \
         chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /bin/sh -eu -c '
         /tmp/hearth/install.sh image
-        # Members need no number behind the name.
-        echo HEARTH_DOOR_PORT=80 >>/etc/hearth/hearth.env
+        # Members need no number behind the name; the panel may choose otherwise.
+        install -d -m 700 -o hearth -g hearth /var/lib/hearth
+        install -m 600 -o hearth -g hearth /dev/null /var/lib/hearth/hearth.toml
+        printf "[door]\nport = 80\n" >/var/lib/hearth/hearth.toml
         systemctl --quiet enable hearth.socket systemd-networkd systemd-resolved systemd-timesyncd ssh \
             hearth-card.service hearth-begin.service
         systemctl --quiet disable e2scrub_reap.service 2>/dev/null || true

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from appliance.base.machine import in_url, own_address
 from appliance.settings import Settings
 from appliance.settings_groups import HOST
+from appliance.upkeep.low_ports import MAY_BE_OPENED
 
 Kind: TypeAlias = Literal["dev", "home", "direct", "forward", "proxy"]
 
@@ -16,6 +17,7 @@ KINDS: Final = get_args(Kind)
 PUBLIC_KINDS: Final = ("direct", "forward", "proxy")
 LONGEST_HOST: Final = 200
 LOOPBACK: Final = "127.0.0.1"
+DOOR_PORT: Final = 2580
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104
 # No handle may end in these: the protocol forbids some, the others mean something else at home.
 _TAKEN_ENDINGS: Final = frozenset(
@@ -68,6 +70,9 @@ class Reach:
     def settings_after(self, before: Settings) -> Mapping[str, object]:
         """The settings that make it so for a network that is there: who was paired stays so."""
         values, own = dict(self.settings()), before.neighbours
+        if self.kind == "forward" and before.door.port in MAY_BE_OPENED:
+            # The web server on this computer wants them.
+            values["door.port"] = DOOR_PORT
         if before.network.mode == "home" and before.pds.hostname and self.kind in PUBLIC_KINDS:
             values |= {"neighbours.announce": own.announce, "neighbours.port": own.port}
         return values
@@ -145,4 +150,4 @@ def address_here(settings: Settings, asked: str = "") -> str:
     name = urlsplit(f"//{asked}").hostname or ""
     is_own = name in ("", "localhost", LOOPBACK, "::1")
     host = in_url(own_address() if is_own else name)
-    return f"http://{host}:{settings.door.port or 2580}"
+    return f"http://{host}:{settings.door.port or DOOR_PORT}"

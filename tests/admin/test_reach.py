@@ -54,6 +54,15 @@ def test_who_was_paired_at_home_stays_so_under_a_public_name(tmp_path: Path) -> 
     assert public.settings_after(quiet)["neighbours.announce"] is False
 
 
+def test_a_web_server_on_this_computer_is_left_the_ports_that_it_wants(tmp_path: Path) -> None:
+    before = defaults("home", tmp_path).with_values({"door.port": 80})
+    for kind, port in (("forward", 2580), ("proxy", None), ("direct", None)):
+        chosen = reach.read(kind, "social.smith.family", "")
+        assert chosen.settings_after(before).get("door.port") == port
+    other = before.with_values({"door.port": 8080})
+    assert "door.port" not in reach.read("forward", "a.smith.family", "").settings_after(other)
+
+
 def test_the_address_for_apps_is_the_one_the_browser_found() -> None:
     settings = Settings()
     assert reach.address_here(settings, "192.168.7.7:2587") == "http://192.168.7.7:2580"
