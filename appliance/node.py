@@ -359,7 +359,8 @@ def serve(
     """
     # Writer threads share the interpreter with the loop: let it have its turn soon.
     sys.setswitchinterval(0.001)
-    gc.set_threshold(20_000, 20, 50)
+    # The young are looked at a few thousand at a time: a pause of all threads, so a short one.
+    gc.set_threshold(5_000, 80, 50)
     memory.keep_small()
     ended = asyncio.Event()
     try:
