@@ -106,6 +106,27 @@ def test_the_oldest_are_forgotten() -> None:
     assert known == [False] * (len(events) - 2) + [True, True]
 
 
+def test_what_both_readers_have_had_is_forgotten(own: OwnFrames) -> None:
+    first, second = (CommitEvent.of(news, TIME).frame() for news in NEWS[:2])
+    read = [own.find(first) is not None for _ in range(3)]
+    assert read == [True, True, False]
+    assert own.find(second) is not None
+    # Told again by the log of a reader: it is kept for whoever comes after.
+    own.note(made(NEWS[0]))
+    assert own.find(first) is not None
+
+
+def test_room_of_what_was_read_is_free_again() -> None:
+    events = [made(news) for news in NEWS]
+    own = OwnFrames(most_bytes=sum(len(event.frame()) for event in events[:2]))
+    for event in events:
+        own.note(event)
+        assert [own.find(event.frame()) is not None for _ in range(2)] == [True, True]
+    own.note(events[0])
+    own.note(events[1])
+    assert own.find(events[0].frame()) is not None
+
+
 async def test_the_log_tells_of_what_was_made_once_it_is_on_the_disk(db: Database) -> None:
     own = OwnFrames()
     log = EventLog(db, own=own)
