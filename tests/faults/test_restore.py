@@ -38,7 +38,7 @@ async def test_after_a_restore_of_the_pds_numbers_jump_and_posts_are_seen_again(
     anew = await events_after(http, ours.pds, furthest)
     assert min(event.seq for event in anew) == furthest + MARGIN + 1
     new = await ann.write_post("after the restore")
-    await ann.sees(new, 20)
+    await ann.sees(new)
 
     async def relayed() -> list[object]:
         return await events_after(http, ours.relay, told)

@@ -50,7 +50,7 @@ async def test_people_of_two_hosts_follow_like_and_answer_one_another(
     await ann.follow(zoe)
     await zoe.follow(ann)
     hers = await zoe.write_post("hello from the other side")
-    await ann.sees(hers, 20)
+    await ann.sees(hers)
     thread = await ann.thread(hers.uri)
     assert thread["post"]["author"]["handle"] == zoe.handle
     ours = await ann.reply(hers, hers, "welcome")
@@ -96,7 +96,7 @@ async def test_a_strangers_account_that_leaves_is_no_longer_shown(
     ann, zoe = await join(http, network.pds, "ann"), await join(http, stranger.pds, "zoe")
     await ann.follow(zoe)
     post = await zoe.write_post("before I go")
-    await ann.sees(post, 20)
+    await ann.sees(post)
     await zoe.post("com.atproto.server.deactivateAccount")
     await ann.misses(post)
     await zoe.post("com.atproto.server.activateAccount")
@@ -115,7 +115,7 @@ async def test_a_repo_from_before_we_met_is_fetched_whole(
     await ann.follow(zoe)
     await announce(http, network, host)
     new = await zoe.write_post("new")
-    await ann.sees(new, 20)
+    await ann.sees(new)
 
     async def feed() -> set[str]:
         found = await ann.get("app.bsky.feed.getAuthorFeed", actor=zoe.did, limit=100)

@@ -30,7 +30,7 @@ from tests.support.client import Client, Member, Operator, join, soon
 from tests.support.hosts import TIME, FakeHost, fake_host
 from tests.support.node import Consumer, ReferencePds
 from tests.support.ports import free_port
-from tests.support.stream import subscribed
+from tests.support.stream import frames, subscribed
 
 aside = asyncio.to_thread
 pytestmark = pytest.mark.slow
@@ -85,20 +85,17 @@ class Town:
         await soon(
             told,
             lambda seen: (seen.get("active"), seen.get("status")) == (status is None, status),
-            30,
         )
 
-    async def stream(self, seconds: float = 0.5) -> list[RepoEvent]:
+    async def stream(self) -> list[RepoEvent]:
         """Read everything that the relay's stream keeps."""
         found: list[RepoEvent] = []
         async with subscribed(self.http, self.ours.relay, 0) as socket:
-            while True:
-                try:
-                    event = parse(await socket.receive_bytes(timeout=seconds))
-                except TimeoutError:
-                    return found
+            async for frame in frames(self.http, self.ours.relay, socket):
+                event = parse(frame)
                 assert isinstance(event, RepoEvent)
                 found.append(event)
+        return found
 
 
 @pytest.fixture
@@ -244,7 +241,7 @@ async def test_a_host_that_lies_changes_nothing_for_others_and_little_for_itself
         )
 
         async def told() -> list[RepoEvent]:
-            return [event for event in await town.stream(0.2) if event.did == mallory.did]
+            return [event for event in await town.stream() if event.did == mallory.did]
 
         its = await soon(told, lambda seen: len(seen) >= 3)
         revs = [event.rev for event in its if isinstance(event, CommitEvent)]

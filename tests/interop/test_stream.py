@@ -169,7 +169,8 @@ async def test_a_cursor_says_where_to_begin(
                 await next_event(socket, 0.3)
         await settled_head(http, base, ann)
         async with subscribed(http, base) as socket:
-            await asyncio.sleep(0.2)
+            async with http.get(f"{base}/xrpc/_health"):
+                pass  # it has told all until here, and tells what comes
             after = await ann.write_post("now")
             event = await next_event(socket)
             assert isinstance(event, CommitEvent)

@@ -199,7 +199,7 @@ async def test_another_directory_serves_as_well(
         assert document.json["alsoKnownAs"] == [f"at://{zoe.handle}"]
         await zoe.follow(ann)
         post = await ann.write_post("hello over there")
-        await zoe.sees(post, 10)
+        await zoe.sees(post)
         # The network it follows has many accounts, whose names are all looked up at first.
         await soon(lambda: zoe.profile(ann), lambda seen: seen["handle"] == ann.handle)
     finally:

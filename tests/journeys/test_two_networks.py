@@ -72,7 +72,7 @@ async def test_relays_that_follow_each_other_pass_everything_on_once(
 
     await soon(direct, lambda seen: seen.get(home) == "active")
     last = await ann.write_post("straight to you")
-    await bob.sees(last, 20)
+    await bob.sees(last)
     revs = [
         event.rev
         for event in await told_of(http, two.relay, ann.did)

@@ -9,7 +9,7 @@ import aiohttp
 
 from appliance.firehose.events import AccountEvent, Event, UpstreamError, parse
 
-QUIET_SECONDS = 0.5
+QUIET_SECONDS = 0.3
 
 
 @asynccontextmanager
@@ -23,9 +23,31 @@ async def subscribed(
         yield socket
 
 
-async def next_event(socket: aiohttp.ClientWebSocketResponse, seconds: float = 5.0) -> Event:
+async def next_event(socket: aiohttp.ClientWebSocketResponse, seconds: float = 60.0) -> Event:
     """Give the next message. Raises UpstreamError for an error frame."""
     return parse(await socket.receive_bytes(timeout=seconds))
+
+
+async def frames(
+    http: aiohttp.ClientSession,
+    base: str,
+    socket: aiohttp.ClientWebSocketResponse,
+    quiet: float = QUIET_SECONDS,
+) -> AsyncIterator[bytes]:
+    """Give what a server tells until nothing more comes, although it has had its turn meanwhile."""
+    had_its_turn = False
+    while True:
+        try:
+            frame = await socket.receive_bytes(timeout=quiet)
+        except TimeoutError:
+            if had_its_turn:
+                return
+            # What it has to tell goes out before this is answered, however busy the machine.
+            async with http.get(f"{base}/xrpc/_health"):
+                had_its_turn = True
+        else:
+            had_its_turn = False
+            yield frame
 
 
 async def events_after(
@@ -38,11 +60,11 @@ async def events_after(
     """Read from a cursor until what was read is enough, or nothing more comes."""
     seen: list[Any] = []
     async with subscribed(http, base, cursor) as socket:
-        while not until(seen):
-            try:
-                seen.append(await next_event(socket, quiet))
-            except TimeoutError:
-                break
+        if not until(seen):
+            async for frame in frames(http, base, socket, quiet):
+                seen.append(parse(frame))
+                if until(seen):
+                    break
     return seen
 
 

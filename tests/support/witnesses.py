@@ -14,9 +14,7 @@ from appliance.atproto.repo.mst import Mst
 from appliance.firehose.events import CommitEvent, Event, InfoEvent, parse
 from appliance.firehose.verify import RepoState, chains, verify_commit
 from tests.support.client import Client
-from tests.support.stream import subscribed
-
-QUIET_SECONDS = 0.4
+from tests.support.stream import frames, subscribed
 
 
 async def signing_key(http: aiohttp.ClientSession, plc: str, did: str) -> PublicKey:
@@ -74,11 +72,7 @@ class StreamWitness:
         """Read on from where it stood; what was heard live must be told again, byte for byte."""
         told: dict[int, bytes] = {}
         async with subscribed(http, self.base, self.cursor) as socket:
-            while True:
-                try:
-                    frame = await socket.receive_bytes(timeout=QUIET_SECONDS)
-                except TimeoutError:
-                    break
+            async for frame in frames(http, self.base, socket):
                 event = parse(frame)
                 assert seq_of(event) > self.cursor, "seq went back"
                 self.cursor = seq_of(event)
