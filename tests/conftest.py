@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support import answered
+from tests.support import answered, campaigns
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 from tests.support.lateness import Lateness
@@ -18,12 +18,14 @@ Join: TypeAlias = Callable[..., Awaitable[Member]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let nonsense be asked for longer than there is time for each day."""
+    campaigns.pytest_addoption(parser)
     parser.addoption("--fuzz", type=int, default=1, help="how many times as much nonsense")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Listen to what is answered from the first test on; meet nobody on this machine's network."""
     answered.listen()
+    campaigns.pytest_configure(config)
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())
     config.pluginmanager.register(Lateness(config))

@@ -21,8 +21,9 @@ if [ "${1:-}" = --system ]; then
     exec "$bin/python" -m pytest tests/system --durations=0 --log-cli-level=INFO
 fi
 if [ "${1:-}" = --long ]; then
-    step "campaigns: many seeds, many hours"
-    exec "$bin/python" -m pytest tests -m long --durations=0
+    step "campaigns: many seeds, many hours; goes on where it was ended (--anew: from nothing)"
+    shift
+    exec "$bin/python" -m pytest tests -m long --durations=0 "$@"
 fi
 step "ruff"
 "$bin/ruff" check .
@@ -58,6 +59,11 @@ without="$without ${no_web_servers:-}"
 if ! sh tests/system/possible.sh; then
     echo "no machines of their own can be made here (namespaces, overlay, cgroups): installing is left out"
     without="$without and not namespaces"
+else
+    step "a Debian for the machine of the tests"
+    "$bin/python" -c '
+from tests.system.debians import root_file_system, wheels
+root_file_system("trixie"), wheels()' || without="$without and not namespaces"
 fi
 step "tests"
 # shellcheck disable=SC2086
