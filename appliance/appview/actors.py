@@ -137,6 +137,16 @@ def rev(conn: Connection, actor_id: int) -> str | None:
     return None if found is None else str(found)
 
 
+def rev_behind(conn: Connection, did: str, head: str) -> str | None:
+    """Return the rev up to which an active account is indexed, if that is before this one."""
+    found = conn.value(
+        "SELECT rev FROM actor WHERE did = ? AND rev < ? AND sync = 'synced' AND status IS NULL",
+        did,
+        head,
+    )
+    return None if found is None else str(found)
+
+
 def sync_state(conn: Connection, did: str, now_us: int) -> SyncState:
     """Return how far an account is indexed, making its row if need be."""
     row = conn.execute("SELECT id, sync, rev, data FROM actor WHERE did = ?", (did,)).fetchone()

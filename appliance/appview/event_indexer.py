@@ -83,6 +83,7 @@ class EventIndexer:
         self.indexer.take_new_posts()
         actor_id = actors.intern(conn, commit.did, now_us)
         actors.set_synced(conn, actor_id, commit.rev, commit.data)
+        self.indexer.settle_early(conn, actor_id)
         gates.judge_again(conn, actor_id)
         did, rev = commit.did, commit.rev
         conn.after_commit(lambda: self._on_indexed(did, rev))

@@ -8,6 +8,7 @@ with the cursor of the stream: after a crash nothing is missed and nothing is do
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from appliance.appview import actors, notifications
 from appliance.appview.arrivals import Gap
@@ -39,6 +40,19 @@ _FAMILIES = (posts, likes_reposts, graph, lists, gates, profiles, feeds)
 _COLLECTIONS: dict[str, RecordIndex] = {
     index.collection: index for family in _FAMILIES for index in family.INDEXES
 }
+
+
+class _Held(NamedTuple):
+    """What is held at a path: the record's CID, and whether it came early."""
+
+    cid: bytes
+    is_early: bool
+
+    def gives_way(self, cid: Cid, origin: Origin, *, anew: bool) -> bool:
+        """Tell whether it makes room for what has come."""
+        if origin is Origin.EARLY:
+            return False
+        return anew or self.cid != cid or (self.is_early and origin is Origin.STREAM)
 
 
 class Indexer:
@@ -82,31 +96,30 @@ class Indexer:
     ) -> bool:
         """Index a new or changed record; tell whether the index holds it now.
 
-        A record that its lexicon refuses is left out; so is an older version of it.
+        A record that its lexicon refuses is left out; so is an older version of it. One that came
+        early is indexed anew where the stream brings it, so that all is in its order.
         anew: index it even if the very same is held. is_checked: its lexicon has taken it already.
         """
         index = _COLLECTIONS.get(ref.collection)
         if index is None:
             return self._put_opaque(conn, ref, cid, block)
         collection_id = self._collection_id(conn, ref.collection)
-        held = conn.value(
-            "SELECT cid FROM record WHERE actor_id = ? AND collection_id = ? AND rkey = ?",
-            ref.actor_id,
-            collection_id,
-            ref.rkey,
-        )
-        if held == cid and not anew:
-            return True
+        held = self._held(conn, ref, collection_id)
         if held is not None:
+            if not held.gives_way(cid, origin, anew=anew):
+                return True
             self._delete(conn, index, ref, collection_id)
+            if held.is_early:
+                notifications.forget_record(conn, ref.uri)
+                held = None
         value = self._value(ref, block, is_checked=is_checked)
         if value is None:
             if held is not None:
                 notifications.forget_record(conn, ref.uri)
             return False
         conn.execute(
-            "INSERT INTO record (actor_id, collection_id, rkey, cid) VALUES (?, ?, ?, ?)",
-            (ref.actor_id, collection_id, ref.rkey, cid),
+            "INSERT INTO record (actor_id, collection_id, rkey, cid, early) VALUES (?, ?, ?, ?, ?)",
+            (ref.actor_id, collection_id, ref.rkey, cid, int(origin is Origin.EARLY)),
         )
         record = IndexedRecord(
             ref.did, ref.actor_id, ref.collection, ref.rkey, cid, block, value, now_us, origin
@@ -116,9 +129,12 @@ class Indexer:
                 "INSERT INTO blob_ref (actor_id, cid, collection_id, rkey) VALUES (?, ?, ?, ?)",
                 (ref.actor_id, blob, collection_id, ref.rkey),
             )
+        if origin is Origin.STREAM:
+            self._make_way(conn, record, collection_id)
         self._insert(conn, index, record)
         self.counts["indexed"] += 1
-        if record.is_live and held is None and ref.collection == posts.POST:
+        # Subscribers are told once, when the stream has come to a post.
+        if record.is_news and held is None and ref.collection == posts.POST:
             self._new_posts.append(ref)
         return True
 
@@ -173,6 +189,35 @@ class Indexer:
         post_text.flush(conn)
         return self.take_new_posts()
 
+    def put_early(
+        self,
+        conn: Connection,
+        did: str,
+        records: Iterable[tuple[str, Cid]],
+        blocks: Mapping[Cid, bytes],
+        gap: Gap,
+        now_us: int,
+    ) -> int | None:
+        """Index records (path, CID) ahead of the stream; give how many of them are new.
+
+        Nothing, and None, if the stream is beyond the gap by now, or does not go on.
+        """
+        actor_id = actors.find(conn, did)
+        if actor_id is None or actors.rev_behind(conn, did, gap.until) is None:
+            return None
+        before = self.counts["indexed"]
+        for path, cid in records:
+            ref = ref_of(did, actor_id, path)
+            came_us = gap.arrival_us(ref.rkey, now_us)
+            if came_us is not None:
+                self.put(conn, ref, cid, blocks[cid], came_us, origin=Origin.EARLY)
+        post_text.flush(conn)
+        return self.counts["indexed"] - before
+
+    def settle_early(self, conn: Connection, actor_id: int) -> None:
+        """Let what came early stand as it is: the whole repo is here, up to a later rev."""
+        conn.execute("UPDATE record SET early = 0 WHERE actor_id = ? AND early = 1", (actor_id,))
+
     def remove_all(
         self, conn: Connection, did: str, paths: Iterable[str], now_us: int, *, is_news: bool
     ) -> None:
@@ -202,6 +247,24 @@ class Indexer:
         for (actor_id,) in conn.rows("SELECT DISTINCT actor_id FROM opaque_record"):
             if not self.is_home(conn, actor_id):
                 opaque.forget(conn, actor_id)
+
+    def _held(self, conn: Connection, ref: RecordRef, collection_id: int) -> "_Held | None":
+        row = conn.row(
+            "SELECT cid, early FROM record WHERE actor_id = ? AND collection_id = ? AND rkey = ?",
+            ref.actor_id,
+            collection_id,
+            ref.rkey,
+        )
+        return None if row is None else _Held(row[0], bool(row[1]))
+
+    def _make_way(self, conn: Connection, record: IndexedRecord, collection_id: int) -> None:
+        """Take out the like of the same post that came early: the stream's first one counts."""
+        sql = "SELECT rkey FROM record WHERE actor_id = ? AND collection_id = ? AND early = 1"
+        if record.collection not in likes_reposts.STANDING:
+            return
+        early = {rkey for (rkey,) in conn.rows(sql, record.actor_id, collection_id)}
+        while early and (rkey := likes_reposts.standing(conn, record)) in early:
+            self.remove(conn, RecordRef(record.did, record.actor_id, record.collection, rkey))
 
     def _put_opaque(self, conn: Connection, ref: RecordRef, cid: Cid, block: bytes) -> bool:
         if not self.is_home(conn, ref.actor_id):

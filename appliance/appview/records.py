@@ -13,6 +13,7 @@ class Origin(Enum):
 
     STREAM = "in the order of the stream"
     GAP = "with a whole repo, but written since we knew the account: people are told of it"
+    EARLY = "ahead of the stream, which will bring it once more"
     REPO = "with a whole repo"
 
 
@@ -47,6 +48,11 @@ class IndexedRecord(RecordRef):
     def is_live(self) -> bool:
         """Tell whether it is news, so that people may be told of it."""
         return self.origin is not Origin.REPO
+
+    @property
+    def is_news(self) -> bool:
+        """Tell whether it is live, and will not come again."""
+        return self.origin in (Origin.STREAM, Origin.GAP)
 
     @property
     def json(self) -> str:

@@ -8,6 +8,7 @@ import aiohttp
 from appliance.atproto.identity.did_doc import DidDocument
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did
+from appliance.atproto.xrpc.client import XrpcClient
 from appliance.base.http import HttpClient, OutboundFailed
 
 
@@ -37,6 +38,11 @@ class RepoHosts:
     def is_home(self, pds: str | None) -> bool:
         """Tell whether a PDS endpoint is one of ours."""
         return pds in self._home
+
+    def at_door(self, pds: str) -> XrpcClient | None:
+        """The paired house where a PDS of this URL is, to be asked; None if there is none."""
+        door = self._door(pds)
+        return None if door is None else XrpcClient(self._http, door)
 
     async def document(self, did: Did, *, fresh: bool = False) -> DidDocument:
         return await self._resolver.document(did, fresh=fresh)

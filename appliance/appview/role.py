@@ -15,6 +15,7 @@ from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.feed_services import FeedServices
 from appliance.appview.feeds.network import NetworkFeeds
 from appliance.appview.feeds.store import FeedStore
+from appliance.appview.head_starts import HeadStarts
 from appliance.appview.hydrate.hydrator import Hydrator, Standing
 from appliance.appview.identities import IdentityRefresher
 from appliance.appview.image_pool import ImagePool
@@ -84,6 +85,7 @@ class AppView:
     indexer: Indexer
     ingest: Ingest
     reconciler: Reconciler
+    head_starts: HeadStarts
     rebuilds: Rebuilds
     maintenance: Maintenance
     row_counts: RowCounts
@@ -95,6 +97,7 @@ class AppView:
             **rows,
             "cursor": self.ingest.cursor(),
             "indexer": dict(self.indexer.counts),
+            "head_starts": dict(self.head_starts.counts),
             "labels_refused": self.labelers.proof.refused.total(),
         }
 
@@ -155,6 +158,9 @@ async def open_appview(
         backfill = Backfill(index, actors, events, hosts, subscribers, clock.now_us)
         due.wakes = (refresher.wake, backfill.wake)
         reconciler = Reconciler(index, http, paths.address("relay"), clock.now_us, backfill.wake)
+        head_starts = HeadStarts(
+            index, indexer, hosts, XrpcClient(http, paths.address("relay")), clock.now_us
+        )
         ingest = Ingest(index, events, subscribers, clock.now_us, reconciler.wake)
         keeper = Maintenance(index, actors, indexer, viewers, clock.now_us)
         row_counts = RowCounts(index)
@@ -164,6 +170,7 @@ async def open_appview(
             ("refresh identities", refresher.run),
             ("fetch repos", backfill.run),
             ("compare with the relay", reconciler.run),
+            ("fetch the newest of houses", head_starts.run),
             ("tidy the index", keeper.run),
             ("count rows", row_counts.run),
             ("trim the image cache", images.trim),
@@ -204,6 +211,7 @@ async def open_appview(
             indexer=indexer,
             ingest=ingest,
             reconciler=reconciler,
+            head_starts=head_starts,
             rebuilds=Rebuilds(index, clock.now_us, backfill.wake),
             maintenance=keeper,
             row_counts=row_counts,

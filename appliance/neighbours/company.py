@@ -20,6 +20,8 @@ from appliance.neighbours.store import MOST_MEMBERS, Neighbour, NeighbourStore
 from appliance.upkeep.checkup import Finding
 
 LOOK_SECONDS: Final = 10.0
+# A house that is away may come back at any moment, with much to tell.
+AWAY_LOOK_SECONDS: Final = 3.0
 FIRST_LOOK_SECONDS: Final = 1.0
 # A pair is new for so long.
 SETTLED_US: Final = 60_000_000
@@ -29,7 +31,10 @@ REST_US: Final = 2_000_000
 AWAY_US: Final = 24 * 3_600_000_000
 PAGE: Final = 500
 RELAY: Final = "internal.hearth.relay"
+APPVIEW: Final = "internal.hearth.appview"
 AUTH_REQUIRED: Final = 401
+# With so many events to come, the newest are fetched ahead of them.
+FAR_BEHIND: Final = 300
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Contact:
     first_behind: int = 0
     is_followed: bool = False
     failed_us: int = 0
+    has_head_start: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -77,9 +83,12 @@ class Tools:
 class Company:
     """Looks after every paired house, each in its turn."""
 
-    def __init__(self, tools: Tools, relay: XrpcClient, operator: Mapping[str, str]) -> None:
+    def __init__(
+        self, tools: Tools, relay: XrpcClient, appview: XrpcClient, operator: Mapping[str, str]
+    ) -> None:
         self._tools = tools
         self._relay = relay
+        self._appview = appview
         self._operator = operator
         self._contacts: dict[str, Contact] = {}
         self._news = asyncio.Event()
@@ -142,12 +151,15 @@ class Company:
                 await asyncio.wait_for(self._news.wait(), self._pause(houses))
 
     def _pause(self, houses: Sequence[Neighbour]) -> float:
-        """Look sooner while a pair is new: one side is told of it before the other."""
+        """Look sooner while a pair is new (one side is told of it before the other), or away."""
         since_us = self._tools.clock.now_us() - SETTLED_US
         is_unsettled = any(
             one.paired_us > since_us and not self.contact(one.key).is_settled for one in houses
         )
-        return FIRST_LOOK_SECONDS if is_unsettled else LOOK_SECONDS
+        if is_unsettled:
+            return FIRST_LOOK_SECONDS
+        is_away = any(not self.contact(one.key).here for one in houses)
+        return AWAY_LOOK_SECONDS if is_away else LOOK_SECONDS
 
     async def ask(
         self, house: Neighbour, path: str, params: Sequence[tuple[str, str]], most: int
@@ -212,8 +224,23 @@ class Company:
         await self._tools.names.prove(self._tools.store.find(now.key))
         await self._tools.gates.open(now.key)
         contact.first_behind = max(contact.first_behind, contact.behind) if contact.behind else 0
+        with suppress(XrpcError):
+            await self._give_head_start(now, contact)
         with suppress(OutboundFailed):
             await self._learn(now)
+
+    async def _give_head_start(self, house: Neighbour, contact: Contact) -> None:
+        """Have the newest fetched before the rest, once each time much is missed.
+
+        Raises XrpcError.
+        """
+        if not contact.behind:
+            contact.has_head_start = False
+        if contact.behind < FAR_BEHIND or contact.has_head_start or not contact.is_followed:
+            return
+        given = {"pds": house.card.pds}
+        await self._appview.procedure(f"{APPVIEW}.fetchNewest", given, self._operator)
+        contact.has_head_start = True
 
     async def _learn(self, house: Neighbour) -> None:
         """Learn the identities of members there that are new. Raises OutboundFailed."""

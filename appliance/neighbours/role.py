@@ -68,7 +68,8 @@ async def open_neighbours(
         sightings = Sightings(key.fingerprint, lambda one: store.find(one) is not None, clock.now)
         names = PublicNames(store, http, clock)
         tools = Tools(store, lines, gates, sightings, names, clock)
-        company = Company(tools, XrpcClient(http, paths.address("relay")), operator)
+        relay, appview = (XrpcClient(http, paths.address(name)) for name in ("relay", "appview"))
+        company = Company(tools, relay, appview, operator)
         introductions = Introductions(house, lines, store, company.take_in, company.leave)
         announcer = None
         running = [

@@ -11,6 +11,12 @@ from appliance.base.connection import Connection
 LIKE = "app.bsky.feed.like"
 REPOST = "app.bsky.feed.repost"
 
+_COUNTED = (
+    'SELECT rkey FROM "{}" WHERE actor_id = ?'
+    " AND subject_id = (SELECT id FROM subject WHERE uri = ?) AND counts = 1"
+)
+STANDING = {LIKE: _COUNTED.format("like"), REPOST: _COUNTED.format("repost")}
+
 _likes = PairTable("like", "subject_id")
 
 
@@ -94,6 +100,12 @@ def delete_repost(conn: Connection, ref: RecordRef) -> None:
     )
     if conn.changes() == 0:
         subjects.count_reposts(conn, subject_id, -1)
+
+
+def standing(conn: Connection, record: IndexedRecord) -> str:
+    """Return the key of the record that counts for the pair a like or repost makes, or nothing."""
+    found = conn.value(STANDING[record.collection], record.actor_id, record.value["subject"]["uri"])
+    return "" if found is None else str(found)
 
 
 def _via(conn: Connection, record: IndexedRecord, subject_id: int) -> int | None:

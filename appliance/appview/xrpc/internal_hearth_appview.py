@@ -55,6 +55,13 @@ async def rebuild_index(appview: AppView, caller: None) -> Json:
     return {"accounts": await appview.rebuilds.start()}
 
 
+@methods.procedure("internal.hearth.appview.fetchNewest", auth=operator)
+async def fetch_newest(appview: AppView, caller: None, *, pds: str) -> None:
+    """Begin to fetch the newest of the paired house with this PDS, ahead of the stream."""
+    if not appview.head_starts.want(pds):
+        raise InvalidRequest("No paired house has this PDS")
+
+
 @methods.query("internal.hearth.appview.getPrivateState", auth=operator)
 async def get_private_state(
     appview: AppView, caller: None, *, did: Did, kind: str, cursor: str | None
