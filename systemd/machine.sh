@@ -20,9 +20,11 @@ need_machine() {
     *' debian '*) ;;
     *) fail "this is no Debian or alike ($kind)" "Debian 12 or 13, Ubuntu 24.04, Raspberry Pi OS" ;;
     esac
-    case $(uname -m) in
-    x86_64 | aarch64) ;;
-    *) fail "there are no packages for $(uname -m)" "a 64-bit system, x86-64 or arm64" ;;
+    # Not the kernel's word: a 64-bit one may run a system of 32 bits, as on Raspberry Pis.
+    case $(dpkg --print-architecture) in
+    amd64 | arm64) ;;
+    *) fail "there are no packages for a system of $(dpkg --print-architecture)" \
+        "a 64-bit system, amd64 or arm64, such as Raspberry Pi OS (64-bit)" ;;
     esac
     [ -d /run/systemd/system ] || fail "systemd does not run here" "./install.sh try needs none"
     room=$(df -Pm "$(nearest "$root")" | awk 'NR == 2 { print $4 }')

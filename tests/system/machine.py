@@ -117,6 +117,10 @@ class Machine:
             [*self._inside(), "/bin/sh", "-c", command], stdin=quiet, stdout=quiet, stderr=quiet
         )
 
+    def in_its_network(self) -> list[str]:
+        """Give the command that runs a program of this machine on the other's network."""
+        return ["nsenter", "-t", str(self._init), "-n"]
+
     def _inside(self) -> list[str]:
         enter = ["nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
