@@ -82,6 +82,8 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/people/new"): people.create,
     ("GET", "/people/{did}"): person.show,
     ("GET", "/people/{did}/export"): person.export,
+    ("GET", "/people/{did}/kept"): people.show_kept,
+    ("POST", "/people/{did}/kept"): people.free_name,
     ("POST", "/people/{did}/password"): person.reset_password,
     ("POST", "/people/{did}/second-steps"): person.remove_second_steps,
     ("POST", "/people/{did}/takedown"): person.take_down,

@@ -194,6 +194,16 @@ class People:
         """Delete an account and all of it, for good."""
         await self._pds.call("com.atproto.admin.deleteAccount", did=did)
 
+    async def kept_names(self) -> Sequence[Mapping[str, Any]]:
+        """List names that are kept for those who moved away with their did:web."""
+        found = await self._pds.query("internal.hearth.pds.listKeptNames", limit=100)
+        names: Sequence[Mapping[str, Any]] = found["names"]
+        return names
+
+    async def free_name(self, did: str) -> None:
+        """End the document of one who lives elsewhere, so that others may have the name."""
+        await self._pds.call("internal.hearth.pds.freeKeptName", did=did)
+
     async def invite(self, uses: int) -> str:
         """Make an invite code that lets so many join."""
         made = await self._pds.call("com.atproto.server.createInviteCode", useCount=uses)

@@ -24,6 +24,27 @@ async def close_invite(operator: Operator, args: argparse.Namespace, say: Say) -
     say(f"nobody joins with {args.code} any more")
 
 
+async def show_kept_names(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """List names that are kept for those who moved away with their did:web."""
+    async for one in operator.pages(f"{PDS}.listKeptNames", "names", limit=PAGE):
+        here = "  (the account here rests)" if one["isHere"] else ""
+        say(f"{one['handle']:32} {one['did']}  lives at {one['endpoint']}{here}")
+
+
+async def free_name(operator: Operator, args: argparse.Namespace, say: Say) -> None:
+    """Let others have a kept name; asks for --yes, since an identity ends with it."""
+    if not args.yes:
+        say(
+            f"Nothing was done. {args.did} lives elsewhere by the document that is served from"
+            " here. Without it, nobody finds the account any more, and it cannot prove who it is:"
+            " it is lost to its owner unless they moved on. The identity is never given again."
+            " Give --yes if that is what you want."
+        )
+        return
+    await operator.call(f"{PDS}.freeKeptName", did=args.did)
+    say(f"{args.did} has ended; its name can be given to others")
+
+
 async def show_mail(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Print the newest letters to members, such as wait to be handed over."""
     for mail in (await operator.query(f"{PDS}.listMail", limit=args.last))["mails"]:
@@ -59,6 +80,8 @@ async def remove_second_steps(operator: Operator, args: argparse.Namespace, say:
 ACTIONS: Final[Mapping[str, Action]] = {
     "invites": show_invites,
     "close-invite": close_invite,
+    "kept-names": show_kept_names,
+    "free-name": free_name,
     "mail": show_mail,
     "storage": show_storage,
     "remove-second-steps": remove_second_steps,

@@ -165,10 +165,11 @@ class _Pages:
         if name in self._pds.settings.public_names:
             return web.Response(text="ours\n")
         try:
-            found = self._pds.accounts.find(Handle(name))
+            handle = Handle(name)
         except InvalidSyntax:
             raise web.HTTPBadRequest(text="Not a host name\n") from None
-        if found is None or not name.endswith(self._pds.site.handle_domains):
+        known = self._pds.accounts.find(handle) or self._pds.web_identities.is_served(handle)
+        if not known or not name.endswith(self._pds.site.handle_domains):
             raise web.HTTPNotFound(text="Nobody here has this handle\n")
         return web.Response(text="a member's\n")
 

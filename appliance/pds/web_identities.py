@@ -18,6 +18,10 @@ from appliance.pds.signing_keys import SigningKeys
 _METHOD: Final = "did:web:"
 _OF: Final = "SELECT handle, pds_url, signing_key, named FROM web_identity WHERE did = ?"
 _BY_HANDLE: Final = "SELECT did FROM web_identity WHERE handle = ? AND handle IS NOT NULL"
+_KEPT: Final = (
+    "SELECT did, handle, pds_url, EXISTS (SELECT 1 FROM account WHERE account.did = w.did)"
+    " FROM web_identity AS w WHERE handle IS NOT NULL AND handle > ? ORDER BY handle LIMIT ?"
+)
 _CONTEXT: Final = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
 
 
@@ -28,6 +32,15 @@ class NotMadeHere(ValueError):
 
     def __init__(self, did: Did) -> None:
         super().__init__(f"The document of {did} is not made by this server")
+
+
+class StillHere(ValueError):
+    """The account that keeps the name rests here: it can be woken up, and deleted first."""
+
+    xrpc_name = "StillHere"
+
+    def __init__(self, did: Did) -> None:
+        super().__init__(f"The account of {did} is still here; its name goes when it is deleted")
 
 
 class UnusablePlace(ValueError):
@@ -66,6 +79,16 @@ class Place:
             raise UnusablePlace(f"The signing key: {bad}") from bad
 
 
+@dataclass(frozen=True)
+class KeptName:
+    """A handle that nobody is given, since its did:web lives at another server."""
+
+    did: Did
+    handle: Handle
+    pds_url: str
+    is_here: bool  # whether an account of it rests here
+
+
 class WebIdentities:
     """Makes the documents, from the accounts as they stand."""
 
@@ -100,6 +123,21 @@ class WebIdentities:
         """Whether a document that is made here names another server."""
         row = self._db.read_one(_OF, did)
         return row is not None and row[1] is not None
+
+    def kept_names(self, after: str, limit: int) -> list[KeptName]:
+        """List names that are kept, in their order; `after` is one of them, or empty."""
+        return [
+            KeptName(Did.unchecked(did), Handle(handle), url, bool(here))
+            for did, handle, url, here in self._db.read(_KEPT, after, limit)
+        ]
+
+    async def free(self, did: Did) -> None:
+        """Keep a name no longer. Raises NotMadeHere, StillHere."""
+        await self._db.write(free, did)
+
+    def is_served(self, host: Handle) -> bool:
+        """Whether a name is that of a document made here, or a handle that is kept."""
+        return self.did_of(host) is not None or self.document(did_named(host)) is not None
 
     def did_of(self, handle: Handle) -> Did | None:
         """Who has a handle: an active account, or one that took its did:web elsewhere with it."""
@@ -158,6 +196,19 @@ def point(conn: Connection, did: Did, handle: Handle, place: Place | None) -> No
     )
     if not conn.value("SELECT changes()"):
         raise NotMadeHere(did)
+
+
+def free(conn: Connection, did: Did) -> None:
+    """End the document of an account that lives elsewhere, and let others have its handle.
+
+    The identity itself is never given again. Raises NotMadeHere, StillHere.
+    """
+    row = conn.row(_OF, did)
+    if row is None or row[1] is None:
+        raise NotMadeHere(did)
+    if conn.value("SELECT 1 FROM account WHERE did = ?", did):
+        raise StillHere(did)
+    point(conn, did, Handle.unchecked(row[0]), None)
 
 
 def rename(conn: Connection, did: Did, handle: Handle) -> None:

@@ -44,6 +44,7 @@ SAME: Final[Mapping[str, Ways]] = {
     "/people/{did}/second-steps": Ways(
         f"{PDS}.removeSecondSteps", "account remove-second-steps ann"
     ),
+    "/people/{did}/kept": Ways(f"{PDS}.freeKeptName", "account free-name did:web:ann.test --yes"),
     "/people/{did}/takedown": Ways(f"{ADMIN}.updateSubjectStatus", "account takedown ann"),
     "/people/{did}/restore": Ways(f"{ADMIN}.updateSubjectStatus", "account untakedown ann"),
     "/people/{did}/delete": Ways(f"{ADMIN}.deleteAccount", "account delete ann"),

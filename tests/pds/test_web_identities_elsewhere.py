@@ -153,3 +153,63 @@ async def test_only_the_member_points_with_a_code_and_only_what_is_made_here(
     app = await box.app_password(alice)
     assert (await box.post(POINT, app, token="AAAAA-BBBBB", **place)).status == 400
     assert (await box.pds.resolver.document(DID)).pds == box.pds.site.url
+
+
+KEPT = "internal.hearth.pds.listKeptNames"
+FREE = "internal.hearth.pds.freeKeptName"
+
+
+async def test_the_operator_sees_which_names_are_kept(box: Box, session: str) -> None:
+    assert (await box.operate("GET", KEPT)).json == {"names": []}
+    await leave(box, session)
+    kept = {"did": DID, "handle": "webby.test", "endpoint": THERE, "isHere": True}
+    assert (await box.operate("GET", KEPT)).json == {"names": [kept]}
+    await box.operate("POST", "com.atproto.admin.deleteAccount", did=DID)
+    page = (await box.operate("GET", KEPT, limit=1)).json
+    assert page == {"names": [{**kept, "isHere": False}], "cursor": "webby.test"}
+    assert (await box.operate("GET", KEPT, cursor=page["cursor"])).json == {"names": []}
+
+
+async def test_a_kept_name_is_given_free_by_the_operator_alone(box: Box, session: str) -> None:
+    await leave(box, session)
+    refused = await box.operate("POST", FREE, did=DID)
+    assert (refused.status, refused.error) == (400, "StillHere")
+    await box.operate("POST", "com.atproto.admin.deleteAccount", did=DID)
+    alice = await box.sign_up()
+    assert (await box.post(FREE, alice.access, did=DID)).status == 401
+    assert (await told(box, "did.json")).status == 200
+    assert (await box.operate("POST", FREE, did=DID)).status == 200
+    assert (await told(box, "did.json")).status == 404
+    assert (await told(box, "atproto-did")).status == 404
+    again = await box.operate("POST", FREE, did=DID)
+    assert (again.status, again.error) == (400, "NotMadeHere")
+    unknown = await box.operate("POST", FREE, did=alice.did)
+    assert (unknown.status, unknown.error) == (400, "NotMadeHere")
+
+
+async def test_a_name_that_was_given_free_goes_to_others_but_its_identity_to_nobody(
+    box: Box, session: str
+) -> None:
+    await leave(box, session)
+    await box.operate("POST", "com.atproto.admin.deleteAccount", did=DID)
+    await box.operate("POST", FREE, did=DID)
+    wish = {**GIVEN, "email": "other@example.com"}
+    assert (await box.operate("POST", OPEN, **wish)).status == 400
+    new = await box.post("com.atproto.server.createAccount", **wish)
+    assert new.status == 200, new
+    assert new.json["did"].startswith("did:plc:")
+    assert (await told(box, "did.json")).status == 404
+    assert (await told(box, "atproto-did")).body.decode() == new.json["did"]
+
+
+async def test_a_certificate_is_got_for_a_name_as_long_as_it_is_served(
+    box: Box, session: str
+) -> None:
+    async def asked() -> int:
+        return (await box.ask("GET", "/tls-check", params={"domain": "webby.test"})).status
+
+    await leave(box, session)
+    await box.operate("POST", "com.atproto.admin.deleteAccount", did=DID)
+    assert await asked() == 200
+    await box.operate("POST", FREE, did=DID)
+    assert await asked() == 404

@@ -37,11 +37,36 @@ async def show(visit: Visit) -> web.Response:
     wanted = visit.query("q")
     people = visit.panel.people
     page = await (people.search(wanted) if wanted else people.page(visit.query("cursor") or None))
-    gone = visit.query("done") == "deleted"
+    done = visit.query("done")
     wards = await visit.panel.wards.all()
     roles = {one.guardian_did: "guardian" for one in wards if one.guardian_did}
     roles |= {one.did: "ward" for one in wards}
-    return visit.page("people", page=page, wanted=wanted, gone=gone, roles=roles)
+    kept = await people.kept_names()
+    return visit.page("people", page=page, wanted=wanted, done=done, roles=roles, kept=kept)
+
+
+async def show_kept(visit: Visit) -> web.Response:
+    """Say what it means to let others have a name that somebody took elsewhere."""
+    return await _kept_page(visit)
+
+
+async def free_name(visit: Visit) -> web.Response:
+    """Let others have it, once the name was typed."""
+    return await _kept_page(visit, visit.text("confirm"))
+
+
+async def _kept_page(visit: Visit, typed: str | None = None) -> web.Response:
+    did, names = visit.place("did"), await visit.panel.people.kept_names()
+    name = next((one for one in names if one["did"] == did and not one["isHere"]), None)
+    if name is None:
+        visit.not_found()
+    if typed is not None and typed.strip().removeprefix("@").lower() == name["handle"]:
+        await visit.panel.people.free_name(did)
+        return visit.go("/people?done=freed")
+    error = visit.words("kept.mismatch", handle=name["handle"]) if typed is not None else ""
+    return visit.page(
+        "kept_name", status=422 if error else 200, name=name, typed=typed or "", error=error
+    )
 
 
 async def show_new(visit: Visit) -> web.Response:

@@ -74,6 +74,24 @@ async def point_web_identity(
     await pds.lifecycle.point(caller.did, pds.accounts.require(caller.did).handle, place)
 
 
+@methods.query("internal.hearth.pds.listKeptNames", auth=operator)
+async def list_kept_names(pds: Pds, caller: Caller, *, limit: int, cursor: str | None) -> Json:
+    """Names that nobody is given, since a did:web that is made here took them elsewhere."""
+    found = pds.web_identities.kept_names(cursor or "", limit)
+    names = [
+        {"did": one.did, "handle": one.handle, "endpoint": one.pds_url, "isHere": one.is_here}
+        for one in found
+    ]
+    return {"names": names, **({"cursor": found[-1].handle} if len(found) == limit else {})}
+
+
+@methods.procedure("internal.hearth.pds.freeKeptName", auth=operator)
+async def free_kept_name(pds: Pds, caller: Caller, *, did: Did) -> None:
+    """Serve the document of one who lives elsewhere no longer: their identity ends with that."""
+    await pds.web_identities.free(did)
+    log.warning("the operator gave a kept name free; its identity has ended did=%s", did)
+
+
 @methods.query("internal.hearth.pds.getPlcState", auth=operator)
 async def get_plc_state(pds: Pds, caller: Caller, *, did: Did) -> Json:
     state = await pds.identities.state(did)

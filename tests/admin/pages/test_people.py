@@ -1,6 +1,10 @@
 """The list of members, and a new one."""
 
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.syntax import Did, Handle
+from appliance.pds.web_identities import Place
 from tests.support.panel_house import House
+from tests.support.pds_box import PASSWORD
 
 
 async def test_an_empty_list_says_what_to_do(house: House) -> None:
@@ -60,3 +64,27 @@ async def test_mistakes_are_said_under_their_fields(house: House) -> None:
         assert seen.text.count('aria-invalid="true"') == 1
         assert name == "handle" or 'value="ann"' in seen.text
     assert (await house.panel.people.search("ann")).items == []
+
+
+async def test_a_name_that_somebody_took_elsewhere_is_given_free_once_it_was_typed(
+    house: House,
+) -> None:
+    owner = await house.claim()
+    assert "Names that are kept" not in (await owner.get("/people")).words
+    did, box = Did("did:web:webby.test"), house.box
+    given = {"handle": "webby.test", "email": "w@example.com", "password": PASSWORD}
+    await box.operate("POST", "internal.hearth.pds.openWebAccount", **given)
+    place = Place.of("https://there.example.com", PrivateKey.generate().public.did_key)
+    await box.pds.lifecycle.point(did, Handle("webby.test"), place)
+    assert "The account here rests" in (await owner.get("/people")).words
+    path = "/people/did%3Aweb%3Awebby.test/kept"
+    assert (await owner.get(path)).status == 404
+    await box.operate("POST", "com.atproto.admin.deleteAccount", did=did)
+
+    assert f'href="{path}"' in (await owner.get("/people")).text
+    assert "the identity is never given again" in (await owner.get(path)).words
+    seen = await owner.post(path, confirm="ann.test")
+    assert (seen.status, seen.errors) == (422, ["This is not webby.test. Nothing was changed."])
+    assert (await owner.post(path, confirm="@Webby.test")).location == "/people?done=freed"
+    assert "Names that are kept" not in (await owner.get("/people?done=freed")).words
+    assert (await owner.get(path)).status == 404
