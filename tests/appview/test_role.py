@@ -56,7 +56,7 @@ async def test_a_new_account_is_waited_for_until_its_name_is_known(
     await network.tell(event)
     assert await appview.revs.wait(nobody.did, event.rev, timeout=60)
     monkeypatch.setattr(identities, "LONGEST_WAIT", 0.01)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await appview.identities.settled(nobody.did)
     assert handle(appview, nobody.did) is None
 

@@ -108,7 +108,7 @@ async def test_a_worker_that_waits_to_run_again_stops_too(monkeypatch: pytest.Mo
     async def run() -> None:
         raise ValueError
 
-    async with asyncio.timeout(30), Workers() as workers:
+    async with asyncio.timeout(60), Workers() as workers:
         worker = workers.start("broken", run)
         await until(lambda: worker.status().failures >= 1)
 

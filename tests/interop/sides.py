@@ -24,7 +24,7 @@ from tests.support.smtp import SmtpStub, listening
 
 BLOB_LIMIT: Final = 100_000
 # Seconds in which a request of a differential run must be answered.
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 
 _CODE: Final = re.compile(r"\b[A-Z2-7a-z]{5}-[A-Z2-7a-z]{5}\b")
 _NAME: Final = re.compile(r"<([a-z0-9_]+(?:\.[a-z0-9_]+)+)>")

@@ -15,7 +15,7 @@ from tests.support.client import Client, Refused, sign_in
 def hearth(*args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "appliance", *args]
     done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert "Traceback" not in done.stderr
     return done
@@ -31,7 +31,7 @@ def test_the_key_of_a_network_goes_to_paper_and_into_a_network_built_anew(
 
     def restored(text: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
-            command, cwd=ROOT, input=text, capture_output=True, text=True, timeout=30, check=False
+            command, cwd=ROOT, input=text, capture_output=True, text=True, timeout=120, check=False
         )
 
     assert restored(" ".join(words[:-1])).returncode == 1

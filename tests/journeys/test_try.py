@@ -241,7 +241,7 @@ def test_help_is_there_and_wrong_options_are_told() -> None:
     def hearth(*args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "appliance", *args]
         return subprocess.run(  # noqa: S603
-            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
         )
 
     for words in ([], ["try"], ["run"], ["account"], ["checkup"]):

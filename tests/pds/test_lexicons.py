@@ -86,7 +86,7 @@ async def test_nobody_waits_long_for_a_lexicon(
     monkeypatch.setattr(lexicons, "PATIENCE_SECONDS", 0.01)
     press.publish(RECIPE, record(title=TITLE))
     press.http.pause.clear()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert (await write(press, {"title": 1})).status == "unknown"
     press.http.pause.set()
     assert (await write(press, {"title": 1})).status == "unknown"

@@ -17,7 +17,7 @@ from appliance.pds.transfer import ImportProgress, InvalidImport
 from tests.support.import_house import House, notes, open_house, refused, repository
 from tests.support.pds_stores import ALICE, NOTE
 
-SECONDS = 20  # a machine with eight jobs for two cores is patient
+SECONDS = 20  # of this process's own time
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ async def test_a_record_at_very_many_paths_does_not_fill_the_disk(
     tree = Mst.build((f"{NOTE}/{number:06}", cid) for number in range(20_000))
     archive = signed(house, tree.root, [*tree.walk(), (cid, block)])
     assert len(archive) < 4_000_000  # 10 GB of records
-    begun = time.monotonic()
+    begun = time.process_time()
     await refused(house, archive, "too many paths")
-    assert time.monotonic() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
 
 
 async def test_a_block_that_comes_again_and_again_is_stored_once(house: House) -> None:
@@ -93,9 +93,9 @@ async def test_one_subtree_at_many_places_is_refused_at_the_second(house: House)
         kid, node = named({"l": kid, "e": entries})
         parts.append((kid, node))
     assert kid is not None
-    begun = time.monotonic()
+    begun = time.process_time()
     await refused(house, signed(house, kid, parts), "damaged")
-    assert time.monotonic() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,18 @@ def _place(side: Side) -> str:
 async def _frames(side: Side, params: dict[str, str], first: float = 5.0) -> list[Any]:
     """Read a stream until nothing comes for a while; `first` is how long to wait for anything."""
     seen: list[Any] = []
+    had_its_turn = False
     async with side.http.ws_connect(_place(side), params=params, max_msg_size=0) as socket:
         while True:
             try:
                 message = await socket.receive(timeout=QUIET_SECONDS if seen else first)
             except TimeoutError:
-                return seen
+                if had_its_turn:
+                    return seen
+                async with side.http.get(f"{side.url}/xrpc/_health"):
+                    had_its_turn = True
+                continue
+            had_its_turn = False
             if message.type is not aiohttp.WSMsgType.BINARY:
                 return [*seen, "closed"]
             seen.append(decode_frame(message.data))
@@ -150,7 +156,7 @@ def refused(what: str, **params: str) -> Do:
 
     async def read(side: Side) -> Any:
         try:
-            seen = await asyncio.wait_for(_frames(side, side.fill(params), 1.0), 9)
+            seen = await asyncio.wait_for(_frames(side, side.fill(params), 1.0), 60)
         except aiohttp.WSServerHandshakeError as refusal:
             return {"status": refusal.status}
         return [
