@@ -92,7 +92,7 @@ def check_machine(box: VirtualMachine) -> None:
     assert box.run("systemctl list-units --failed --plain --no-legend").strip() == ""
     assert box.run("findmnt -no FSTYPE /var/log").strip() == "tmpfs"
     assert box.run("journalctl --header | grep -c /var/log/journal || true").strip() == "0"
-    assert "15s" in box.run("systemctl show -p RuntimeWatchdogUSec")
+    assert "1min" in box.run("systemctl show -p RuntimeWatchdogUSec")
     assert "zram" in box.run("cat /proc/swaps")
     assert box.run("passwd -S root | cut -d' ' -f2").strip() == "L"
     assert "restic" in box.run("restic version")

@@ -72,7 +72,7 @@ def test_it_starts_with_the_wizard_and_takes_the_whole_disk(image: Path, firmwar
 @pytest.fixture(scope="module")
 def box(image: Path) -> Iterator[VirtualMachine]:
     """A computer with a network of two, ann and bob, made by wizard and command."""
-    with VirtualMachine(image) as box:
+    with VirtualMachine(image, "bios") as box:
         box.let_me_in()
         said = f"name = smiths\ncode = {CODE}\ntimezone = Europe/Berlin\n"
         box.put_on_card("hearth.txt", said)
@@ -94,6 +94,7 @@ def test_what_the_card_said_was_done(box: VirtualMachine) -> None:
 
 def test_the_machine_is_as_it_should_be(box: VirtualMachine) -> None:
     check_machine(box)
+    assert "Watchdog running with a hardware timeout" in box.run("journalctl -b _PID=1")
 
 
 @pytest.mark.parametrize("cut", range(CUTS))
