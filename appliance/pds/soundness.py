@@ -86,14 +86,14 @@ def _referenced_blobs(conn: Connection, repo: int) -> Iterator[Cid]:
 def _faults_of_commit(conn: Connection, head: repos.Head, *, is_moving: bool) -> Iterator[str]:
     """The root from the rows, the commit that names it, its signature."""
     try:
-        repos.rebuild(conn, head)
-    except (RootMismatch, InvalidCid):
-        yield f"{head.did}: the records do not add up to the root that was signed"
-    try:
         commit = parse_commit(head.commit_block)
     except InvalidCommitObject as problem:
         yield f"{head.did}: {problem}"
         return
+    try:
+        repos.rebuild(conn, head)
+    except (RootMismatch, InvalidCid):
+        yield f"{head.did}: the records do not add up to the root that was signed"
     if (commit.cid, commit.rev, commit.data) != (head.commit_cid, head.rev, head.data):
         yield f"{head.did}: the commit is not the one that was signed"
     if is_moving:

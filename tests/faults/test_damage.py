@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ import pytest
 
 from appliance.atproto.tid import TidClock
 from appliance.base.connection import Connection
+from appliance.base.database import damage_in
 from appliance.pds import soundness
+from tests.support import bit_flips
+from tests.support.appliance import ROOT
 from tests.support.client import Client, Refused
 from tests.support.faulty_disk import folder_in_memory
 from tests.support.invariants import faults_in
@@ -27,11 +31,15 @@ COVERED = {
     ("record", "cid"): "records do not add up",
     ("record", "block"): "is not what was signed",
     ("record", "path"): "records do not add up",
+    ("repo", "commit_block"): "",
     ("repo", "commit_cid"): "",
     ("repo", "data"): "",
     ("repo", "rev"): "commit is not the one that was signed",
     ("signing_key", "private"): "not signed by the account's key",
 }
+DATABASES = ("appview", "directory", "labeler", "neighbours", "pds", "relay", "viewers")
+FLIPS = 2
+PAGE = ROOT / "docs/reliability.md"
 # Nothing says what these should be: a copy is the only help. Told in docs/reliability.md.
 NOT_COVERED = {
     ("account", "email"),
@@ -113,6 +121,42 @@ def test_a_flipped_bit_is_found_and_named_with_its_account(
         assert any(COVERED[table, column] in fault for fault in faults), faults
         assert {fault.partition(": ")[0][:8] for fault in faults} == {"did:plc:"}
         shutil.rmtree(data)
+
+
+@pytest.fixture(scope="module")
+def lived_in(whole: Path) -> Path:
+    """The same with a row in each table, each database in one file."""
+    data = damaged(whole, "lived-in")
+    bit_flips.prepare(data)
+    return data
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_no_flipped_bit_changes_unseen_what_is_signed_or_hashed(
+    lived_in: Path, folder: Path, database: str
+) -> None:
+    scratch = folder / f"flipped-{database}"
+    scratch.mkdir()
+    assert damage_in(lived_in / f"{database}.sqlite", indexes=True) == []
+    silent, unnoticed = [], set()
+    for name, table, found in bit_flips.flips(lived_in, scratch, FLIPS, 1, database):
+        silent += [f"{name}.{table}" for each in found if each.is_silent]
+        if not any(each.by for each in found):
+            unnoticed.add((name, table))
+    assert silent == []
+    assert not unnoticed & bit_flips.COVERED.keys()
+    shutil.rmtree(scratch)
+
+
+def test_the_page_says_of_every_table_who_notices(lived_in: Path) -> None:
+    told = set(re.findall(r"`(\w+\.\w+)`", PAGE.read_text().partition("## A flipped bit")[2]))
+    there = set()
+    for name in DATABASES:
+        with closing(Connection(lived_in / f"{name}.sqlite", writable=False)) as conn:
+            there |= {f"{name}.{table}" for table in bit_flips.tables(conn)}
+    assert {path.stem for path in lived_in.glob("*.sqlite")} == set(DATABASES)
+    assert told >= there, there - told
+    assert {each for each in told if each.split(".")[0] in DATABASES} == there
 
 
 async def blobs_of(house: House) -> list[tuple[str, str]]:

@@ -61,7 +61,10 @@ def prepare(data: Path) -> None:
 
 def tables(conn: Connection) -> list[str]:
     """Name the tables that have pages of their own, those below indexes of words included."""
-    made = conn.rows("SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    made = conn.rows(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table'"
+        " AND name NOT LIKE 'sqlite_stat_' ORDER BY name"
+    )
     return [str(name) for name, sql in made if not str(sql).startswith("CREATE VIRTUAL")]
 
 
