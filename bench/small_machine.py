@@ -28,6 +28,7 @@ from PIL import Image
 MEMORY = 512 << 20
 SHARE = 0.25
 PERIOD_US = 100_000
+MOST_SHARES = 1 << 18
 SECONDS = 60.0
 MEMBERS = tuple(f"member{number}" for number in range(20))
 # Between two calls of one member, in the middle.
@@ -64,6 +65,8 @@ def group() -> Iterator[list[Path]]:
     (places[0] / "memory.limit_in_bytes").write_text(str(MEMORY))
     (places[1] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
     (places[1] / "cpu.cfs_quota_us").write_text(str(int(PERIOD_US * SHARE)))
+    # Its quarter is what it gets, also where others want the processor.
+    (places[1] / "cpu.shares").write_text(str(MOST_SHARES))
     try:
         yield places
     finally:
@@ -176,7 +179,8 @@ def report(memory: Path, start: float, took: dict[str, list[float]]) -> None:
     print(f"memory of its own        {own} MB (with the cache of files at most {most >> 20} MB)")
     print(f"times at the limit       {failures}")
     print(f"{'':24} {'calls':>6} {'p50 ms':>8} {'p95 ms':>8}")
-    for what, times in took.items():
+    of_members = [each for what, times in took.items() if what != "join" for each in times]
+    for what, times in {**took, "all but to join": of_members}.items():
         times.sort()
         last = times[min(len(times) - 1, int(len(times) * 0.95))]
         print(f"{what:24} {len(times):6} {statistics.median(times) * 1e3:8.0f} {last * 1e3:8.0f}")
