@@ -64,7 +64,7 @@ class LowPorts:
     @property
     def is_possible(self) -> bool:
         """Whether there is somebody to ask: installed, and this is its data folder."""
-        return self.watched_by.exists() and self.data.is_dir() and self.data.samefile(DATA)
+        return self.watched_by.exists() and self.data.resolve() == DATA.resolve()
 
     def settle(self, wanted: Iterable[int], held: Iterable[int]) -> bool:
         """Ask for what is wanted and not held, or opened and not wanted; tell whether it did."""
