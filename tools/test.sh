@@ -1,8 +1,8 @@
 #!/bin/sh
 # Every quality gate, then the tests; ends with the test runner's own summary.
 # `fast` leaves out what needs browsers, Node or long faults; `--system` runs what takes machines of
-# its own, `--long` the campaigns of many hours, and nothing else of either. Run by `install.sh test`,
-# which brings what this needs.
+# its own, `--long` the campaigns of many hours and a soak, and nothing else of either. Run by
+# `install.sh test`, which brings what this needs.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.venv/bin
@@ -23,7 +23,11 @@ fi
 if [ "${1:-}" = --long ]; then
     step "campaigns: many seeds, many hours; goes on where it was ended (--anew: from nothing)"
     shift
-    exec "$bin/python" -m pytest tests -m long --durations=0 "$@"
+    failed=0
+    "$bin/python" -m pytest tests -m long --durations=0 "$@" || failed=$?
+    step "a soak of eight hours"
+    "$bin/python" -m bench.soak || failed=$?
+    exit "$failed"
 fi
 step "ruff"
 "$bin/ruff" check .
