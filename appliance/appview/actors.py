@@ -184,12 +184,23 @@ def put_off_backfill(conn: Connection, did: str, reason: str, due_us: int) -> No
     )
 
 
-def set_status(conn: Connection, actor_id: int, status: str | None, now_us: int) -> None:
-    """Note what #account says; None = active. The time of an unchanged status stands."""
+def set_status(conn: Connection, actor_id: int, status: str | None, now_us: int) -> bool:
+    """Note what #account says; None = active. The time of an unchanged status stands.
+
+    Tells whether the whole repo of an account that is active again is wanted: at once, however
+    often it was asked for while the account was closed.
+    """
     conn.execute(
         "UPDATE actor SET status = ?, status_us = ? WHERE id = ? AND status IS NOT ?",
         (status, now_us, actor_id, status),
     )
+    if status is not None or not conn.changes():
+        return False
+    conn.execute(
+        "UPDATE actor SET sync_attempts = 0, sync_due_us = ? WHERE id = ? AND sync = 'pending'",
+        (now_us, actor_id),
+    )
+    return conn.changes() > 0
 
 
 def set_purged(conn: Connection, did: str) -> None:

@@ -65,7 +65,8 @@ class EventIndexer:
                 self._sync(conn, event, state, now_us)
             case AccountEvent():
                 status = None if event.active else event.status or "inactive"
-                actors.set_status(conn, state.actor_id, status, now_us)
+                if actors.set_status(conn, state.actor_id, status, now_us):
+                    conn.after_commit(self._on_due)
             case IdentityEvent():
                 actors.identity_is_due(conn, state.actor_id)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.appview import actors
 from appliance.appview.event_indexer import EventIndexer
 from appliance.atproto.car import read_car, write_car
 from appliance.atproto.crypto import PrivateKey
@@ -152,6 +153,32 @@ def test_account_events_hide_and_show(stream: Stream) -> None:
     assert stream.lab.actor(alice.did)["status"] == "inactive"
     stream.feed(alice.account(True))
     assert stream.lab.actor(alice.did)["status"] is None
+
+
+def test_a_repo_asked_for_in_vain_while_it_was_closed_is_asked_for_when_it_opens(
+    stream: Stream,
+) -> None:
+    alice = RepoAuthor("alice")
+    first, _, third = (alice.post(text) for text in ("first", "unseen", "third"))
+    stream.feed(first, third)
+    conn, lab = stream.lab.conn, stream.lab
+    for _ in range(5):
+        actors.put_off_backfill(conn, alice.did, "closed", lab.now_us + 3_600_000_000)
+    stream.feed(alice.account(False, "deactivated"))
+    asked = stream.due
+    stream.feed(alice.account(True))
+    actor = lab.actor(alice.did)
+    assert (actor["sync"], actor["sync_attempts"], actor["sync_due_us"]) == (
+        "pending",
+        0,
+        lab.now_us,
+    )
+    assert stream.due == asked + 1
+    # Only what changes its standing: else a host could have it asked for without end.
+    actors.put_off_backfill(conn, alice.did, "closed", lab.now_us + 3_600_000_000)
+    stream.feed(alice.account(True))
+    assert lab.actor(alice.did)["sync_attempts"] == 1
+    assert stream.due == asked + 1
 
 
 def test_an_identity_event_makes_the_handle_due(stream: Stream) -> None:
