@@ -32,4 +32,4 @@ class Gap:
             return None
         if written <= self.after:
             return None
-        return arrival_us(min(written.to_us(), Tid(self.until).to_us()), now_us)
+        return min(written.to_us(), Tid(self.until).to_us(), now_us)

@@ -170,8 +170,8 @@ _OF_SUBJECTS = {"post", "repost", "feed_item", "list", "generator", "starter_pac
 def told_by_name(lab: IndexLab) -> dict[str, list[str]]:
     """All rows of the index, numbers replaced by the names they stand for, sorted."""
     conn = lab.conn
-    names: dict[int, str] = {key: did for key, did in conn.rows("SELECT id, did FROM actor")}
-    uris: dict[int, str] = {key: uri for key, uri in conn.rows("SELECT id, uri FROM subject")}
+    names: dict[int, str] = dict(conn.rows("SELECT id, did FROM actor"))
+    uris: dict[int, str] = dict(conn.rows("SELECT id, uri FROM subject"))
     told = {table: _named(conn, table, names, uris) for table in lab.rows()}
     told["counts of subjects"] = _texts(
         conn,

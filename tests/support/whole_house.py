@@ -1,7 +1,8 @@
 """All roles in the process of the test, on ports of their own: quick to open, and to open again."""
 
 import argparse
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +123,21 @@ def place() -> Iterator[Place]:
 
 
 @asynccontextmanager
-async def opened(where: Place, data: Path) -> AsyncIterator[House]:
-    """Open all roles over a data folder."""
-    settings = where.settings(data)
+async def opened(
+    where: Place,
+    data: Path,
+    more: Mapping[str, Sequence[socket.socket]] | None = None,
+    **changes: Any,
+) -> AsyncIterator[House]:
+    """Open all roles over a data folder.
+
+    more: what else listens, by role. changes: settings, "__" in the place of the dot.
+    """
+    given = {name.replace("__", "."): value for name, value in changes.items()}
+    settings = where.settings(data).with_values(given)
     held = {name: copies(bound) for name, bound in where.listeners.items()}
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
-        open_node(settings, held) as node,
+        open_node(settings, {**held, **(more or {})}) as node,
     ):
         yield House(settings, node, http)
