@@ -11,10 +11,16 @@ from appliance.base.database import Connection, Database
 # In seconds of processor time: what takes less is counted whenever somebody asks.
 SOON_COUNTED: Final = 0.01
 PAUSE_SECONDS: Final = 10.0
+# Counting takes time in proportion to the index; it may take this part of a core, and so long.
+LEAST_PAUSES: Final = 100
+LONGEST_COUNT_SECONDS: Final = 120.0
 
 
 class RowCounts:
-    """A large index is counted beside the work, at most every ten seconds, while somebody asks."""
+    """A large index is counted beside the work, now and then, while somebody asks.
+
+    At most every ten seconds, and for a hundredth of the time: ten million records take seconds.
+    """
 
     def __init__(self, index: Database) -> None:
         self._index = index
@@ -36,10 +42,14 @@ class RowCounts:
             await self._asked.wait()
             self._asked.clear()
             await self._count()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(self.pause())
+
+    def pause(self) -> float:
+        """Say how many seconds to rest after what the last count took."""
+        return max(PAUSE_SECONDS, self._took * LEAST_PAUSES)
 
     async def _count(self) -> None:
-        self._last, self._took = await self._index.scan(_timed)
+        self._last, self._took = await self._index.scan(_timed, deadline=LONGEST_COUNT_SECONDS)
 
 
 def _timed(conn: Connection) -> tuple[Mapping[str, Any], float]:

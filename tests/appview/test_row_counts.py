@@ -21,7 +21,10 @@ async def index(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 def add(conn: Connection, number: int) -> None:
-    conn.execute("INSERT INTO record VALUES (1, 1, ?, x'00')", (str(number),))
+    conn.execute(
+        "INSERT INTO record (actor_id, collection_id, rkey, cid) VALUES (1, 1, ?, x'00')",
+        (str(number),),
+    )
 
 
 async def posts(counts: RowCounts) -> int:
@@ -51,3 +54,13 @@ async def test_nobody_waits_for_a_large_index_to_be_counted(
         while await posts(counts) != 1:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     worker.cancel()
+
+
+async def test_counting_takes_a_hundredth_of_a_core_at_most(
+    index: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = RowCounts(index)
+    await counts.get()
+    assert counts.pause() == row_counts.PAUSE_SECONDS
+    monkeypatch.setattr(counts, "_took", 3.5)
+    assert counts.pause() == 350
