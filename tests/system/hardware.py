@@ -35,27 +35,28 @@ def arm(disk: Path, folder: Path) -> list[str]:
     """A computer with the processor of a Raspberry Pi 4; the rest is of no real one."""
     machine = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-smp", "2"]
     machine += ["-m", "1024", *drive(disk, "virtio"), "-device", "virtio-rng-pci"]
-    return [*machine, *what_firmware_starts(disk, folder)]
+    return [*machine, *what_firmware_starts(disk, folder, " console=ttyAMA0")]
 
 
 def pi_3(disk: Path, folder: Path) -> list[str]:
     """A Raspberry Pi 3B with its card; described by the file that its firmware would choose."""
     tree = copy_boot_file(disk, "bcm2837-rpi-3-b.dtb", folder)
     machine = ["qemu-system-aarch64", "-machine", "raspi3b", "-dtb", str(tree), *drive(disk, "sd")]
-    return [*machine, *what_firmware_starts(disk, folder)]
+    # Its first serial line leads to its Bluetooth.
+    return [*machine, "-serial", "null", *what_firmware_starts(disk, folder)]
 
 
 def drive(disk: Path, plug: str) -> list[str]:
     return ["-drive", f"file={disk},format=raw,if={plug},cache=writethrough"]
 
 
-def what_firmware_starts(disk: Path, folder: Path) -> list[str]:
+def what_firmware_starts(disk: Path, folder: Path, more: str = "") -> list[str]:
     """Read config.txt as a Raspberry Pi's firmware does; give to qemu what it names."""
     config = told(boot_file(disk, "config.txt"))
     kernel = copy_boot_file(disk, config["kernel"], folder)
     first = copy_boot_file(disk, config["initramfs"].split()[0], folder)
-    line = boot_file(disk, "cmdline.txt").strip()
-    return ["-kernel", str(kernel), "-initrd", str(first), "-append", f"{line} console=ttyAMA0"]
+    line = boot_file(disk, "cmdline.txt").strip() + more
+    return ["-kernel", str(kernel), "-initrd", str(first), "-append", line]
 
 
 def told(config: str) -> dict[str, str]:
