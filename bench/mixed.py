@@ -1,7 +1,7 @@
 """Everything at once: how long the event loop is held, and whether memory stays flat.
 
     python -m bench.mixed                  32 writers, 200 readers, imports, pictures, a replay
-    python -m bench.mixed --seconds 28800  a soak of eight hours; a line every half minute
+    python -m bench.mixed --turns          the same, every callback of the loop measured
     python -m bench.mixed --slow-disk      every sync 20 ms later: 32 writers, reads beside
 
 What is asked for: the loop held for less than 20 ms in 99.9 of 100 ticks; with the slow disk 300
@@ -41,6 +41,7 @@ IMPORTED = 1_000
 # Of a reader between two pages, in the middle.
 PAUSE = 0.5
 COMMAND = "{python} -m bench.watched %s try --data {data} --port 0 --json"
+TURNS = "{python} -m bench.turns try --data {data} --port 0 --json"
 PAGES = ("app.bsky.feed.getTimeline", "app.bsky.notification.listNotifications")
 
 
@@ -130,11 +131,11 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-async def mixed(seconds: float) -> None:
+async def mixed(seconds: float, command: str = COMMAND % "") -> None:
     with TemporaryDirectory() as folder:
         place = os.environ["FIGURES"] = str(Path(folder, "loop.json"))
         async with (
-            started(COMMAND % "") as server,
+            started(command) as server,
             Target.open(server.pds_url, server.pid, str(server.said["plc_url"])) as target,
         ):
             people = await target.crowd(ACCOUNTS)
@@ -197,8 +198,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--slow-disk", action="store_true")
+    parser.add_argument("--turns", action="store_true")
     args = parser.parse_args()
-    asyncio.run(slow_disk(min(args.seconds, 4.0)) if args.slow_disk else mixed(args.seconds))
+    if args.slow_disk:
+        asyncio.run(slow_disk(min(args.seconds, 4.0)))
+    else:
+        asyncio.run(mixed(args.seconds, TURNS if args.turns else COMMAND % ""))
 
 
 if __name__ == "__main__":
