@@ -21,7 +21,7 @@ from tests.support.node import FOLDER
 from tests.support.ports import free_port
 
 MINUTES_TO_BUILD = 15
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 120.0
 
 
 @cache

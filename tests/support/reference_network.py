@@ -16,7 +16,7 @@ from tests.support.node import FOLDER, MINUTES_TO_INSTALL, node
 from tests.support.ports import free_port
 
 NETWORK = FOLDER / "reference_network"
-SECONDS_TO_SETTLE = 60.0
+SECONDS_TO_SETTLE = 120.0
 
 
 @cache

@@ -15,10 +15,9 @@ import pytest
 from appliance.base.http import HttpClient, OutboundPolicy
 from appliance.settings_groups import Paths
 from appliance.upkeep.systemd import Pulse, ServiceManager, StartingUp, silent_roles, work_done
-from tests.support.appliance import ROOT, Appliance
+from tests.support.appliance import ROOT, SECONDS_TO_START, Appliance
+from tests.support.ending import kill
 from tests.support.ports import free_port
-
-SECONDS_TO_START = 60
 
 
 class Manager:
@@ -27,6 +26,7 @@ class Manager:
     def __init__(self, folder: Path) -> None:
         self.address = str(folder / "notify")
         self.sockets: list[int] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         self._way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._way.bind(self.address)
         self._way.settimeout(SECONDS_TO_START)
@@ -57,6 +57,8 @@ class Manager:
             pass
 
     def close(self) -> None:
+        for process in self.processes:
+            kill(process)
         self._way.close()
         for number in self.sockets:
             os.close(number)
@@ -171,13 +173,15 @@ def start(manager: Manager, data: Path, port: int) -> subprocess.Popen[bytes]:
     handed_over = len(manager.sockets)
     env = manager.env(LISTEN_FDS=str(handed_over), LISTEN_FDNAMES=":".join(["panel"] * handed_over))
     run = [sys.executable, "-m", "appliance", "run", "--data", str(data)]
-    return subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603
         ["/bin/bash", "-c", command, "sh", *run],
         cwd=ROOT,
         env={**environment(port), **env},
         pass_fds=manager.sockets,
         stdout=subprocess.DEVNULL,
     )
+    manager.processes.append(process)
+    return process
 
 
 def hearth(command: str, data: Path, port: int) -> subprocess.CompletedProcess[str]:
