@@ -8,6 +8,7 @@ import contextlib
 import errno
 import random
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from appliance.upkeep.systemd import ServiceManager
 
 BACKLOG = 1024
 TRIES_FOR_A_COMMON_PORT = 20
+# So long the service manager takes, at most, to let go of a socket that it kept.
+SECONDS_TO_LET_GO = 10.0
+SECONDS_BETWEEN_TRIES = 0.05
 # Below those from which an operating system takes the near end of outgoing connections: such a
 # port is still free when whoever was given it starts again.
 FREE_PORTS = range(20_000, 32_000)
@@ -57,6 +61,7 @@ class HeldPorts:
         self._held: dict[tuple[str, int], list[socket.socket]] = {}
         self._manager = manager
         self._handed_over = manager.handed_over()
+        self._free_by: dict[int, float] = {}
 
     def take(self, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[socket.socket]]:
         """Give sockets for these hosts and ports, by name; let go of all others.
@@ -67,14 +72,14 @@ class HeldPorts:
         """
         places = set(wanted.values())
         for place in [place for place in self._held if place not in places]:
-            self._manager.forget(_name_of(place))
+            self._forget(_name_of(place), place[1])
             for listener in self._held.pop(place):
                 listener.close()
         self._adopt(places)
         taken: dict[str, list[socket.socket]] = {}
         for name, (host, port) in wanted.items():
             if port and (host, port) not in self._held:
-                self._held[host, port] = bind(both_families(host), port)
+                self._held[host, port] = self._bind(host, port)
                 self._manager.keep(_name_of((host, port)), self._held[host, port])
             taken[name] = copies(self._held.get((host, port), ()))
         return taken
@@ -87,11 +92,26 @@ class HeldPorts:
         for name, listener in self._handed_over:
             place = meant.get(listener.getsockname()[:2])
             if place is None:
-                self._manager.forget(name)
+                self._forget(name, listener.getsockname()[1])
                 listener.close()
             else:
                 self._held.setdefault(place, []).append(listener)
         self._handed_over = []
+
+    def _forget(self, name: str, port: int) -> None:
+        self._manager.forget(name)
+        if self._manager.is_there:
+            self._free_by[port] = time.monotonic() + SECONDS_TO_LET_GO
+
+    def _bind(self, host: str, port: int) -> list[socket.socket]:
+        """Bind; what the manager was told to forget it may hold for a moment longer."""
+        while True:
+            try:
+                return bind(both_families(host), port)
+            except PortTaken:
+                if time.monotonic() > self._free_by.get(port, 0.0):
+                    raise
+                time.sleep(SECONDS_BETWEEN_TRIES)
 
     def close(self) -> None:
         for listeners in self._held.values():

@@ -1,4 +1,6 @@
 import socket
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,32 @@ def test_everywhere_and_this_machine_exist_in_both_families() -> None:
     assert both_families("0.0.0.0") == ["0.0.0.0", "::"]  # noqa: S104
     assert both_families("127.0.0.1") == ["127.0.0.1", "::1"]
     assert both_families("192.168.1.5") == ["192.168.1.5"]
+
+
+class SlowManager(ServiceManager):
+    """Holds on to what it was told to forget, for a moment, as systemd does."""
+
+    def __init__(self) -> None:
+        super().__init__({"NOTIFY_SOCKET": "/nowhere"})
+        self.kept: dict[str, list[socket.socket]] = {}
+        self.later: list[threading.Timer] = []
+
+    def keep(self, name: str, sockets: Iterable[socket.socket]) -> None:
+        self.kept.setdefault(name, []).extend(each.dup() for each in sockets)
+
+    def forget(self, name: str) -> None:
+        self.later.append(threading.Timer(0.3, close, [{name: self.kept.pop(name)}]))
+        self.later[-1].start()
+
+
+def test_an_address_that_changes_is_free_once_the_manager_has_let_go() -> None:
+    manager, port = SlowManager(), free_port()
+    held = HeldPorts(manager)
+    close(held.take({"door": ("0.0.0.0", port)}))  # noqa: S104
+    near = held.take({"door": ("127.0.0.1", port)})
+    assert near["door"][0].getsockname() == ("127.0.0.1", port)
+    close(near)
+    held.close()
+    for each in manager.later:
+        each.join(60)
+    close(manager.kept)
