@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -170,8 +171,13 @@ def host_in(url: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def declarations() -> Iterator[Declaration]:
+@cache
+def declarations() -> tuple[Declaration, ...]:
     """Give every setting, in order of declaration."""
+    return tuple(_declared())
+
+
+def _declared() -> Iterator[Declaration]:
     for group, kind in get_type_hints(Settings).items():
         if kind is Paths:
             continue
