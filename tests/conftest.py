@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support import answered, campaigns
+from tests.support import answered, campaigns, quick_passwords
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 from tests.support.lateness import Lateness
@@ -25,11 +25,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Listen to what is answered from the first test on; meet nobody on this machine's network."""
     answered.listen()
+    quick_passwords.hurry()
     campaigns.pytest_configure(config)
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())
     config.pluginmanager.register(Lateness(config))
     os.environ.update({"HEARTH_NEIGHBOURS_PORT": "0", "HEARTH_NEIGHBOURS_ANNOUNCE": "false"})
+
+
+@pytest.fixture
+def passwords_as_in_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what hashing costs: elsewhere it is quick."""
+    quick_passwords.as_in_life(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import pytest
 
 from appliance.base.passwords import hash_now, hash_password, verify_now, verify_password
 
+pytestmark = pytest.mark.usefixtures("passwords_as_in_life")
+
 
 async def test_a_password_fits_its_own_hash_only() -> None:
     stored = await hash_password("correct horse")

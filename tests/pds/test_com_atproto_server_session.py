@@ -42,6 +42,7 @@ async def test_a_member_signs_in_by_any_of_their_names(box: Box, alice: Member, 
         ("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", PASSWORD),
     ],
 )
+@pytest.mark.usefixtures("passwords_as_in_life")
 async def test_every_failed_login_looks_alike_and_takes_its_time(
     box: Box, alice: Member, name: str, password: str
 ) -> None:
