@@ -27,7 +27,7 @@ async def close_invite(operator: Operator, args: argparse.Namespace, say: Say) -
 async def show_kept_names(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """List names that are kept for those who moved away with their did:web."""
     async for one in operator.pages(f"{PDS}.listKeptNames", "names", limit=PAGE):
-        here = "  (the account here rests)" if one["isHere"] else ""
+        here = "  (their account is still here)" if one["isHere"] else ""
         say(f"{one['handle']:32} {one['did']}  lives at {one['endpoint']}{here}")
 
 

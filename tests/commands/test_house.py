@@ -49,7 +49,7 @@ async def test_a_kept_name_is_listed_and_given_free_with_a_warning_first(box: Bo
     await box.pds.lifecycle.point(DID, Handle("webby.test"), THERE)
     nothing = argparse.Namespace()
     await house.show_kept_names(Hands(box), nothing, said.append)
-    assert said[0].endswith("(the account here rests)")
+    assert said[0].endswith("(their account is still here)")
     await box.operate("POST", "com.atproto.admin.deleteAccount", did=DID)
     await house.show_kept_names(Hands(box), nothing, said.append)
     assert said[1].split() == ["webby.test", DID, "lives", "at", THERE.pds_url]

@@ -76,7 +76,7 @@ async def test_a_name_that_somebody_took_elsewhere_is_given_free_once_it_was_typ
     await box.operate("POST", "internal.hearth.pds.openWebAccount", **given)
     place = Place.of("https://there.example.com", PrivateKey.generate().public.did_key)
     await box.pds.lifecycle.point(did, Handle("webby.test"), place)
-    assert "The account here rests" in (await owner.get("/people")).words
+    assert "Their account is still here" in (await owner.get("/people")).words
     path = "/people/did%3Aweb%3Awebby.test/kept"
     assert (await owner.get(path)).status == 404
     await box.operate("POST", "com.atproto.admin.deleteAccount", did=did)
