@@ -56,6 +56,7 @@ def settle(wanted: frozenset[int], answer: Path, control: Control) -> None:
     failed = frozenset(port for port in missing if not control("is-active", UNITS[port]))
     for port in failed:
         _close(port, control)
+        control("reset-failed", UNITS[port])
     replace(told, opened=(told.opened & wanted) - failed, failed=failed).write(answer)
     sys.stderr.write(f"hearth: open {sorted(wanted - failed)}, not to be had {sorted(failed)}\n")
 

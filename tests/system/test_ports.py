@@ -160,15 +160,16 @@ def test_the_wizard_opens_them_and_pebble_signs_through_them(
 
 
 def test_a_port_that_is_somebody_elses_stays_theirs_until_it_is_free(fresh: Machine) -> None:
-    web = fresh.begin("cd /tmp && exec python3 -m http.server 80")
+    web = fresh.begin("cd /tmp && echo $$ >web.pid && exec python3 -m http.server 80")
     fresh.until("python3 /input/plain.py")
     begin(fresh, "direct")
     fresh.until("hearth health && grep -q '\"failed\": .80.' /opt/hearth/ports.json")
     assert not is_enabled(fresh, "hearth.socket")
     assert is_enabled(fresh, "hearth-https.socket")
+    assert not fresh.run("systemctl list-units --failed --plain --no-legend 'hearth*'").stdout
     assert "another program" in fresh.run("hearth checkup", check=False).stdout
     assert fresh.run("python3 /input/plain.py").stdout.startswith("404")
-    fresh.run("pkill -f http.server")
+    fresh.run("kill $(cat /tmp/web.pid)")
     web.wait(60)
     fresh.run("hearth https again")
     fresh.until("python3 /input/plain.py | grep '^308'")
