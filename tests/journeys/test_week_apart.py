@@ -22,6 +22,8 @@ from tests.support.street import HERE, Home
 from tests.support.waiting import until
 from tests.support.whole_house import House, Place, opened, place
 
+pytestmark = pytest.mark.slow
+
 POST = "app.bsky.feed.post"
 PER_CALL = 100
 MISSED = 240

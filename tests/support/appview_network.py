@@ -36,6 +36,8 @@ class FakeNetwork:
         self.served: list[str] = []
         self.refuse_repos = False
         self.handles: dict[str, str] = {}
+        self.elsewhere: dict[str, str] = {}
+        self.taken_down: set[str] = set()
 
     def add(self, author: RepoAuthor) -> RepoAuthor:
         self.authors[author.did] = author
@@ -57,6 +59,7 @@ class FakeNetwork:
         app.router.add_get(f"{sync}.getRepo", self._repo)
         app.router.add_get(f"{sync}.getBlob", self._blob)
         app.router.add_get(f"{sync}.listRepos", self._list)
+        app.router.add_get(f"{sync}.getRepoStatus", self._status)
         app.router.add_get(f"{sync}.subscribeRepos", self._subscribe)
         app.router.add_get("/xrpc/com.atproto.identity.resolveHandle", self._resolve)
         return app
@@ -65,7 +68,7 @@ class FakeNetwork:
         author = self.authors.get(request.match_info["did"])
         if author is None:
             return web.json_response({"message": "DID not registered"}, status=404)
-        return web.json_response(author.document(PDS_URL))
+        return web.json_response(author.document(self.elsewhere.get(author.did, PDS_URL)))
 
     async def _repo(self, request: web.Request) -> web.Response:
         did = request.query["did"]
@@ -92,6 +95,10 @@ class FakeNetwork:
         more = {"cursor": page[-1]["did"]} if len(repos) > 1 else {}
         return web.json_response({"repos": page, **more})
 
+    async def _status(self, request: web.Request) -> web.Response:
+        did = request.query["did"]
+        return web.json_response({"did": did, "active": did not in self.taken_down})
+
     async def _subscribe(self, request: web.Request) -> web.StreamResponse:
         return await serve_subscribe_repos(request, self.log)
 
@@ -106,6 +113,18 @@ class FakeNetwork:
 def _append(conn: Connection, events: tuple[RepoEvent, ...]) -> None:
     for event in events:
         event_log.append(conn, event.did, event.kind, event.frame(), 1_000)
+
+
+@asynccontextmanager
+async def behind_a_door(network: FakeNetwork, settings: Settings, url: str) -> AsyncIterator[None]:
+    """Let the network be the paired house with a PDS of this URL, too."""
+    runner = web.AppRunner(network.app(), shutdown_timeout=0.2)
+    await runner.setup()
+    try:
+        await web.UnixSite(runner, str(settings.paths.gate(url))).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager
