@@ -64,11 +64,11 @@ class DeadlineExceeded(Exception):
 class Database:
     """The async face of one SQLite file. Made by `open`; an async context manager."""
 
-    def __init__(self, path: Path, lock: int, writer: Writer) -> None:
+    def __init__(self, path: Path, lock: int, writer: Writer, reader: Connection) -> None:
         self._path = path
         self._lock = lock
         self._writer = writer
-        self._reader = Connection(path, writable=False)
+        self._reader = reader
         self._pool = ThreadPoolExecutor(SCAN_CONNECTIONS, f"{path.stem}-scan")
         self._scanners: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         for _ in range(SCAN_CONNECTIONS):
@@ -94,10 +94,16 @@ class Database:
         lock = _lock(path)
         try:
             conn = await asyncio.to_thread(_open_writable, path, schema, synchronous)
+            try:
+                reader = Connection(path, writable=False)
+            except BaseException:
+                conn.close()
+                raise
         except BaseException:
             os.close(lock)
             raise
-        return cls(path, lock, Writer(conn, asyncio.get_running_loop(), f"{path.stem}-writer"))
+        writer = Writer(conn, asyncio.get_running_loop(), f"{path.stem}-writer")
+        return cls(path, lock, writer, reader)
 
     async def __aenter__(self) -> Self:
         return self

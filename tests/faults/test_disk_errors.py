@@ -1,7 +1,9 @@
 """The disk fails at its Nth call, or is full for a while: what is said is true, and it mends."""
 
 import asyncio
+import itertools
 import random
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,18 @@ import apsw
 import pytest
 
 from appliance.atproto.tid import TidClock
+from appliance.base.database import Database, damage_in
+from tests.support.appliance import ROOT
 from tests.support.faulty_disk import FaultyDisk, below_sqlite, folder_in_memory
 from tests.support.invariants import faults_in, hosted, index_of
 from tests.support.scripted_day import Day
 from tests.support.whole_house import opened, place
 
+SCHEMAS = [
+    str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("appliance/*/schema*/0001*"))
+]
+IN_A_POOL = {f"asyncio_{number}" for number in range(64)}
+CALLS = {"pds": 400, "relay": 200, "appview": 300, "directory": 100, "viewers": 25}
 STEPS_A_DAY = 6
 MOST_STEPS = 150
 WRITING = {"write", "sync", "truncate"}
@@ -113,13 +122,51 @@ async def test_a_disk_that_fails_at_its_nth_call_loses_nothing_that_was_promised
     assert fired >= len(numbers)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("failure", [IO_ERROR, FULL], ids=["error", "full"])
-@pytest.mark.parametrize("first", range(1, 400, 50))
-async def test_the_same_at_every_call_of_the_database_of_the_pds(
-    first: int, failure: tuple[Callable[[str], Exception], int, set[str] | None]
+@pytest.mark.slow
+@pytest.mark.parametrize("schema", SCHEMAS)
+async def test_a_disk_that_fails_while_a_database_is_opened_leaves_it_to_be_opened(
+    tmp_path: Path, schema: str
 ) -> None:
-    numbers = list(range(first, first + 50))
+    """At every call of an open, whether new or there already: no lock and no thread stays."""
+    before = set(threading.enumerate())
+    failed = 0
+    with below_sqlite() as disk:
+        for number in itertools.count(1):
+            path = tmp_path / "new.sqlite" if number % 4 == 0 else tmp_path / "there.sqlite"
+            fails = Failure(disk, path.stem, apsw.IOError)
+            fails.arm(number)
+            try:
+                await (await Database.open(path, ROOT / schema)).close()
+            except apsw.Error:
+                failed += 1
+            fails.disarm()
+            assert {each.name for each in set(threading.enumerate()) - before} <= IN_A_POOL
+            async with await Database.open(path, ROOT / schema):
+                assert damage_in(path) == []
+            for ending in ("", "-wal", "-shm"):
+                (tmp_path / f"new.sqlite{ending}").unlink(missing_ok=True)
+            if not fails.fired:
+                break
+    assert failed >= 4
+
+
+# In pieces of so many calls.
+PIECE = 25
+EVERY_CALL = [
+    pytest.param(f"{database}.sqlite", first, failure, id=f"{database}-{first}-{name}")
+    for database, last in CALLS.items()
+    for first in range(1, last, PIECE)
+    for name, failure in (("error", IO_ERROR), ("full", FULL))
+    if failure is IO_ERROR or database == "pds"
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("database", "first", "failure"), EVERY_CALL)
+async def test_the_same_at_every_call_of_a_day(
+    database: str, first: int, failure: tuple[Callable[[str], Exception], int, set[str] | None]
+) -> None:
+    numbers = list(range(first, first + PIECE))
     with folder_in_memory() as folder:
-        fired, _ = await fail_at_each(folder, numbers, "pds.sqlite", failure)
+        fired, _ = await fail_at_each(folder, numbers, f"{database}.sqlite", failure)
     assert fired >= len(numbers)
