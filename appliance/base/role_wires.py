@@ -13,7 +13,7 @@ from appliance.base.addresses import OutboundFailed, OutboundRefused
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_HEAD_BYTES: Final = 64 * 1024
-MOST_IDLE: Final = 256
+MOST_IDLE: Final = 128
 _END: Final = b"\r\n\r\n"
 _EMPTY: Final = frozenset((204, 304))
 
@@ -24,6 +24,10 @@ class WholeAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class LengthUnknown(OutboundFailed):
+    """An answer does not say how long it is: a stream, for a general client."""
 
 
 class _ClosedMeanwhile(OutboundFailed):
@@ -40,8 +44,8 @@ class RoleWires:
     async def get(self, target: str, headers: Mapping[str, str], seconds: float) -> WholeAnswer:
         """Ask for a path with its query, written as it stands in a request.
 
-        The answer may take `seconds`, and must say how long it is. Raises OutboundRefused,
-        OutboundFailed.
+        The answer may take `seconds`, and must say how long it is. Raises LengthUnknown,
+        OutboundRefused, OutboundFailed.
         """
         request = _request(target, headers)
         while self._free:
@@ -149,7 +153,10 @@ class _Wire(asyncio.Protocol):
         self._head = b""
         try:
             status, headers = _head(text[: max(end, 0)])
-            size = int(headers.get("content-length", "0" if status in _EMPTY else ""))
+            if status not in _EMPTY and "content-length" not in headers:
+                self._fail(LengthUnknown("the answer does not say how long it is"))
+                return b""
+            size = int(headers.get("content-length", "0"))
         except ValueError:
             self._fail(OutboundFailed("the answer has no head that can be read"))
             return b""

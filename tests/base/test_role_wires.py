@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 from appliance.base import role_wires
-from appliance.base.addresses import OutboundFailed, OutboundRefused
+from appliance.base.addresses import OutboundFailed, OutboundPolicy, OutboundRefused
+from appliance.base.http import HttpClient
 from appliance.base.role_wires import RoleWires
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -187,3 +188,38 @@ async def test_what_would_be_more_than_one_request_is_never_sent(
     async with talking(tmp_path, saying(OK)) as wires:
         with pytest.raises(OutboundRefused):
             await wires.get(target, headers, 10)
+
+
+async def test_a_role_is_held_to_sizes_and_led_nowhere_and_may_stream(tmp_path: Path) -> None:
+    async def streamed(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"X-Who": request.headers["User-Agent"]})
+        await response.prepare(request)
+        await response.write(request.path_qs.encode())
+        return response
+
+    async def away(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "/stream"})
+
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 100)
+
+    app = web.Application()
+    app.router.add_get("/stream", streamed)
+    app.router.add_get("/away", away)
+    app.router.add_get("/large", large)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    address = f"unix:{tmp_path}/role.sock"
+    await web.UnixSite(runner, tmp_path / "role.sock").start()
+    try:
+        async with HttpClient.open(OutboundPolicy()) as client:
+            got = await client.request("GET", address, path="/stream", params=[("a", "b c")])
+            assert (got.body, got.headers["x-wHo"]) == (b"/stream?a=b+c", "hearth")
+            whole = await client.request("GET", address, path="/large", max_bytes=100)
+            assert whole.body == b"x" * 100
+            with pytest.raises(OutboundFailed, match="larger than 99"):
+                await client.request("GET", address, path="/large", max_bytes=99)
+            with pytest.raises(OutboundRefused):
+                await client.request("GET", address, path="/away")
+    finally:
+        await runner.cleanup()
