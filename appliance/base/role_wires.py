@@ -1,8 +1,8 @@
 """Questions to our own roles over their UNIX sockets, with as little of HTTP as that takes.
 
-A page asked of the AppView goes through here, so what a general client does besides (redirects,
-cookies, proxies, compression, bodies of any length) is not done. Only GET: a question may be asked
-again when the other side closed a connection that had waited.
+Pages asked of the AppView and every other GET between roles go through here, so what a general
+client does besides (redirects, cookies, proxies, compression, bodies of any length) is not done.
+Only GET: a question may be asked again when the other side closed a connection that had waited.
 """
 
 import asyncio
