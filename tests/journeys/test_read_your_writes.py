@@ -2,13 +2,25 @@
 
 import statistics
 import time
+from collections.abc import Awaitable, Callable
 
-from tests.support.client import Member
+from appliance.appview.indexed_revs import LONGEST_WAIT
+from tests.support.client import Member, Ref, Refused, soon
 
 TIMES = 200
 LIMIT_MS = 100.0
 # A machine that takes long for everything takes long for this, too.
 LIMIT_OF_LOOKS = 10.0
+
+
+async def at_once(look: Callable[[], Awaitable[bool]]) -> bool:
+    """Tell whether something is there at the first look.
+
+    One that took as long as the AppView waits for a write came to a machine that is too busy: then
+    it is enough that it is there soon.
+    """
+    begun = time.monotonic()
+    return await look() or (time.monotonic() - begun > LONGEST_WAIT and await soon(look, bool))
 
 
 async def test_a_writer_finds_each_of_her_writes_in_profile_feed_and_thread(ann: Member) -> None:
@@ -17,12 +29,22 @@ async def test_a_writer_finds_each_of_her_writes_in_profile_feed_and_thread(ann:
     for number in range(1, TIMES + 1):
         name = f"Ann the {number}."
         post = await ann.reply(root, root, f"post {number}")
-        found = {
-            "thread": (await ann.thread(post.uri))["post"]["record"]["text"] == f"post {number}",
-            "feed": post.uri in await ann.author_feed(),
-        }
+
+        async def in_thread(post: Ref = post, text: str = f"post {number}") -> bool:
+            try:
+                return bool((await ann.thread(post.uri))["post"]["record"]["text"] == text)
+            except Refused:
+                return False
+
+        async def in_feed(post: Ref = post) -> bool:
+            return post.uri in await ann.author_feed()
+
+        async def in_profile(name: str = name) -> bool:
+            return bool((await ann.profile()).get("displayName") == name)
+
+        found = {"thread": await at_once(in_thread), "feed": await at_once(in_feed)}
         await ann.put("app.bsky.actor.profile", "self", displayName=name)
-        found["profile"] = (await ann.profile()).get("displayName") == name
+        found["profile"] = await at_once(in_profile)
         missing += [(number, where) for where, there in found.items() if not there]
     assert missing == []
 
@@ -48,7 +70,14 @@ async def test_a_post_is_in_the_others_timeline_within_a_tenth_of_a_second(
 async def test_a_deleted_post_is_not_found_again_by_who_deleted_it(ann: Member) -> None:
     for number in range(50):
         post = await ann.write_post(f"short-lived {number}")
-        assert post.uri in await ann.author_feed()
+
+        async def in_feed(post: Ref = post) -> bool:
+            return post.uri in await ann.author_feed()
+
+        async def gone(post: Ref = post) -> bool:
+            return post.uri not in await ann.author_feed()
+
+        assert await at_once(in_feed)
         await ann.delete(post)
-        assert post.uri not in await ann.author_feed()
+        assert await at_once(gone)
     assert (await ann.profile())["postsCount"] == 0
