@@ -9,6 +9,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 class Authority:
     """`root` is the file with which a program trusts it (SSL_CERT_FILE)."""
@@ -28,6 +40,11 @@ class Authority:
             .not_valid_before(now - timedelta(days=400))
             .not_valid_after(now + timedelta(days=400))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            # Python 3.13 wants all that RFC 5280 wants.
+            .add_extension(_SIGNS, critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
             .sign(self._key, hashes.SHA256())
         )
         self.root = folder / "root.pem"
@@ -41,6 +58,7 @@ class Authority:
         `signed`: by this authority, else by its own key.
         """
         key = ec.generate_private_key(ec.SECP256R1())
+        signs = self._key if signed else key
         now = datetime.now(UTC)
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         made = (
@@ -52,7 +70,11 @@ class Authority:
             .not_valid_before(now + timedelta(days=begins))
             .not_valid_after(now + timedelta(days=ends))
             .add_extension(alternatives, critical=False)
-            .sign(self._key if signed else key, hashes.SHA256())
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()),
+                critical=False,
+            )
+            .sign(signs, hashes.SHA256())
         )
         self._made += 1
         path = self._folder / f"server-{self._made}.pem"
