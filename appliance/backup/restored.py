@@ -10,7 +10,7 @@ from appliance.backup.contents import MANIFEST, STAGING, Manifest, sum_of
 from appliance.backup.engine import BackupFailed, Engine, Snapshot
 from appliance.backup.take import Progress
 from appliance.base.connection import Connection
-from appliance.base.database import damage_in
+from appliance.base.damage import damage_in
 from appliance.directory import soundness as directory_soundness
 from appliance.pds import soundness
 from appliance.pds.soundness import Soundness

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from appliance.base.database import damage_in
+from appliance.base.damage import damage_in
 from appliance.base.room import Room
 from appliance.upkeep.backup_journal import Journal
 

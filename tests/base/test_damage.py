@@ -3,7 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from appliance.base.database import Connection, damage_in
+from appliance.base.damage import damage_in
+from appliance.base.database import Connection
 
 
 def test_a_value_changed_where_it_lies_is_found_with_the_indexes(tmp_path: Path) -> None:

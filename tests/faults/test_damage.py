@@ -14,7 +14,7 @@ import pytest
 
 from appliance.atproto.tid import TidClock
 from appliance.base.connection import Connection
-from appliance.base.database import damage_in
+from appliance.base.damage import damage_in
 from appliance.pds import soundness
 from tests.support import bit_flips
 from tests.support.appliance import ROOT

@@ -12,7 +12,8 @@ import apsw
 import pytest
 
 from appliance.atproto.tid import TidClock
-from appliance.base.database import Database, damage_in
+from appliance.base.damage import damage_in
+from appliance.base.database import Database
 from tests.support.appliance import ROOT
 from tests.support.faulty_disk import FaultyDisk, below_sqlite, folder_in_memory
 from tests.support.invariants import faults_in, hosted, index_of

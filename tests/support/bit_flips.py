@@ -20,7 +20,7 @@ import apsw
 
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
-from appliance.base.database import damage_in
+from appliance.base.damage import damage_in
 from appliance.directory import soundness as directory_soundness
 from appliance.firehose.events import CommitEvent, InvalidEvent, SyncEvent, parse
 from appliance.firehose.verify import verify_commit, verify_sync

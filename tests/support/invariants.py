@@ -20,7 +20,7 @@ from appliance.atproto.cid import RAW, Cid
 from appliance.atproto.data import record_json
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
-from appliance.base.database import damage_in
+from appliance.base.damage import damage_in
 from appliance.firehose.event_log import EventLog
 from appliance.firehose.events import AccountEvent, CommitEvent, InfoEvent, SyncEvent, parse
 from appliance.firehose.verify import RepoState, chains, verify_commit, verify_sync
