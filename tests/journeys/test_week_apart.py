@@ -16,7 +16,7 @@ from appliance.base.clock import Clock
 from appliance.neighbours import company
 from appliance.relay.crawler import Crawler
 from tests.neighbours.test_introductions import pair
-from tests.support.client import Member, join, soon
+from tests.support.client import Member, Operator, join, soon
 from tests.support.ports import free_port
 from tests.support.street import HERE, Home
 from tests.support.waiting import until
@@ -148,6 +148,10 @@ async def test_the_newest_of_a_house_that_was_away_comes_before_all_the_rest(
                     everything = ["I will come", *before, *newest]
                     await until(lambda: indexed(smiths) == everything)
                     await until(lambda: early(smiths) == 0)
+                    # Asked for where all is here already, nothing comes of it.
+                    url, token = smiths.settings.appview.public_url, smiths.operator.token
+                    again = Operator(http, url, token)
+                    await again.post("internal.hearth.appview.fetchNewest", pds=jones.pds_url)
                     # Nothing is told twice, nothing counted twice, all is in its place.
                     assert await ann.notifications() == told
                     profile = await ann.profile(ben)
