@@ -229,6 +229,12 @@ def test_the_locks_agree_with_each_other_and_with_the_project() -> None:
     assert {re.split(r"[<>=;\s]", each)[0] for each in asked} <= base.keys()
 
 
+def test_the_security_page_names_every_package_that_is_installed() -> None:
+    section = (ROOT / "docs/security.md").read_text().partition("## Packages")[2]
+    told = set(re.findall(r"`([a-z0-9-]+)`", section.partition("\n## ")[0]))
+    assert {name for name, _, _ in pins("base")} <= told
+
+
 def test_no_index_and_no_path_of_a_machine_is_written_down() -> None:
     units = [f"systemd/{path.name}" for path in (ROOT / "systemd").glob("hearth*")]
     locks = [f"tools/locks/{path.name}" for path in (ROOT / "tools/locks").iterdir()]

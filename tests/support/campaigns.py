@@ -27,7 +27,8 @@ class Campaigns:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._program = program()
-        known = config.cache.get(KEY, {}) if config.cache else {}
+        self._cache: pytest.Cache | None = getattr(config, "cache", None)
+        known = self._cache.get(KEY, {}) if self._cache else {}
         keeps = known.get("program") == self._program and not config.getoption("--anew")
         # How long each took that passed, by its name.
         self.passed: dict[str, float] = known["passed"] if keeps else {}
@@ -56,9 +57,9 @@ class Campaigns:
         """Remember at once what passed: the run may be ended at any time."""
         if report.when == "call" and report.passed:
             self.passed[report.nodeid] = round(report.duration, 1)
-            if self._config.cache:
+            if self._cache:
                 told = {"program": self._program, "passed": self.passed}
-                self._config.cache.set(KEY, told)
+                self._cache.set(KEY, told)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """One fewer."""
