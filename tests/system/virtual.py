@@ -60,8 +60,7 @@ class VirtualMachine:
             for mine, its in ((self.panel_port, PANEL), (self.door_port, DOOR), (self.ssh_port, 22))
         ]
         command = self._hardware.words(self.disk, self._folder)
-        # A busy machine of tests starves this one for longer than a watchdog waits.
-        command += ["-accel", "tcg,thread=multi", "-display", "none", "-action", "watchdog=none"]
+        command += ["-accel", "tcg,thread=multi", "-display", "none", "-action", "watchdog=reset"]
         command += ["-netdev", ",".join(["user,id=way,restrict=on", *forwards])]
         command += ["-device", f"{self._hardware.network},netdev=way"]
         if self._hardware.has_cable:
