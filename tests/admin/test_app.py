@@ -39,13 +39,16 @@ async def test_only_the_owner_sees_a_page(house: House) -> None:
 async def test_every_page_stands_and_is_safe_and_small(house: House) -> None:
     owner = await house.claim()
     member = await house.box.sign_up()
+    gone = await house.who_moved_away("webby.test")
+    await house.box.operate("POST", "com.atproto.admin.deleteAccount", did=gone)
     style = await owner.get(house.panel.pages.static_url("hearth.css"))
     script = await owner.get(house.panel.pages.static_url("hearth.js"))
     async with relay_beside(house), labeler_beside(house), appview_beside(house):
         for path in OWNER_PAGES:
             if path.endswith(("/export", "/bundle")):
                 continue  # files
-            seen = await owner.get(path.replace("{did}", member.did))
+            who = gone if path.endswith("/kept") else member.did
+            seen = await owner.get(path.replace("{did}", who))
             assert (seen.status, path) == (200, path)
             assert {name: seen.headers[name] for name in SAFE} == SAFE
             assert len(seen.text) + len(style.text) + len(script.text) < 60_000

@@ -14,12 +14,15 @@ from aiohttp.test_utils import BaseTestServer, TestServer
 
 from appliance.admin.app import build_app
 from appliance.admin.panel import Panel, open_admin
+from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.syntax import Did, Handle
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
+from appliance.pds.web_identities import Place
 from appliance.settings import Settings, defaults
 from appliance.settings_file import save
 from tests.support.clock import FakeClock
-from tests.support.pds_box import Box, open_box
+from tests.support.pds_box import PASSWORD, Box, open_box
 
 PORT = 2587
 HOST = f"localhost:{PORT}"
@@ -164,6 +167,15 @@ class House:
         assert seen.location == "/setup/name"
         await owner.get("/setup/name")
         return owner
+
+    async def who_moved_away(self, handle: str) -> Did:
+        """An account with a did:web of this network that went elsewhere; it is still here too."""
+        did = Did(f"did:web:{handle}")
+        given = {"handle": handle, "email": "w@example.com", "password": PASSWORD}
+        await self.box.operate("POST", "internal.hearth.pds.openWebAccount", **given)
+        place = Place.of("https://there.example.com", PrivateKey.generate().public.did_key)
+        await self.box.pds.lifecycle.point(did, Handle(handle), place)
+        return did
 
 
 @asynccontextmanager

@@ -1,10 +1,6 @@
 """The list of members, and a new one."""
 
-from appliance.atproto.crypto import PrivateKey
-from appliance.atproto.syntax import Did, Handle
-from appliance.pds.web_identities import Place
 from tests.support.panel_house import House
-from tests.support.pds_box import PASSWORD
 
 
 async def test_an_empty_list_says_what_to_do(house: House) -> None:
@@ -71,15 +67,11 @@ async def test_a_name_that_somebody_took_elsewhere_is_given_free_once_it_was_typ
 ) -> None:
     owner = await house.claim()
     assert "Names that are kept" not in (await owner.get("/people")).words
-    did, box = Did("did:web:webby.test"), house.box
-    given = {"handle": "webby.test", "email": "w@example.com", "password": PASSWORD}
-    await box.operate("POST", "internal.hearth.pds.openWebAccount", **given)
-    place = Place.of("https://there.example.com", PrivateKey.generate().public.did_key)
-    await box.pds.lifecycle.point(did, Handle("webby.test"), place)
+    did = await house.who_moved_away("webby.test")
     assert "Their account is still here" in (await owner.get("/people")).words
     path = "/people/did%3Aweb%3Awebby.test/kept"
     assert (await owner.get(path)).status == 404
-    await box.operate("POST", "com.atproto.admin.deleteAccount", did=did)
+    await house.box.operate("POST", "com.atproto.admin.deleteAccount", did=did)
 
     assert f'href="{path}"' in (await owner.get("/people")).text
     assert "the identity is never given again" in (await owner.get(path)).words
