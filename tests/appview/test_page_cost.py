@@ -65,7 +65,8 @@ async def test_a_long_page_takes_no_more_reads_than_a_short_one(
 
     def counted(read: Callable[..., Any]) -> Callable[..., Any]:
         def count(db: Database, sql: str, *args: Any) -> Any:
-            reads.append(sql)
+            if "FROM stream" not in sql:  # by whoever listens to a relay or labeler meanwhile
+                reads.append(sql)
             return read(db, sql, *args)
 
         return count
