@@ -8,10 +8,11 @@ from aiohttp import ClientSession
 from playwright.async_api import Page
 
 from appliance.admin.app import OWNER_ONLY
+from appliance.atproto.crypto import PrivateKey
 from tests.browser.conftest import OpenBrowser
 from tests.browser.test_account import complaints_of_axe
 from tests.browser.test_house_life import at_the_panel
-from tests.support.client import sign_in
+from tests.support.client import PASSWORD, Operator, sign_in
 
 pytestmark = pytest.mark.slow
 
@@ -31,13 +32,34 @@ async def test_every_page_of_the_panel_is_usable_on_a_phone_and_in_the_dark(
     async with ClientSession() as http:
         ann = await sign_in(http, network["pds_url"], "ann.test", "ann likes tea")
         await ann.write_post("A first post")
+        gone = await gone_elsewhere(http, network)
     wrong: list[str] = []
     for width, dark in ((360, False), (1280, True)):
         async with open_browser(width=width, dark=dark) as page:
             await at_the_panel(page, network)
             for path in PAGES:
-                wrong += await complaints(page, network["panel_url"], path, ann.did)
+                who = gone if path.endswith("/kept") else ann.did
+                wrong += await complaints(page, network["panel_url"], path, who)
     assert wrong == []
+
+
+async def gone_elsewhere(http: ClientSession, network: dict[str, Any]) -> str:
+    """Have somebody leave with a did:web of this network, whose name is kept from then on."""
+    operator = Operator(http, network["pds_url"], network["admin_password"])
+    given = {"handle": "webby.test", "email": "w@example.com", "password": PASSWORD}
+    did: str = (await operator.post("internal.hearth.pds.openWebAccount", **given))["did"]
+    leaver = await sign_in(http, network["pds_url"], "webby.test")
+    await leaver.post("com.atproto.identity.requestPlcOperationSignature")
+    [mail] = (await operator.get("internal.hearth.pds.listMail", limit=1))["mails"]
+    [code] = re.findall(r"\b[A-Z2-7]{5}-[A-Z2-7]{5}\b", mail["body"])
+    await leaver.post(
+        "internal.hearth.pds.pointWebIdentity",
+        token=code,
+        endpoint="https://there.example.com",
+        signingKey=PrivateKey.generate().public.did_key,
+    )
+    await operator.post("com.atproto.admin.deleteAccount", did=did)
+    return did
 
 
 async def complaints(page: Page, panel: str, path: str, did: str) -> list[str]:
