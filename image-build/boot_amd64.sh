@@ -7,11 +7,11 @@ mkdir -p "$1/boot/grub" "$1/boot/firmware"
 cat >"$1/boot/grub/grub.cfg" <<'GRUB'
 set timeout=1
 menuentry Hearth {
-    linux /vmlinuz root=LABEL=hearth-root ro net.ifnames=0 panic=30 rootdelay=180 console=ttyS0 console=tty0
+    linux /vmlinuz root=LABEL=hearth-root ro net.ifnames=0 panic=30 console=ttyS0 console=tty0
     initrd /initrd.img
 }
 menuentry "Hearth, with the kernel before" {
-    linux /vmlinuz.old root=LABEL=hearth-root ro net.ifnames=0 panic=30 rootdelay=180 console=ttyS0 console=tty0
+    linux /vmlinuz.old root=LABEL=hearth-root ro net.ifnames=0 panic=30 console=ttyS0 console=tty0
     initrd /initrd.img.old
 }
 GRUB

@@ -5,7 +5,7 @@ set -eu
 tree=$1 boot=$2
 cp -r "$tree/boot/firmware/." "$boot/"
 rm -rf "$tree"/boot/firmware/*
-line='root=LABEL=hearth-root ro rootwait rootdelay=180 net.ifnames=0 panic=30'
+line='root=LABEL=hearth-root ro rootwait net.ifnames=0 panic=30'
 printf '%s\n' "console=ttyS1,115200 console=tty0 $line" >"$boot/cmdline.txt"
 # What writes cmdline.txt anew for each new kernel reads this. Memory for pictures is as the kernel
 # has it: what is right for a 3 stops a 4, and the card may be moved.
@@ -14,7 +14,7 @@ ROOTPART=LABEL=hearth-root
 CONSOLES="ttyS1,115200 tty0"
 CMA=0
 CONF
-printf '%s\n' 'net.ifnames=0 panic=30 rootdelay=180' >"$tree/etc/default/raspi-extra-cmdline"
+printf '%s\n' 'net.ifnames=0 panic=30' >"$tree/etc/default/raspi-extra-cmdline"
 # A table that systemd-repart does not write to; growpart does.
 mkdir -p "$tree/etc/systemd/system/sysinit.target.wants"
 rm -rf "$tree/etc/repart.d"

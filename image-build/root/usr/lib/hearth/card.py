@@ -136,6 +136,12 @@ class Computer:
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.rename(path)
+        # Somebody may pull the plug once the link is on the card: by then this is there too.
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
         return True
 
     def set_name(self, wishes: Wishes) -> None:
