@@ -24,6 +24,12 @@ SECONDS_BETWEEN_TRIES = 0.05
 # Below those from which an operating system takes the near end of outgoing connections: such a
 # port is still free when whoever was given it starts again.
 FREE_PORTS = range(20_000, 32_000)
+# Ports above 1023 that browsers and other users of `fetch` refuse to call
+# (https://fetch.spec.whatwg.org/#port-blocking).
+NEVER_FETCHED = frozenset(
+    (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566)
+    + (*range(6665, 6670), 6679, 6697, 10080)
+)
 
 
 class PortTaken(Exception):

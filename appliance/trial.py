@@ -14,7 +14,7 @@ import orjson
 
 from appliance.base.logs import setup_logging
 from appliance.base.secret_files import replace_secret
-from appliance.listeners import PortTaken, bind_named, close_all, copies
+from appliance.listeners import NEVER_FETCHED, PortTaken, bind_named, close_all, copies
 from appliance.node import AGAIN, Node, serve
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
@@ -94,6 +94,10 @@ def run(args: argparse.Namespace) -> int:
         port = DEFAULT_PORT if args.port is None else args.port
         client = args.client or _own_settings(data).client.folder
         names = (*NAMES, "client") if client else NAMES
+        if refused := NEVER_FETCHED.intersection(range(port, port + len(names))):
+            sys.stderr.write(f"hearth: browsers refuse to open port {min(refused)}\n")
+            sys.stderr.write(f"        --port N takes {len(names)} ports from N; choose others\n")
+            return 1
         try:
             listeners = bind_named(names, LOOPBACK, port, data / "ports.json")
         except PortTaken as problem:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from appliance.listeners import HeldPorts, PortTaken, bind, bind_named, both_families, close_all
+from appliance.listeners import (
+    FREE_PORTS,
+    NEVER_FETCHED,
+    HeldPorts,
+    PortTaken,
+    bind,
+    bind_named,
+    both_families,
+    close_all,
+)
 from appliance.upkeep.systemd import ServiceManager
 from tests.support.ports import free_port
 
@@ -41,6 +50,16 @@ def test_a_taken_port_is_named() -> None:
     with pytest.raises(PortTaken, match=str(port)):
         bind(["127.0.0.1"], port)
     taken[0].close()
+
+
+def test_no_free_port_is_one_that_browsers_refuse() -> None:
+    assert NEVER_FETCHED.isdisjoint(FREE_PORTS)
+    assert all(NEVER_FETCHED.isdisjoint(range(port, port + 10)) for port in some_free_ports())
+
+
+def some_free_ports() -> list[int]:
+    """As many as there are in the range of this process of tests, and some again."""
+    return [free_port() for _ in range(150)]
 
 
 def test_free_ports_are_taken_again_at_the_next_start(tmp_path: Path) -> None:

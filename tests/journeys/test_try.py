@@ -252,5 +252,8 @@ def test_help_is_there_and_wrong_options_are_told() -> None:
         refused = hearth(*words)
         assert refused.returncode == 2
         assert "Traceback" not in refused.stderr
+    blocked = hearth("try", "--temp", "--port", "10078")
+    assert (blocked.returncode, blocked.stdout) == (1, "")
+    assert "browsers refuse to open port 10080" in blocked.stderr
     alone = hearth("try", "--temp", "--appview", "http://localhost:1")
     assert (alone.returncode, "Traceback" in alone.stderr) == (1, False)

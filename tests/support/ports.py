@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 
+from appliance.listeners import NEVER_FETCHED
+
 # As many as a whole network takes.
 AT_ONCE = 10
 FIRST, LAST = 10_000, 20_000
@@ -34,6 +36,8 @@ def _numbers() -> Iterator[int]:
 
 
 def _is_free(port: int) -> bool:
+    if port in NEVER_FETCHED:
+        return False
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
             with closing(socket.socket(family)) as probe:
