@@ -169,5 +169,5 @@ async def test_the_same_at_every_call_of_a_day(
 ) -> None:
     numbers = list(range(first, first + PIECE))
     with folder_in_memory() as folder:
-        fired, _ = await fail_at_each(folder, numbers, f"{database}.sqlite", failure)
+        fired, _ = await fail_at_each(folder, numbers, database, failure)
     assert fired >= len(numbers)
