@@ -40,7 +40,7 @@ from appliance.directory.role import open_directory
 from appliance.firehose.inside import Inside
 from appliance.front_door import Names, build_door, build_signpost
 from appliance.https.address import address_keeper
-from appliance.https.opening import Https, note_closed
+from appliance.https.opening import Https
 from appliance.labeler.app import build_app as build_labeler
 from appliance.labeler.role import open_labeler
 from appliance.listeners import BACKLOG
@@ -213,11 +213,6 @@ async def _open_https(
 ) -> None:
     """Answer by HTTPS what the front door answers, and stand at the port for http beside it."""
     settings, names = ground.settings, Names(ground.settings)
-    wanted = {"https": settings.https.port, "http": settings.https.plain_port}
-    note_closed(
-        settings.paths.data,
-        [str(port) for name, port in wanted.items() if port and not listeners.get(name)],
-    )
     https = Https(settings, ground.http)
     plain = https.plain_door(lambda host: names.role(host, "/") is not None)
     runner = await _run(stack, plain, ORDINARY_LINE)
@@ -225,7 +220,7 @@ async def _open_https(
     for listener in listeners.get("https", ()):
         stack.callback(listener.close)
     assert door.server is not None  # noqa: S101
-    https.serve(await stack.enter_async_context(Workers()), door.server, listeners.get("https", ()))
+    https.serve(await stack.enter_async_context(Workers()), door.server, listeners)
 
 
 async def _run(stack: AsyncExitStack, app: web.Application, longest_line: int) -> web.AppRunner:

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from appliance.base.http import OutboundFailed
 from appliance.https.acme import AcmeRefused
 from appliance.https.shelf import Shelf
-from appliance.upkeep.https_journal import HttpsJournal
+from appliance.upkeep.https_journal import HttpsJournal, Standing
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,8 @@ class Keeper:
         self._begun: deque[float] = deque()
         journal = HttpsJournal.read(data)
         known = {name: one for name, one in journal.names.items() if self._is_ours(name)}
-        self._journal = replace(journal, names=known)
+        unknown = {name: self._as_kept(name) for name in wanted.names if name not in known}
+        self._journal = replace(journal, names={**known, **unknown}).write(data)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -122,13 +123,12 @@ class Keeper:
             self._failed(name, kind, str(problem), 0.0)
         else:
             log.info("certificate is here name=%s", name)
-            due = got.ends - (got.ends - got.begins) / 3
             self._note(
                 name,
                 begins=got.begins,
                 ends=got.ends,
                 tried_at=self._now(),
-                next_at=due,
+                next_at=got.renewed_at,
                 failures=0,
                 failure="",
                 kind="",
@@ -147,6 +147,13 @@ class Keeper:
             and not self._is_waiting(name)
             and not self._has_spent()
         )
+
+    def _as_kept(self, name: str) -> Standing:
+        """How it stands with a name of which nothing is written down."""
+        kept = self._shelf.get(name)
+        if kept is None:
+            return Standing()
+        return Standing(begins=kept.begins, ends=kept.ends, next_at=kept.renewed_at)
 
     def _is_ours(self, name: str) -> bool:
         """Whether a name is, or may be, one of this network as it is now."""

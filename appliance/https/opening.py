@@ -5,7 +5,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from appliance.upkeep.https_journal import HttpsJournal
 log = logging.getLogger(__name__)
 
 CHECK: Final = "/tls-check"
+BY_DNS: Final = "dns-01"
 SECONDS_BETWEEN_LOOKS: Final = 3600.0
 
 
@@ -47,7 +48,7 @@ class Https:
         self._now = now
         self.texts = HttpProofs()
         self.proofs = TlsProofs()
-        self._ways: list[Way] = []
+        self.ways: list[Way] = []
         self.shelf = Shelf(settings.paths.secret("https"))
         self._main = settings.pds.hostname
         self._keeper: Keeper | None = None
@@ -57,19 +58,28 @@ class Https:
         self,
         workers: Workers,
         protocol: Callable[[], asyncio.Protocol],
-        listeners: Sequence[socket.socket],
+        listeners: Mapping[str, Sequence[socket.socket]],
     ) -> None:
-        """Begin to answer at these listeners, and to keep certificates."""
+        """Begin to answer at the listeners for "https", and to keep certificates.
+
+        Those for "http" are served by who has the plain door. While no name can be proven, nothing
+        is asked of an authority: ports that are opened later come with another start.
+        """
+        self.ways = list(self._ways_by(listeners))
+        is_more_open = self._note_ports(listeners)
         if self._settings.https.mode == "files":
             self.own = OwnFiles(self._settings.https, self.shelf)
             workers.start("certificate files", self.own.run)
         else:
             self.shelf.load()
-            self._keeper = self._make_keeper(bool(listeners))
-            workers.start("certificates", self._keeper.run)
+            self._keeper = self._make_keeper()
+            if is_more_open:
+                self._keeper.try_now()
+            if self.ways:
+                workers.start("certificates", self._keeper.run)
             workers.start("certificates wished for", self._hear)
         door = TlsDoor(protocol, self._context, workers)
-        for listener in listeners:
+        for listener in listeners.get("https", ()):
             workers.start("https", partial(door.serve, listener))
 
     def plain_door(self, is_ours: Callable[[str], bool]) -> web.Application:
@@ -88,29 +98,42 @@ class Https:
             if await again.wait(SECONDS_BETWEEN_LOOKS) and self._keeper is not None:
                 self._keeper.try_now()
 
-    def _make_keeper(self, by_tls: bool) -> Keeper:
-        settings = self._settings
-        self._ways = [self.texts] if settings.https.plain_port else []
-        self._ways += [self.proofs] if by_tls else []
-        by_dns = dns_proofs(settings)
+    def _ways_by(self, listeners: Mapping[str, Sequence[socket.socket]]) -> Iterator[Way]:
+        """Give the ways to prove a name, first the one that needs nobody to come in."""
+        by_dns = dns_proofs(self._settings)
         if by_dns is not None:
-            # A name is proven in the way that needs nobody to come in.
-            self._ways.insert(0, by_dns)
+            yield by_dns
+        if listeners.get("http"):
+            yield self.texts
+        if listeners.get("https"):
+            yield self.proofs
+
+    def _note_ports(self, listeners: Mapping[str, Sequence[socket.socket]]) -> bool:
+        """Write down which ports could not be opened; tell whether one of before is open."""
+        https, data = self._settings.https, self._settings.paths.data
+        wanted = {"https": https.port, "http": https.plain_port}
+        missing = [str(port) for name, port in wanted.items() if port and not listeners.get(name)]
+        before = HttpsJournal.read(data)
+        replace(before, closed=", ".join(missing), waits=not self.ways).write(data)
+        return any(port not in missing for port in before.closed.split(", ") if port)
+
+    def _make_keeper(self) -> Keeper:
+        settings = self._settings
         key = AccountKey.kept(settings.paths.secret("https") / "account.key")
         client = AcmeClient(
             self._http, settings.https.directory, key, contact=settings.pds.contact_email
         )
 
         async def issue(name: str, failures: int) -> tuple[str, str]:
-            turn = failures % max(len(self._ways), 1)
-            ways = [*self._ways[turn:], *self._ways[:turn]]
+            turn = failures % max(len(self.ways), 1)
+            ways = [*self.ways[turn:], *self.ways[:turn]]
             own = new_key()
             chain = await client.certificate([name], request_for([name], own), ways)
             return chain, as_pem(own)
 
         endings = settings.network.handle_domains
         wanted = Wanted(names_of(settings), endings)
-        if by_dns is not None:
+        if any(way.kind == BY_DNS for way in self.ways):
             wanted = Wanted((*wanted.names, *(f"*{ending}" for ending in endings)), ())
         return Keeper(settings.paths.data, self.shelf, wanted, issue, self._is_hosted, self._now)
 
@@ -172,11 +195,3 @@ def names_of(settings: Settings) -> tuple[str, ...]:
         for name in settings.public_names
         if "." in name and not is_literal(name) and not name.endswith(".localhost")
     )
-
-
-def note_closed(data: Path, missing: Iterable[str]) -> None:
-    """Write down which ports could not be opened; nothing clears what stood there."""
-    told = ", ".join(missing)
-    journal = HttpsJournal.read(data)
-    if journal.closed != told:
-        replace(journal, closed=told).write(data)

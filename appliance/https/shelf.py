@@ -32,9 +32,13 @@ class Certificate:
     ends: float
     context: ssl.SSLContext
 
+    @property
+    def renewed_at(self) -> float:
+        """When only a third of its life is left."""
+        return self.ends - (self.ends - self.begins) / 3
+
     def is_due(self, now: float) -> bool:
-        """Whether only a third of its life is left."""
-        return now > self.ends - (self.ends - self.begins) / 3
+        return now > self.renewed_at
 
 
 class Shelf:

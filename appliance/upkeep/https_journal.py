@@ -31,10 +31,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class HttpsJournal:
-    """All names, and what keeps the door from opening, if anything does."""
+    """All names, and which ports could not be opened.
+
+    `waits`: nothing is asked of an authority, since no name can be proven until a port is open.
+    """
 
     names: Mapping[str, Standing] = field(default_factory=dict)
     closed: str = ""
+    waits: bool = False
 
     @classmethod
     def read(cls, data: Path) -> Self:
@@ -42,7 +46,7 @@ class HttpsJournal:
         try:
             found = json.loads((data / NAME).read_text("utf-8"))
             names = {name: Standing(**told) for name, told in found["names"].items()}
-            return cls(names, str(found["closed"]))
+            return cls(names, str(found["closed"]), found.get("waits") is True)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return cls()
 

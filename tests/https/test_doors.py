@@ -21,6 +21,7 @@ from appliance.https.acme import Challenge
 from appliance.https.opening import Https, names_of
 from appliance.https.proofs import ACME_TLS
 from appliance.settings import Settings, defaults
+from appliance.upkeep.https_journal import Standing
 from tests.support.acme_authority import AcmeAuthority, write_signed
 from tests.support.client import soon
 from tests.support.https_house import NAME, HttpsHouse, house
@@ -65,6 +66,43 @@ async def test_nothing_is_shown_while_there_is_no_certificate(small: HttpsHouse)
         await small.until_failed()
         with pytest.raises((ssl.SSLError, OSError)):
             await small.shown(NAME)
+
+
+async def test_nothing_is_asked_before_a_name_can_be_proven(small: HttpsHouse) -> None:
+    authority = AcmeAuthority()
+    small.closed = {"https", "http"}
+    async with opened(small, authority) as https:
+        journal = small.journal()
+        assert (journal.closed, journal.waits) == (f"{small.port}, {small.plain_port}", True)
+        assert journal.names == {NAME: Standing()}
+        assert https.ways == []
+    assert authority.counted["account"] == 0
+    small.closed = set()
+    async with opened(small, authority):
+        await small.until_had()
+    assert authority.counted["certificate"] == 1
+    assert (small.journal().closed, small.journal().waits) == ("", False)
+
+
+@pytest.mark.parametrize("closed", ["https", "http"])
+async def test_one_open_port_is_enough(small: HttpsHouse, closed: str) -> None:
+    authority = AcmeAuthority()
+    small.closed = {closed}
+    async with opened(small, authority):
+        await until(lambda: small.journal().of(NAME).ends)
+    assert authority.chosen == ["http-01" if closed == "https" else "tls-alpn-01"]
+
+
+async def test_what_failed_is_asked_again_as_soon_as_more_is_open(small: HttpsHouse) -> None:
+    authority = AcmeAuthority()
+    authority.fails = "connection"
+    small.closed = {"http"}
+    async with opened(small, authority):
+        await small.until_failed()
+    assert small.journal().of(NAME).next_at - small.journal().of(NAME).tried_at > 59
+    authority.fails, small.closed = "", set()
+    async with opened(small, authority):
+        await small.until_had()
 
 
 async def test_ways_take_turns_when_one_does_not_prove(small: HttpsHouse) -> None:

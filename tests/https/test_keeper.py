@@ -14,7 +14,8 @@ from appliance.https.account_key import as_pem, new_key
 from appliance.https.acme import AcmeRefused
 from appliance.https.keeper import Keeper, Wanted
 from appliance.https.shelf import Shelf
-from appliance.upkeep.https_journal import HttpsJournal
+from appliance.upkeep.https_journal import NAME as JOURNAL
+from appliance.upkeep.https_journal import HttpsJournal, Standing
 from tests.support.acme_authority import signed
 from tests.support.waiting import until
 
@@ -69,6 +70,18 @@ async def test_our_names_get_a_certificate_by_themselves(scene: Scene) -> None:
     assert scene.asked == [(NAME, 0)]
     assert scene.standing().ends == scene.time + 90 * DAY
     assert scene.standing().next_at == scene.time + 60 * DAY
+
+
+async def test_a_name_is_spoken_of_before_it_is_asked_for_and_one_that_is_here_as_it_is(
+    scene: Scene,
+) -> None:
+    assert HttpsJournal.read(scene.data).names == {NAME: Standing()}
+    await scene.keeper.renew(NAME)
+    known = scene.standing()
+    (scene.data / JOURNAL).unlink()
+    scene.keeper = scene.another()
+    assert scene.standing().ends == known.ends
+    assert scene.standing().next_at == known.next_at
 
 
 async def test_what_has_more_than_a_third_of_its_life_left_stays(scene: Scene) -> None:
@@ -169,7 +182,7 @@ async def test_a_handle_that_is_gone_is_let_go(scene: Scene) -> None:
     scene.time += 80 * DAY
     await scene.keeper.renew(ANN)
     assert [*scene.shelf] == []
-    assert HttpsJournal.read(scene.data).names == {}
+    assert set(HttpsJournal.read(scene.data).names) == {NAME}
     again = Shelf(scene.data / "certificates")
     again.load()
     assert [*again] == []

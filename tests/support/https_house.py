@@ -15,7 +15,7 @@ from appliance.base.http import HttpClient
 from appliance.base.workers import Workers
 from appliance.https.opening import Https
 from appliance.https.shelf import names_in
-from appliance.listeners import bind
+from appliance.listeners import bind, close_all
 from appliance.settings import Settings, defaults
 from appliance.upkeep.https_journal import HttpsJournal
 from tests.support.ports import free_port
@@ -26,13 +26,14 @@ NAME = "smith.example"
 
 @dataclass
 class HttpsHouse:
-    """`members`: handles that have an account."""
+    """`members`: handles that have an account; `closed`: the doors that cannot be opened."""
 
     data: Path
     port: int
     plain_port: int
     members: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
 
     def settings(self, directory: str, **https: object) -> Settings:
         values = {f"https.{name}": value for name, value in https.items()}
@@ -95,7 +96,9 @@ class HttpsHouse:
         """Open the doors, as the node does."""
         for folder in (settings.paths.data, settings.paths.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        https_port = bind(["127.0.0.1"], self.port)
+        doors = {"https": bind(["127.0.0.1"], self.port) if "https" not in self.closed else []}
+        if settings.https.plain_port and "http" not in self.closed:
+            doors["http"] = bind(["127.0.0.1"], self.plain_port)
         pds = await _running(self._pds())
         await web.UnixSite(pds, settings.paths.socket("pds")).start()
         door = await _running(_echo())
@@ -105,17 +108,15 @@ class HttpsHouse:
                 https = Https(settings, http)
                 plain = await _running(https.plain_door(lambda host: host.endswith(NAME)))
                 runners.append(plain)
-                if settings.https.plain_port:
-                    for listener in bind(["127.0.0.1"], self.plain_port):
-                        await web.SockSite(plain, listener).start()
+                for listener in doors.get("http", ()):
+                    await web.SockSite(plain, listener).start()
                 assert door.server is not None
-                https.serve(workers, door.server, https_port)
+                https.serve(workers, door.server, doors)
                 yield https
         finally:
-            for listener in https_port:
-                listener.close()
             for runner in runners:
                 await runner.cleanup()
+            close_all(doors)
 
     def _pds(self) -> web.Application:
         async def check(request: web.Request) -> web.Response:
