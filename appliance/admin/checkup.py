@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.admin.clients import RoleReport, Roles
+from appliance.atproto.syntax import Datetime
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.clock import Clock
 from appliance.upkeep.causes import told_apart
@@ -54,13 +55,14 @@ class Checkup:
         """Have what failed and waits tried at once. Raises XrpcError."""
         await self._roles.pds.call("internal.hearth.upkeep.tryAgain")
 
-    async def way_in(self) -> Looked:
-        """Fetch what the PDS found of itself; have it look, if it has not since the start.
+    async def way_in(self, since: float = 0.0) -> Looked:
+        """Fetch what the PDS found of itself; have it look, if it has not since then.
 
         Raises XrpcError.
         """
+        changed = Datetime.from_us(int(since * 1_000_000))
         told: Any = await self._roles.pds.query(f"{PDS}.getExamination")
-        if not told["isRunning"] and "endedAt" not in told:
+        if not told["isRunning"] and told.get("begunAt", "") < changed:
             await self.begin()
             told = await self._roles.pds.query(f"{PDS}.getExamination")
         return _told(told, [])

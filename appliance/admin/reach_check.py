@@ -47,12 +47,12 @@ class ReachCheck:
         self._lookup = lookup
 
     async def look(self) -> list[Finding]:
-        """Look at what can be seen from here; under a public name, the doctor does."""
+        """Look at what can be seen from here; the way in to a public name is the doctor's."""
         found = [await self._roles_answer()]
         if self._settings.network.mode == "home":
             found.append(await self._address_is_ours())
-            own = self._settings
-            found += check_https(own.paths.data, time.time(), mode=own.https.mode)
+        own = self._settings
+        found += check_https(own.paths.data, time.time(), mode=own.https.mode)
         return found
 
     async def _roles_answer(self) -> Finding:

@@ -7,7 +7,7 @@ from typing import Final
 
 from appliance.upkeep.checkup import Finding, Level
 from appliance.upkeep.https_journal import HttpsJournal, Standing
-from appliance.upkeep.low_ports import ANSWER, LowPorts, Opened
+from appliance.upkeep.low_ports import LowPorts
 
 # What an authority says (RFC 8555, 6.7), and what its owner can do about it.
 REMEDIES: Final[Mapping[str, str]] = {
@@ -37,9 +37,18 @@ TAKEN: Final = (
     "another program has port {ports}, as a web server may: end it and try again"
     " (hearth https again), or choose that a web server stands before Hearth"
 )
-UNDER_WAY: Final = "systemd is asked to open it; try again (hearth https again) if that has no end"
+FORBIDDEN: Final = (
+    "root keeps it shut by the file {file}: remove that and start this computer anew, or choose"
+    " that a web server stands before Hearth"
+)
+UNDER_WAY: Final = "wait some seconds: systemd is opening it"
+UNHEARD: Final = (
+    "try again (hearth https again); where that changes nothing, see what systemd says:"
+    " journalctl -u hearth-ports.service"
+)
 CLOSED: Final = "https-port"
 FAILED: Final = "certificate-failed"
+AWAITED: Final = "certificate-awaited"
 
 
 def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:
@@ -48,19 +57,15 @@ def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:
         return
     journal = HttpsJournal.read(data)
     if journal.closed:
-        yield Finding(
-            "HTTPS",
-            "bad",
-            f"port {journal.closed} could not be opened",
-            "ports that are free, and may be opened",
-            _way_to_open(data),
-            CLOSED,
-        )
+        yield _closed(LowPorts(data), journal.closed, now)
     if mode != "acme":
         return
     failing = {name: known for name, known in journal.names.items() if known.failure}
     for name, known in sorted(failing.items()):
         yield _failed(name, known, now)
+    if not journal.waits:
+        awaited = (name for name, known in journal.names.items() if known == Standing())
+        yield from map(_awaited, sorted(awaited))
     good = [known.ends for known in journal.names.values() if not known.failure and known.ends]
     if good:
         yield Finding(
@@ -70,12 +75,38 @@ def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:
         )
 
 
-def _way_to_open(data: Path) -> str:
-    """Say what the owner can do about a port that could not be opened."""
-    if not LowPorts(data).is_possible:
-        return BY_HAND
-    failed = Opened.read(ANSWER).failed
-    return TAKEN.format(ports=" and ".join(map(str, sorted(failed)))) if failed else UNDER_WAY
+def _closed(ports: LowPorts, closed: str, now: float) -> Finding:
+    """Say what the owner can do about ports that are not open, if it takes more than to wait."""
+    level: Level = "bad"
+    seen, remedy = "could not be opened", BY_HAND
+    failed = " and ".join(map(str, sorted(ports.failed)))
+    if ports.is_possible and ports.is_forbidden:
+        remedy = FORBIDDEN.format(file=ports.stay_closed)
+    elif ports.is_possible and failed:
+        remedy = TAKEN.format(ports=failed)
+    elif ports.is_possible and ports.is_under_way(now):
+        level, seen, remedy = "warn", "is not open yet", UNDER_WAY
+    elif ports.is_possible:
+        remedy = UNHEARD
+    return Finding(
+        "HTTPS",
+        level,
+        f"port {closed} {seen}",
+        "ports that are free, and may be opened; certificates are asked for when they are",
+        remedy,
+        CLOSED,
+    )
+
+
+def _awaited(name: str) -> Finding:
+    return Finding(
+        f"Certificate of {name}",
+        "warn",
+        "there is none yet: the authority is being asked for it",
+        "one that is signed, within some minutes",
+        "wait, and look again",
+        AWAITED,
+    )
 
 
 def _failed(name: str, known: Standing, now: float) -> Finding:

@@ -18,6 +18,10 @@ WANTED: Final = "wanted"
 DATA: Final = Path("/var/lib/hearth")
 WATCHED_BY: Final = Path("/etc/systemd/system/hearth-ports.path")
 ANSWER: Final = Path("/opt/hearth/ports.json")
+# Put there by root, who wants both shut whatever is chosen on the panel.
+STAY_CLOSED: Final = Path("/etc/hearth/ports-stay-closed")
+# Root's part has done what it can by then.
+SECONDS_TO_OPEN: Final = 60.0
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -60,11 +64,29 @@ class LowPorts:
     watched_by: Path = WATCHED_BY
     answer: Path = ANSWER
     boot: Path = BOOT
+    stay_closed: Path = STAY_CLOSED
 
     @property
     def is_possible(self) -> bool:
         """Whether there is somebody to ask: installed, and this is its data folder."""
         return self.watched_by.exists() and self.data.resolve() == DATA.resolve()
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether root has said that nothing is opened."""
+        return self.stay_closed.exists()
+
+    @property
+    def failed(self) -> frozenset[int]:
+        """The ports that were asked for and are somebody else's."""
+        return Opened.read(self.answer).failed
+
+    def is_under_way(self, now: float) -> bool:
+        """Whether it was asked, or answered, just now."""
+        return any(
+            place.exists() and now - place.stat().st_mtime < SECONDS_TO_OPEN
+            for place in (self.data / FOLDER / WANTED, self.answer)
+        )
 
     def settle(self, wanted: Iterable[int], held: Iterable[int]) -> bool:
         """Ask for what is wanted and not held, or opened and not wanted; tell whether it did."""

@@ -135,6 +135,8 @@ def test_the_wizard_opens_them_and_pebble_signs_through_them(
         )
         (fresh.input / "signs.pem").write_text(fresh.run("cat /tmp/signs.pem").stdout)
         fresh.until("python3 /input/caller.py")
+        # It was not asked for before they were open.
+        fresh.run("! journalctl -u hearth -o cat | grep -e 'no certificate' -e failure")
         assert fresh.run("python3 /input/plain.py").stdout.split() == [
             "308",
             f"https://{NAME}/x",

@@ -7,6 +7,7 @@ import pytest
 
 from appliance.upkeep import https_checks, low_ports
 from appliance.upkeep.causes import CAUSES
+from appliance.upkeep.checkup import Finding
 from appliance.upkeep.https_checks import REMEDIES, check_https
 from appliance.upkeep.https_journal import NAME, HttpsJournal
 from appliance.upkeep.low_ports import LowPorts, Opened
@@ -52,19 +53,42 @@ def test_what_is_done_about_a_port_depends_on_who_can_open_it(
 ) -> None:
     HttpsJournal(closed="80").write(tmp_path)
     monkeypatch.setattr(low_ports, "DATA", tmp_path)
-    monkeypatch.setattr(https_checks, "ANSWER", tmp_path / "ports.json")
+    watcher, answer, kept = (tmp_path / name for name in ("watcher", "answer", "kept"))
+    monkeypatch.setattr(
+        https_checks,
+        "LowPorts",
+        lambda data: LowPorts(data, watched_by=watcher, answer=answer, stay_closed=kept),
+    )
 
-    def remedy() -> str:
-        [found] = check_https(tmp_path, NOW, mode="acme")
-        return found.remedy
+    def found(now: float = NOW) -> Finding:
+        [one] = check_https(tmp_path, now, mode="acme")
+        assert one.cause == "https-port"
+        return one
 
-    assert "systemctl enable" in remedy()
-    watcher = tmp_path / "hearth-ports.path"
+    assert "systemctl enable" in found().remedy
     watcher.touch()
-    monkeypatch.setattr(https_checks, "LowPorts", lambda data: LowPorts(data, watched_by=watcher))
-    assert "systemd is asked" in remedy()
-    Opened(failed=frozenset({80})).write(tmp_path / "ports.json")
-    assert "another program has port 80" in remedy()
+    assert "journalctl -u hearth-ports" in found().remedy
+    LowPorts(tmp_path).ask([80])
+    asked = (tmp_path / low_ports.FOLDER / low_ports.WANTED).stat().st_mtime
+    assert (found(asked + 1).level, found(asked + 1).seen) == ("warn", "port 80 is not open yet")
+    assert "journalctl -u hearth-ports" in found(asked + 61).remedy
+    Opened(failed=frozenset({80})).write(answer)
+    assert "another program has port 80" in found(asked + 1).remedy
+    kept.touch()
+    assert f"by the file {kept}" in found(asked + 1).remedy
+
+
+def test_a_certificate_that_is_being_asked_for_is_told(tmp_path: Path) -> None:
+    journal = HttpsJournal().noted("smith.example").noted("b.example", ends=NOW + DAY)
+    journal.write(tmp_path)
+    awaited, good = check_https(tmp_path, NOW, mode="acme")
+    assert (awaited.subject, awaited.level) == ("Certificate of smith.example", "warn")
+    assert awaited.cause == "certificate-awaited"
+    assert good.level == "good"
+    replace(journal, closed="80, 443", waits=True).write(tmp_path)
+    closed, good = check_https(tmp_path, NOW, mode="acme")
+    assert "certificates are asked for when they are" in closed.expected
+    assert good.level == "good"
 
 
 def test_certificates_that_are_here_are_told_in_a_line(tmp_path: Path) -> None:
@@ -76,8 +100,11 @@ def test_certificates_that_are_here_are_told_in_a_line(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_is_damaged_says_nothing(tmp_path: Path) -> None:
-    whole = replace(HttpsJournal().noted("a.example", failures=2), closed="80").write(tmp_path)
+    noted = HttpsJournal().noted("a.example", failures=2)
+    whole = replace(noted, closed="80", waits=True).write(tmp_path)
     assert HttpsJournal.read(tmp_path) == whole
+    (tmp_path / NAME).write_text('{"names": {}, "closed": "80"}')
+    assert HttpsJournal.read(tmp_path) == HttpsJournal(closed="80")
     for damage in ("", "[]", '{"names": {"a": {"x": 1}}, "closed": ""}', "{"):
         (tmp_path / NAME).write_text(damage)
         assert HttpsJournal.read(tmp_path) == HttpsJournal()

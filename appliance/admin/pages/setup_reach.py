@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -12,7 +13,12 @@ from appliance.admin.reach import Kind, Reach, UnfitReach
 from appliance.admin.visit import Visit
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.settings import InvalidSettings
+from appliance.upkeep.causes import told_apart
+from appliance.upkeep.https_checks import AWAITED, CLOSED
 from appliance.upkeep.https_journal import HttpsJournal
+
+# What passes by itself within seconds or minutes: the page asks again meanwhile.
+COMING: Final = frozenset({CLOSED, AWAITED})
 
 
 async def show(visit: Visit) -> web.Response:
@@ -54,8 +60,8 @@ async def seen(visit: Visit) -> web.Response:
     findings, busy = await visit.panel.reach_check.look(), ""
     if kind in reach.PUBLIC_KINDS:
         with suppress(XrpcError):
-            looked = await visit.panel.checkup.way_in()
-            findings += [*looked.well, *looked.troubles]
+            looked = await visit.panel.checkup.way_in(_last_change(visit))
+            findings = told_apart([*findings, *looked.well, *looked.troubles])
             busy = looked.step
     response = step(
         visit,
@@ -69,7 +75,7 @@ async def seen(visit: Visit) -> web.Response:
         hostname=visit.settings.pds.hostname,
         port=visit.settings.door.port,
     )
-    if busy:
+    if busy or any(one.cause in COMING and one.level == "warn" for one in findings):
         response.headers["Refresh"] = SECONDS
     return response
 
@@ -89,19 +95,29 @@ async def again(visit: Visit) -> web.Response:
     return visit.go("/setup/reach/seen")
 
 
-def _certificates(visit: Visit) -> list[dict[str, str]]:
+def _last_change(visit: Visit) -> float:
+    """When a certificate last came or was refused: what was seen before is out of date."""
+    if visit.settings.https.mode != "acme":
+        return 0.0
+    now = visit.panel.clock.now()
+    known = HttpsJournal.read(visit.settings.paths.data).names.values()
+    return max((one.tried_at for one in known if one.tried_at <= now), default=0.0)
+
+
+def _certificates(visit: Visit) -> list[dict[str, Any]]:
     """Tell how it stands with each name, where Hearth gets certificates itself."""
     if visit.settings.https.mode != "acme":
         return []
-    known = HttpsJournal.read(visit.settings.paths.data).names
+    known = HttpsJournal.read(visit.settings.paths.data)
     return [
         {
             "name": name,
             "until": _day(one.ends) if one.ends else "",
             "failure": one.failure,
             "next": _day(one.next_at),
+            "waits": known.waits,
         }
-        for name, one in sorted(known.items())
+        for name, one in sorted(known.names.items())
     ]
 
 

@@ -29,11 +29,12 @@ class Post:
 class Examination:
     """The last look, or the one under way.
 
-    `step` says what is looked at now; `ended` is 0 before the first has ended.
+    `step` says what is looked at now; `begun` and `ended` are 0 before the first has.
     """
 
     is_running: bool = False
     step: str = ""
+    begun: float = 0.0
     ended: float = 0.0
     findings: list[Finding] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class Doctor:
             async with self._one_look:
                 return self.last.findings
         async with self._one_look:
-            self.last.is_running = True
+            self.last.is_running, self.last.begun = True, self._now()
             try:
                 self.last.findings = told_apart(await self._look())
                 self.last.ended = self._now()

@@ -39,6 +39,7 @@ async def get_examination(pds: Pds, caller: Caller) -> Json:
         "findings": [asdict(finding) for finding in last.findings],
     }
     if last.ended:
+        view["begunAt"] = Datetime.from_us(int(last.begun * 1_000_000))
         view["endedAt"] = Datetime.from_us(int(last.ended * 1_000_000))
     return view
 

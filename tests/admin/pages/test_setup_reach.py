@@ -1,9 +1,11 @@
 """The wizard's question of how the network is reached, and what it then saw."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from appliance.pds.doctor.doctor import Examination
 from appliance.settings import load
 from appliance.upkeep.checkup import Finding
 from appliance.upkeep.https_journal import HttpsJournal
@@ -143,6 +145,37 @@ async def test_the_owner_sees_how_it_stands_with_certificates(house: House) -> N
         words = (await owner.get("/setup/reach/seen")).words
     assert "Valid until 2033-05-18 03:33 UTC. Renewed by itself from 2030-03-17 17:46 UTC" in words
     assert "None yet. The last try failed: dns: no <such> name. Tried again at 2027" in words
+
+
+async def test_while_ports_are_opened_and_a_first_certificate_is_asked_for_the_owner_is_told(
+    house: House,
+) -> None:
+    await house.claim()
+    data = house.settings.paths.data
+    values = {"network.mode": "public", "pds.hostname": "smith.family", "https.mode": "acme"}
+    doctor = house.box.pds.doctor
+    none = Finding("Certificate of smith.family", "bad", "none is shown", "x", "y", "tls-none")
+    doctor.last = Examination(begun=5.0, ended=6.0, findings=[none])
+    journal = HttpsJournal().noted("smith.family")
+    async with house.with_settings(values) as panel:
+        owner = await panel.visitor_signed_in()
+        replace(journal, closed="80, 443", waits=True).write(data)
+        seen = await owner.get("/setup/reach/seen")
+        assert "port 80, 443 could not be opened" in seen.words
+        assert "None yet. It is asked for as soon as port 80 or 443 is open." in seen.words
+        assert "none is shown" not in seen.words
+        assert "Refresh" not in seen.headers
+        journal.write(data)
+        seen = await owner.get("/setup/reach/seen")
+        assert "None yet. It is being asked for" in seen.words
+        assert "the authority is being asked for it" in seen.words
+        assert "none is shown" not in seen.words
+        assert seen.headers["Refresh"] == "2"
+        assert doctor.last.begun == 5.0
+        # What was seen before it came is out of date: the doctor looks again.
+        journal.noted("smith.family", tried_at=5.5, ends=2e9, next_at=1.9e9).write(data)
+        await owner.get("/setup/reach/seen")
+        await until(lambda: doctor.last.begun > 6 and not doctor.last.is_running)
 
 
 async def test_under_a_public_name_the_doctor_looks_and_says_what_to_do(house: House) -> None:
