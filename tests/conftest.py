@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -20,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let nonsense be asked for longer than there is time for each day."""
     campaigns.pytest_addoption(parser)
     parser.addoption("--fuzz", type=int, default=1, help="how many times as much nonsense")
+    parser.addoption("--tally", type=Path, help="a folder for what fuzzers were answered")
 
 
 def pytest_configure(config: pytest.Config) -> None:

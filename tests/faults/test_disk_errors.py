@@ -5,13 +5,16 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import apsw
 import pytest
 
 from appliance.atproto.tid import TidClock
+from appliance.base import workers
 from appliance.base.damage import damage_in
 from appliance.base.database import Database
 from tests.support.appliance import ROOT
@@ -55,6 +58,13 @@ class Failure:
         self._disk.watch = None
 
 
+@contextmanager
+def soon_again() -> Iterator[None]:
+    """Let workers that failed begin again soon, also those that have failed often of late."""
+    with mock.patch.multiple(workers, FIRST_PAUSE=0.1, LONGEST_PAUSE=0.5):
+        yield
+
+
 async def fail_at_each(
     folder: Path,
     numbers: list[int],
@@ -63,11 +73,11 @@ async def fail_at_each(
 ) -> tuple[int, int]:
     """Live a day for each number, the disk failing at that call of it; count faults and losses."""
     error, length, kinds = failure
-    # Those who follow read on by themselves, and later when they failed.
+    # Those who follow read on by themselves.
     pause = 0.1 if database in ("relay.sqlite", "appview.sqlite") else 0
     dice, clock = random.Random(7), TidClock(lambda: time.time_ns() // 1000)  # noqa: S311
     data = folder / "data"
-    with place() as where, below_sqlite() as disk:
+    with place() as where, below_sqlite() as disk, soon_again():
         async with opened(where, data) as house:
             day = await Day.begin(house, dice, clock)
             fails = Failure(disk, database, error)

@@ -20,6 +20,7 @@ from tests.support.client import (
     sign_in,
 )
 from tests.support.lexicon_values import Requests
+from tests.support.tally import Tally
 
 SENSIBLE = 1
 WILD = 4
@@ -83,7 +84,11 @@ async def callers(network: Appliance, ann: Member, bob: Member) -> Mapping[str, 
 
 
 async def test_no_method_fails_for_anybody(
-    network: Appliance, ann: Member, bob: Member, callers: Mapping[str, dict[str, str]]
+    network: Appliance,
+    ann: Member,
+    bob: Member,
+    callers: Mapping[str, dict[str, str]],
+    pytestconfig: pytest.Config,
 ) -> None:
     random = Random(20261121)  # noqa: S311
     catalog = load_catalog()
@@ -92,6 +97,7 @@ async def test_no_method_fails_for_anybody(
     methods.sort(key=lambda nsid: (nsid.startswith(LAST), random.random()))
     faults: list[str] = []
     accepted = refused = 0
+    tally = Tally()
     said = len(network.stderr())
     for nsid in methods:
         for caller, headers in callers.items():
@@ -99,12 +105,14 @@ async def test_no_method_fails_for_anybody(
                 request = requests.make(nsid, wild=attempt >= SENSIBLE)
                 base = _role(network, nsid, random)
                 answer = await _send(Client(ann.http, base), request, headers)
+                tally.note(nsid, caller, answer.status, _told(answer))
                 fault = _fault(nsid, answer) if len(request[1]) < LONGEST_PATH else ""
                 if fault:
                     faults.append(f"{caller}: {request[:3]!s:.600}: {fault}")
                 refused, accepted = (
                     (refused + 1, accepted) if answer.status >= 400 else (refused, accepted + 1)
                 )
+    tally.keep(pytestconfig.getoption("--tally"), "network")
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:20])
     assert network.complaints(said) == []
     # Both happen often, or the requests were not worth much.
@@ -125,6 +133,10 @@ async def _send(
 ) -> Answer:
     verb, path, body, own = request
     return await client.raw(verb, path, body, {**own, **headers})
+
+
+def _told(answer: Answer) -> object:
+    return answer.json if answer.status >= 400 and answer.body[:1] == b"{" else None
 
 
 def _fault(nsid: str, answer: Answer) -> str:

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 from appliance.atproto.lexicon.catalog import Catalog, Definition, full_ref
+
+Request: TypeAlias = tuple[str, str, bytes | None, dict[str, str]]  # verb, path, body, headers
 
 DEEPEST = 5
 NONSENSE: Final[Sequence[str]] = (
@@ -42,10 +44,21 @@ _ODD: Final[Sequence[Any]] = (None, True, -1, 0, 2**53, 2**63, 10**40, 0.5, [], 
 
 
 class Requests:
-    """Makes requests for methods; `known` has texts of each format that mean something here."""
+    """Makes requests for methods.
 
-    def __init__(self, catalog: Catalog, random: Random, known: Mapping[str, list[str]]) -> None:
+    `known` has texts of each format that mean something here; `fixed` what fields of a method are
+    to be so that it gets through: half of the requests begin with them.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        random: Random,
+        known: Mapping[str, list[str]],
+        fixed: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._catalog = catalog
+        self._fixed = fixed or {}
         self._random = random
         self._known = known
         self._makers: dict[str, Callable[[Definition, str, int], Any]] = {
@@ -66,19 +79,43 @@ class Requests:
             "record": lambda schema, nsid, depth: self._object(schema["record"], nsid, depth),
         }
 
-    def make(self, nsid: str, *, wild: bool) -> tuple[str, str, bytes | None, dict[str, str]]:
+    def make(self, nsid: str, *, wild: bool) -> Request:
         """Make verb, path, body and headers of a request; `wild`: with something wrong in it."""
         method = self._catalog.definition(nsid)
+        fixed = self._fixed.get(nsid, {}) if self._random.random() < 0.5 else {}
         params = self._value(method.get("parameters", {"type": "params"}), nsid, 0)
-        body, headers = self._body(method.get("input"), nsid, wild=wild)
+        if "input" not in method:
+            params = {**params, **fixed}
+        body, headers = self._body(method.get("input"), nsid, fixed, wild=wild)
         if wild and params and (body is None or self._random.random() < 0.5):
             params = self._spoilt(params)
-        query = urlencode(_pairs(params), errors="surrogatepass")
-        verb = "GET" if method["type"] == "query" else "POST"
-        return verb, f"/xrpc/{nsid}" + (f"?{query}" if query else ""), body, headers
+        return _request(method, nsid, params, body, headers)
+
+    def plain(self, nsid: str, given: Mapping[str, Any]) -> Request:
+        """Make the request of somebody who knows what they want: these fields, or these bytes.
+
+        What is required besides is the first of what is known; what is not is left out.
+        """
+        method = self._catalog.definition(nsid)
+        plain = Requests(self._catalog, _First(), self._known)
+        declared = method.get("input") or {}
+        params = plain._value(method.get("parameters", {"type": "params"}), nsid, 0)
+        if "body" in given and "schema" not in declared:
+            headers = {"Content-Type": given.get("type", declared.get("encoding"))}
+            return _request(method, nsid, params, given["body"], headers)
+        if "schema" not in declared:
+            return _request(method, nsid, {**params, **given}, None, {})
+        body = {**plain._value(declared["schema"], nsid, 0), **given}
+        headers = {"Content-Type": "application/json"}
+        return _request(method, nsid, params, json.dumps(body).encode(), headers)
 
     def _body(
-        self, declared: Mapping[str, Any] | None, nsid: str, *, wild: bool
+        self,
+        declared: Mapping[str, Any] | None,
+        nsid: str,
+        fixed: Mapping[str, Any],
+        *,
+        wild: bool,
     ) -> tuple[bytes | None, dict[str, str]]:
         if declared is None:
             return (b"{}", {"Content-Type": "application/json"}) if wild else (None, {})
@@ -86,7 +123,7 @@ class Requests:
         if encoding != "application/json":
             mime = "text/plain" if encoding == "*/*" else encoding
             return self._random.randbytes(self._random.choice((1, 200))), {"Content-Type": mime}
-        value = self._value(declared.get("schema", {"type": "object"}), nsid, 0)
+        value = {**self._value(declared.get("schema", {"type": "object"}), nsid, 0), **fixed}
         if wild:
             value = self._spoilt(value)
         return json.dumps(value).encode(), {"Content-Type": "application/json"}
@@ -113,7 +150,7 @@ class Requests:
     def _array(self, schema: Definition, nsid: str, depth: int) -> list[Any]:
         if depth > DEEPEST:
             return []
-        count = max(schema.get("minLength", 0), self._random.choice((0, 1, 2)))
+        count = max(schema.get("minLength", 0), self._random.choice((1, 0, 2)))
         count = min(count, schema.get("maxLength", count))
         return [self._value(schema["items"], nsid, depth + 1) for _ in range(count)]
 
@@ -163,6 +200,24 @@ class Requests:
         if self._random.random() < 0.1:
             return [value] * 1_001
         return self._random.choice((*NONSENSE, *NONSENSE, *_ODD))
+
+
+class _First(Random):
+    """Chance that always takes the first, and nothing that may be left out."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[0]
+
+    def random(self) -> float:
+        return 1.0
+
+
+def _request(
+    method: Definition, nsid: str, params: Any, body: bytes | None, headers: dict[str, str]
+) -> Request:
+    query = urlencode(_pairs(params), errors="surrogatepass")
+    verb = "GET" if method["type"] == "query" else "POST"
+    return verb, f"/xrpc/{nsid}" + (f"?{query}" if query else ""), body, headers
 
 
 def _pairs(params: Any) -> list[tuple[str, str]]:
