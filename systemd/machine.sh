@@ -170,6 +170,8 @@ machine_image() {
     sh "$root/switch.sh" units "$release"
     ln -sfn "releases/$release" "$root/current"
     systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path hearth-ports.path
+    # Port 80, if the image has it opened: nobody's wish, so it is closed where it is not wanted.
+    printf '%s\n' '{"wanted": [80], "opened": [80], "failed": [], "boot": ""}' >"$root/ports.json"
 }
 
 # Started with the machine, all of them; these watch from now on.

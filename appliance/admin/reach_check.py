@@ -12,7 +12,7 @@ from appliance.base.machine import own_address, own_names
 from appliance.base.strings import Strings
 from appliance.settings import Settings
 from appliance.upkeep.checkup import Finding
-from appliance.upkeep.https_checks import check_https
+from appliance.upkeep.https_checks import check_https, check_idle_ports
 
 Lookup: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 
@@ -53,6 +53,7 @@ class ReachCheck:
             found.append(await self._address_is_ours())
         own = self._settings
         found += check_https(own.paths.data, time.time(), mode=own.https.mode)
+        found += check_idle_ports(own.paths.data, (port for _, port in own.places.values()))
         return found
 
     async def _roles_answer(self) -> Finding:

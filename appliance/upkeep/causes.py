@@ -25,6 +25,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "tls-expiring": "the certificate runs out soon and was not renewed",
     "tls-handles": "the certificate does not cover members' handles",
     "https-port": "a port for HTTPS could not be opened on this computer",
+    "port-idle": "systemd keeps a port for Hearth that Hearth does not use",
     "address-untold": "the DNS could not be told of a new public address",
     "certificate-failed": "a certificate that Hearth gets itself could not be had",
     "certificate-awaited": "the first certificate is still being asked for",

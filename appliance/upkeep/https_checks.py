@@ -1,6 +1,6 @@
 """Are the certificates here that Hearth gets itself, and if not, why?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,20 @@ UNHEARD: Final = (
 CLOSED: Final = "https-port"
 FAILED: Final = "certificate-failed"
 AWAITED: Final = "certificate-awaited"
+IDLE: Final = "port-idle"
+
+
+def check_idle_ports(data: Path, wanted: Iterable[int]) -> Iterator[Finding]:
+    """Look for ports that systemd keeps for Hearth and that no setting wants."""
+    for port, unit in LowPorts(data).idle(wanted).items():
+        yield Finding(
+            f"Port {port}",
+            "warn",
+            f"systemd keeps it for Hearth ({unit}), which does not answer there",
+            "a port that is free for the web server of this computer, or one that a setting names",
+            f"run: sudo systemctl disable --now {unit}",
+            IDLE,
+        )
 
 
 def check_https(data: Path, now: float, *, mode: str) -> Iterator[Finding]:

@@ -6,12 +6,13 @@ same ports, so that one which is somebody else's is not asked for again and agai
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-MAY_BE_OPENED: Final = frozenset({80, 443})
+UNITS: Final[Mapping[int, str]] = {80: "hearth.socket", 443: "hearth-https.socket"}
+MAY_BE_OPENED: Final = frozenset(UNITS)
 # In the data folder: all that the service can say.
 FOLDER: Final = "ports"
 WANTED: Final = "wanted"
@@ -87,6 +88,19 @@ class LowPorts:
             place.exists() and now - place.stat().st_mtime < SECONDS_TO_OPEN
             for place in (self.data / FOLDER / WANTED, self.answer)
         )
+
+    def idle(self, wanted: Iterable[int]) -> Mapping[int, str]:
+        """Give the ports that root has systemd hold for us, and no setting wants, with the unit.
+
+        Nobody answers there, and nobody else can have them.
+        """
+        enabled = self.watched_by.with_name("sockets.target.wants")
+        ours = Opened.read(self.answer).opened
+        return {
+            port: unit
+            for port, unit in UNITS.items()
+            if port not in {*wanted, *ours} and (enabled / unit).is_symlink()
+        }
 
     def settle(self, wanted: Iterable[int], held: Iterable[int]) -> bool:
         """Ask for what is wanted and not held, or opened and not wanted; tell whether it did."""

@@ -9,15 +9,22 @@ has is left to them: the unit is disabled again. Units that root itself enabled 
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from appliance.upkeep.asked import Asked
-from appliance.upkeep.low_ports import ANSWER, FOLDER, WANTED, Opened, boot_now, read_wish
+from appliance.upkeep.low_ports import (
+    ANSWER,
+    FOLDER,
+    UNITS,
+    WANTED,
+    Opened,
+    boot_now,
+    read_wish,
+)
 
-UNITS: Final[Mapping[int, str]] = {80: "hearth.socket", 443: "hearth-https.socket"}
 SERVICE: Final = "hearth.service"
 LONGEST_WISH: Final = 100
 

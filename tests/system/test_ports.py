@@ -177,6 +177,26 @@ def test_a_port_that_is_somebody_elses_stays_theirs_until_it_is_free(fresh: Mach
     fresh.until("python3 /input/plain.py | grep '^308'")
 
 
+def test_on_an_image_a_web_server_beside_it_is_given_port_80(fresh: Machine) -> None:
+    fresh.run("HEARTH_WHEELS=/input/wheels /input/1.0.0/install.sh image")
+    fresh.run(
+        "systemctl daemon-reload; systemctl start hearth-ports.path; systemctl enable --now "
+        "hearth.socket; printf '[door]\\nport = 80\\n' >/var/lib/hearth/hearth.toml; "
+        "chown -R hearth:hearth /var/lib/hearth"
+    )
+    begin(fresh, "home")
+    fresh.until("hearth health && python3 /input/plain.py")
+    assert is_enabled(fresh, "hearth.socket")
+    fresh.run("python3 /input/wizard.py '' forward")
+    fresh.until("! systemctl is-active hearth.socket")
+    assert not is_enabled(fresh, "hearth.socket")
+    web = fresh.begin("cd /tmp && echo $$ >web.pid && exec python3 -m http.server 80")
+    fresh.until("python3 /input/plain.py | grep ^404")
+    fresh.until("hearth health")
+    fresh.run("kill $(cat /tmp/web.pid)")
+    web.wait(60)
+
+
 def test_what_a_service_taken_over_asks_for_changes_nothing(
     installed: Installed, fresh: Machine
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from appliance.upkeep import https_checks, low_ports
 from appliance.upkeep.causes import CAUSES
 from appliance.upkeep.checkup import Finding
-from appliance.upkeep.https_checks import REMEDIES, check_https
+from appliance.upkeep.https_checks import REMEDIES, check_https, check_idle_ports
 from appliance.upkeep.https_journal import NAME, HttpsJournal
 from appliance.upkeep.low_ports import LowPorts, Opened
 
@@ -89,6 +89,26 @@ def test_a_certificate_that_is_being_asked_for_is_told(tmp_path: Path) -> None:
     closed, good = check_https(tmp_path, NOW, mode="acme")
     assert "certificates are asked for when they are" in closed.expected
     assert good.level == "good"
+
+
+def test_a_port_that_is_kept_for_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, answer = tmp_path / "units" / "hearth-ports.path", tmp_path / "answer"
+    monkeypatch.setattr(
+        https_checks, "LowPorts", lambda data: LowPorts(data, watched_by=watcher, answer=answer)
+    )
+    assert [*check_idle_ports(tmp_path, [2580])] == []
+    kept = watcher.parent / "sockets.target.wants"
+    kept.mkdir(parents=True)
+    (kept / "hearth.socket").symlink_to("/etc/systemd/system/hearth.socket")
+    [found] = check_idle_ports(tmp_path, [2580, 443])
+    assert (found.subject, found.level, found.cause) == ("Port 80", "warn", "port-idle")
+    assert found.remedy == "run: sudo systemctl disable --now hearth.socket"
+    assert [*check_idle_ports(tmp_path, [80, 443])] == []
+    # What root's part has opened, it closes by itself.
+    Opened(opened=frozenset({80})).write(answer)
+    assert [*check_idle_ports(tmp_path, [2580])] == []
 
 
 def test_certificates_that_are_here_are_told_in_a_line(tmp_path: Path) -> None:

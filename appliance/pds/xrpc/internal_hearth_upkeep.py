@@ -6,7 +6,7 @@ from appliance.pds.role import Pds
 from appliance.pds.xrpc.auth import Caller, operator
 from appliance.upkeep.address_journal import check_address
 from appliance.upkeep.again import wish
-from appliance.upkeep.https_checks import check_https
+from appliance.upkeep.https_checks import check_https, check_idle_ports
 from appliance.upkeep.https_journal import HttpsJournal
 from appliance.upkeep.low_ports import LowPorts
 from appliance.upkeep.status import report
@@ -63,5 +63,8 @@ async def status(pds: Pds) -> Json:
         automatic=update.automatic,
     )
     findings += check_https(pds.settings.paths.data, pds.clock.now(), mode=pds.settings.https.mode)
+    findings += check_idle_ports(
+        pds.settings.paths.data, (port for _, port in pds.settings.places.values())
+    )
     findings += check_address(pds.settings.paths.data, follow=pds.settings.address.follow)
     return report("pds", pds.workers.status(), counts, findings)
