@@ -181,11 +181,30 @@ def move(conn: Connection, account: Account, host_id: int) -> None:
 
 
 def save_state(conn: Connection, account: Account, state: RepoState, head: Cid) -> None:
-    """Note an account's newest verified commit."""
+    """Note an account's newest verified commit, that its stream told of."""
     conn.execute(
-        "UPDATE account SET rev = ?, head = ?, data = ? WHERE id = ?",
+        "UPDATE account SET rev = ?, head = ?, data = ?, repaired_from = NULL WHERE id = ?",
         (state.rev, head, state.data, account.id),
     )
+
+
+def save_repaired(conn: Connection, account: Account, state: RepoState, head: Cid) -> None:
+    """Note an account's newest verified commit, that its host was asked for; see `is_ahead`."""
+    before = account.state
+    if before is not None and state.rev < before.rev:
+        save_state(conn, account, state, head)
+        return
+    conn.execute(
+        "UPDATE account SET rev = ?1, head = ?2, data = ?3,"
+        " repaired_from = ifnull(repaired_from, ?4) WHERE id = ?5",
+        (state.rev, head, state.data, "" if before is None else before.rev, account.id),
+    )
+
+
+def is_ahead(conn: Connection, account: Account, rev: Tid) -> bool:
+    """Tell whether a rev is one that a repair went past, and the stream still has to bring."""
+    found = conn.value("SELECT repaired_from FROM account WHERE id = ?", account.id)
+    return found is not None and found < rev
 
 
 def set_upstream(conn: Connection, account: Account, active: bool, status: str | None) -> None:

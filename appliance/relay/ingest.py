@@ -14,7 +14,9 @@ from appliance.base.clock import Clock
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.firehose.events import (
+    AccountEvent,
     CommitEvent,
+    IdentityEvent,
     InfoEvent,
     InvalidEvent,
     InvalidSeq,
@@ -25,7 +27,7 @@ from appliance.firehose.events import (
 )
 from appliance.firehose.follow import StreamBroken
 from appliance.firehose.own_frames import OwnFrames
-from appliance.relay import hosts, quarantine
+from appliance.relay import hosts, quarantine, repairs
 from appliance.relay.hosts import Host, save_cursor
 from appliance.relay.judgement import PASSED, AskAgain, Incoming, Judge, Known, Verdict
 from appliance.relay.lookups import Lookups, Question
@@ -138,9 +140,20 @@ class Ingest:
             self._count(host, batch, progress)
             batch = batch[progress.handled :]
             if progress.question is not None:
-                await self._lookups.ask_again(host, progress.question)
+                if not await self._lookups.ask_again(host, progress.question):
+                    await self._look_later(host, batch[0].event)
                 known = await self._lookups.settled(known, progress.question)
         return cursor
+
+    async def _look_later(self, host: Host, event: RepoEvent) -> None:
+        """Have an account looked up in a minute whose new host spoke too soon to be believed."""
+        comes = isinstance(event, IdentityEvent) or (
+            isinstance(event, AccountEvent) and event.active
+        )
+        if comes and not host.is_relay:
+            due_us = self._clock.now_us() + repairs.MINUTE_US
+            reason, most = "another host spoke for it", repairs.MAX_QUEUED_OF_STRANGERS
+            await self._db.write(repairs.want, event.did, reason, due_us, most)
 
     def _read(self, host: Host, frames: Sequence[bytes]) -> Reading:
         reading = Reading([], [])

@@ -240,7 +240,9 @@ class Judge:
                 head, follows = root_of(event), True
         except RolledBack as error:  # 20
             self._want_repair(event.did, "its host went back", REPAIR_SOON_US)
-            return "rolled_back", str(error)
+            # Our own question may have been quicker than the stream; the host is asked either way.
+            late = accounts.is_ahead(self._conn, account, event.rev)
+            return "stale_rev" if late else "rolled_back", str(error)
         except StaleRev as error:  # 20
             return "stale_rev", str(error)
         except BadSignature:  # 17

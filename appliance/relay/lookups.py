@@ -100,15 +100,16 @@ class Lookups:
         self._asked[question] = now
         return True
 
-    async def ask_again(self, host: Host, question: Question) -> None:
-        """Refresh what is known of an account, unless that was done a moment ago."""
+    async def ask_again(self, host: Host, question: Question) -> bool:
+        """Refresh what is known of an account; False if that was done a moment ago."""
         did, what = question
         if not self.may_ask(question):
-            return
+            return False
         if what == "document":
             self.refresh(did)
         else:
             await self._ask_status(did, host)
+        return True
 
     def refresh(self, did: Did) -> None:
         """Have a document asked for anew when it is next wanted."""

@@ -23,7 +23,7 @@ from appliance.base.clock import Clock
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.firehose import event_log
-from appliance.firehose.events import AccountEvent, SyncEvent
+from appliance.firehose.events import AccountEvent, IdentityEvent, SyncEvent
 from appliance.firehose.verify import FUTURE_US, RepoState
 from appliance.relay import accounts, bans, hosts, repo_collections
 from appliance.relay.accounts import Account, AccountStore
@@ -200,6 +200,9 @@ def _take_in(conn: Connection, did: Did, pds: str | None, now_us: int) -> Host |
         accounts.insert(conn, did, host.id, now_us)
     elif account.host_id != host.id:
         accounts.move(conn, account, host.id)
+        if not account.throttled:  # nobody may have said so, or too soon after the last time
+            told = IdentityEvent(did, str(Datetime.from_us(now_us)), None)
+            event_log.append(conn, did, told.kind, told.frame(), now_us)
     return host
 
 
@@ -232,7 +235,7 @@ def _publish_head(conn: Connection, did: Did, commit: Commit, now_us: int) -> st
     state = RepoState(commit.rev, commit.data)
     if account.state == state:
         return "nothing was missed"
-    accounts.save_state(conn, account, state, commit.cid)
+    accounts.save_repaired(conn, account, state, commit.cid)
     event = SyncEvent.of(commit, str(Datetime.from_us(now_us)))
     event_log.append(conn, did, event.kind, event.frame(), now_us)
     return "its newest commit was passed on"

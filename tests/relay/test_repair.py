@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from appliance.atproto.crypto import PrivateKey
-from appliance.firehose.events import AccountEvent, CommitEvent, SyncEvent
+from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, SyncEvent
 from appliance.relay import lookups, repair, repairs
-from tests.relay.checks.scene import Scene
+from tests.relay.checks.scene import HOME, Scene
 from tests.relay.conftest import Lab
-from tests.support.hosts import TIME
+from tests.support.hosts import TIME, FakeAccount
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,63 @@ async def test_a_host_that_went_back_is_believed_when_it_says_so_itself(lab: Lab
         assert isinstance(event, SyncEvent)
         assert event.rev == before.head.rev
         await scene.passes(scene.commit(scene.alice.post("on from there")))
+
+
+async def test_a_sync_that_the_relays_own_question_was_quicker_than_is_late_and_no_more(
+    lab: Lab,
+) -> None:
+    """Yet the host is asked, as it might have gone back to just there."""
+    async with lab.relay() as running:
+        scene = await Scene.open(lab, running)
+        repairer, did = running.role.repairer, scene.alice.did
+        known = scene.alice.repo
+        slow = scene.alice.post("on its way")
+        between = scene.alice.repo
+        for text in ("the newest", "another"):
+            scene.alice.post(text)
+            assert await repairer.repair(did) == "its newest commit was passed on"
+        assert known.head is not None
+        assert between.head is not None
+        # What the stream had told of before is old, whoever repeats it.
+        await scene.fails(SyncEvent.of(known.head, TIME).frame(), "rolled_back")
+        late = SyncEvent.of(between.head, TIME).frame()
+        await scene.fails(scene.commit(slow), "stale_rev")
+        await scene.fails(late, "stale_rev")
+        assert running.role.repairs.due(1 << 60, 9)[0].reason == "its host went back"
+        # The stream has come to where the host was asked: from now on it does not go back.
+        await scene.passes(scene.commit(scene.alice.post("beyond")))
+        await scene.fails(late, "rolled_back")
+        scene.alice.repo = between
+        assert await repairer.repair(did) == "its newest commit was passed on"
+        await scene.fails(SyncEvent.of(known.head, TIME).frame(), "rolled_back")
+        await scene.passes(late)
+
+
+async def test_an_account_that_moves_twice_in_a_minute_is_found_where_it_is(lab: Lab) -> None:
+    async with lab.relay() as running:
+        scene = await Scene.open(lab, running)
+        did, alice = scene.alice.did, scene.alice
+        other = running.role.hosts.by_id(scene.other)
+        lab.directory.put(alice, other.url)
+        assert (await scene.send(scene.numbered(here(alice), other.id), host_id=other.id)) == {
+            "published": 1
+        }
+        lab.directory.put(alice, lab.home.url)
+        # This was just asked, so nobody believes it now; but it is not forgotten.
+        await scene.fails(here(alice), "wrong_host")
+        await scene.fails(IdentityEvent(did, TIME, alice.handle).frame(), "unchanged")
+        [waits] = [one for one in running.role.repairs.due(1 << 60, 9) if "spoke" in one.reason]
+        assert waits.did == did
+        async with running.stream(running.role.log.head()) as stream:
+            lab.clock.ahead_us += repairs.MINUTE_US + 1
+            told = await stream.event()
+        assert isinstance(told, IdentityEvent)
+        assert (told.did, told.handle) == (did, None)
+        assert running.role.accounts.find(did).host_id == HOME
+
+
+def here(account: FakeAccount) -> bytes:
+    return AccountEvent(account.did, TIME, True).frame()
 
 
 async def test_a_commit_that_is_not_the_accounts_own_is_not_passed_on(lab: Lab) -> None:
