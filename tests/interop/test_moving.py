@@ -4,7 +4,6 @@ The command is killed after each of its steps, and given again.
 """
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -19,14 +18,11 @@ import aiohttp
 import orjson
 import pytest
 
-from appliance.atproto.car import read_car
-from appliance.atproto.cid import Cid
-from appliance.atproto.repo.commit import parse_commit
-from appliance.atproto.repo.mst import Mst
 from appliance.moving import courses
 from appliance.moving.command import NOT_FINISHED
 from tests.support.appliance import ROOT, Appliance
-from tests.support.client import PASSWORD, Client, Member, Operator, Refused, join, sign_in, soon
+from tests.support.client import PASSWORD, Client, Operator, Refused, join, sign_in, soon
+from tests.support.held import blobs, live, records
 from tests.support.node import SECRETS, ReferencePds
 from tests.support.ports import free_port
 from tests.support.smtp import SmtpStub, listening
@@ -38,7 +34,6 @@ POSTS = 60
 PICTURES = 12
 SECONDS = 120
 WISH = {"$type": "app.bsky.actor.defs#adultContentPref", "enabled": True}
-POST = "app.bsky.feed.post"
 
 
 @dataclass
@@ -88,47 +83,6 @@ async def open_world(stack: AsyncExitStack, folder: Path) -> World:
         stack.push_async_callback(asyncio.to_thread, host.stop)
         hosts.append(host)
     return World(http, folder, post, ours, *hosts)
-
-
-async def live(zoe: Member, posts: int, pictures: int) -> None:
-    """Write posts, some of them with a picture."""
-    write = "com.atproto.repo.applyWrites#create"
-    values: list[Any] = []
-    for number in range(posts):
-        value: dict[str, Any] = {
-            "$type": POST,
-            "text": f"post {number}",
-            "createdAt": "2026-11-20T10:00:00Z",
-        }
-        if number < pictures:
-            blob = await zoe.upload(b"\x89PNG\r\n\x1a\n" + os.urandom(2000), "image/png")
-            images = [{"image": blob, "alt": ""}]
-            value["embed"] = {"$type": "app.bsky.embed.images", "images": images}
-        values.append({"$type": write, "collection": POST, "value": value})
-    for start in range(0, posts, 200):
-        some = values[start : start + 200]
-        await zoe.post("com.atproto.repo.applyWrites", repo=zoe.did, writes=some)
-
-
-async def records(world: World, base: str, did: str) -> tuple[Cid, dict[str, Cid]]:
-    """Give the root of a repo's tree, and its records; each is checked against its CID."""
-    car = read_car(await Client(world.http, base).get("com.atproto.sync.getRepo", did=did))
-    commit = parse_commit(car.blocks[car.roots[0]])
-    found = dict(Mst.load(commit.data, car.blocks).items())
-    assert set(found.values()) <= set(car.blocks)
-    return commit.data, found
-
-
-async def blobs(world: World, base: str, did: str) -> list[str]:
-    """Name the blobs of an account that are served whole."""
-    stranger = Client(world.http, base)
-    listed = await stranger.get("com.atproto.sync.listBlobs", did=did, limit=1000)
-    for cid in listed["cids"]:
-        found = await stranger.raw(
-            "GET", "/xrpc/com.atproto.sync.getBlob", params={"did": did, "cid": cid}
-        )
-        assert Cid.for_blob(found.body) == Cid.parse(cid)
-    return sorted(listed["cids"])
 
 
 def given(world: World, *args: str) -> subprocess.Popen[str]:
@@ -186,8 +140,8 @@ async def test_an_account_moves_in_and_out_and_nobody_who_follows_it_notices(
     await live(zoe, POSTS, PICTURES)
     await fan.follow(zoe)
     await zoe.post("app.bsky.actor.putPreferences", preferences=[WISH])
-    before = await records(world, world.first.pds, zoe.did)
-    pictures = await blobs(world, world.first.pds, zoe.did)
+    before = await records(world.http, world.first.pds, zoe.did)
+    pictures = await blobs(world.http, world.first.pds, zoe.did)
     assert (len(before[1]), len(pictures)) == (POSTS, PICTURES)
 
     async def seen() -> tuple[int, int]:
@@ -206,8 +160,8 @@ async def test_an_account_moves_in_and_out_and_nobody_who_follows_it_notices(
     order += ["--password-file", str(password), "--new-password", PASSWORD]
 
     await in_pieces(world, into / "move-in.journal.json", order, coded=True)
-    assert await records(world, world.ours.pds, zoe.did) == before
-    assert await blobs(world, world.ours.pds, zoe.did) == pictures
+    assert await records(world.http, world.ours.pds, zoe.did) == before
+    assert await blobs(world.http, world.ours.pds, zoe.did) == pictures
     assert await seen() == (POSTS, 1)
     here = await sign_in(world.http, world.ours.pds, zoe.did)
     assert WISH in (await here.get("app.bsky.actor.getPreferences"))["preferences"]
@@ -218,13 +172,13 @@ async def test_an_account_moves_in_and_out_and_nobody_who_follows_it_notices(
     )
     assert (left["active"], left["status"]) == (False, "deactivated")
 
-    before = await records(world, world.ours.pds, zoe.did)
+    before = await records(world.http, world.ours.pds, zoe.did)
     out = world.folder / "out"
     order = ["move-out", zoe.did, "--to", world.second.pds, "--folder", str(out)]
     order += ["--new-password", PASSWORD]
     await in_pieces(world, out / "move-out.journal.json", order, coded=False)
-    assert await records(world, world.second.pds, zoe.did) == before
-    assert await blobs(world, world.second.pds, zoe.did) == pictures
+    assert await records(world.http, world.second.pds, zoe.did) == before
+    assert await blobs(world.http, world.second.pds, zoe.did) == pictures
     there = await sign_in(world.http, world.second.pds, zoe.did)
     operator = Operator(world.http, world.ours.relay, world.ours.operator_token)
     # The reference signs what it took in with the account's new key at the next write only. And

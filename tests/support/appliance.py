@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,16 +119,24 @@ def _first_port(data: Path | None) -> str:
 class Appliance(Process):
     """A whole network on loopback, in a folder of its own unless `data` says where.
 
-    A bare one has nobody but those whom a test invites.
+    A bare one has nobody but those whom a test invites. `inside` is the command, if any, that
+    runs it in other surroundings.
     """
 
-    def __init__(self, *options: str, data: Path | None = None, bare: bool = True) -> None:
+    def __init__(
+        self,
+        *options: str,
+        data: Path | None = None,
+        bare: bool = True,
+        inside: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         where = ["--temp"] if data is None else ["--data", str(data)]
         port = [] if "--port" in options else ["--port", _first_port(data)]
         own = ["--bare"] if bare else []
-        command = [sys.executable, "-m", "appliance", "try", *where, *port, *own, "--json"]
-        command += options
-        super().__init__(command, {"PYTHONWARNINGS": "default"})
+        command = [*inside, sys.executable, "-m", "appliance", "try", *where, *port, *own]
+        command += ["--json", *options]
+        super().__init__(command, {"PYTHONWARNINGS": "default", **(env or {})})
         self.pds: str = self.report["pds_url"]
         self.relay: str = self.report["relay_url"]
         self.appview: str = self.report["appview_url"]

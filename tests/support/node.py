@@ -1,7 +1,7 @@
 """Programs of others that run on Node: published clients, and a PDS to be neighbours with."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -74,10 +74,18 @@ class ReferencePds(Process):
     """The reference implementation of a PDS, as a neighbour.
 
     In its own dev mode it tells crawlers no port, so a test asks the relay on its behalf.
+    `inside` is the command, if any, that runs it in other surroundings.
     """
 
     def __init__(
-        self, plc: str, data: Path, port: int | None = None, secrets: Sequence[str] | None = None
+        self,
+        plc: str,
+        data: Path,
+        port: int | None = None,
+        secrets: Sequence[str] | None = None,
+        *options: str,
+        inside: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port or free_port()
         self._plc = plc
@@ -85,11 +93,11 @@ class ReferencePds(Process):
         self._secrets = [f"{name}={token_hex(32)}" for name in SECRETS]
         if secrets is not None:
             self._secrets = [*secrets]
-        command = [node(), str(FOLDER / "reference_pds.mjs"), "--plc", plc]
-        command += ["--port", str(self.port), "--data", str(data)]
+        command = [*inside, node(), str(FOLDER / "reference_pds.mjs"), "--plc", plc]
+        command += ["--port", str(self.port), "--data", str(data), *options]
         for secret in self._secrets:
             command += ["--set", secret]
-        super().__init__(command)
+        super().__init__(command, dict(env or {}))
         self.pds: str = self.report["url"]
 
     def again(self) -> "ReferencePds":
