@@ -14,7 +14,7 @@ usage: ./install.sh try [ARGS]    run a whole network on this computer only (see
        ./install.sh test --system install, upgrade and remove it in Debians of its own (as root)
        ./install.sh test --long   campaigns of many seeds and hours, the last a soak of eight
 
-They need Debian (or alike) with Python 3.11 or newer. They write into this folder only, except
+They need Debian (or alike) with Python 3.11 to 3.13. They write into this folder only, except
 that, run as root, they install the Debian packages that are missing.
 
 As a service of this machine, by root:
@@ -35,16 +35,21 @@ fail() { # fail WHAT-WAS-SEEN WHAT-TO-DO
     exit 1
 }
 
-# Print the path of a Python that is new enough.
+# Print the path of a Python for which the packages are made.
 find_python() {
+    others=
     for name in python3 python3.13 python3.12 python3.11; do
-        if command -v "$name" >/dev/null &&
-            "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        command -v "$name" >/dev/null || continue
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+            2>/dev/null; then
             command -v "$name"
             return
         fi
+        others="$others${others:+, }$("$name" -V 2>&1 || true)"
     done
-    fail "no Python 3.11 or newer was found" \
+    [ -z "$others" ] || fail "no Python 3.11, 3.12 or 3.13 was found, only $others" \
+        "use Debian 12 or 13, Raspberry Pi OS made of these, or Ubuntu 24.04: theirs is one"
+    fail "no Python was found" \
         "on Debian 12, 13 or Ubuntu 24.04: sudo apt install python3 python3-venv"
 }
 

@@ -12,20 +12,39 @@ command=/usr/local/bin/hearth
 units=/etc/systemd/system
 rules=/etc/udev/rules.d/90-hearth.rules # where disks by USB are seen
 ROOM_MB=600
+system_file=/etc/os-release
+SYSTEMS='Debian 12 or 13, Ubuntu 24.04, or Raspberry Pi OS (64-bit) made of these Debians'
 
-need_machine() {
-    # shellcheck disable=SC1091
-    kind=$(. /etc/os-release 2>/dev/null && printf '%s' "${ID-} ${ID_LIKE-}")
-    case " $kind " in
+# What the system says of itself; nothing where it does not.
+said() { # said FIELD
+    # shellcheck disable=SC1090
+    (. "$system_file" && eval "printf '%s' \"\${$1-}\"") 2>/dev/null || true
+}
+
+# Refuse what nothing could be installed on. Raspberry Pi OS is `debian`, that of 32 bits `raspbian`.
+need_system() {
+    called=$(said PRETTY_NAME)
+    case " $(said ID) $(said ID_LIKE) " in
     *' debian '*) ;;
-    *) fail "this is no Debian or alike ($kind)" "Debian 12 or 13, Ubuntu 24.04, Raspberry Pi OS" ;;
+    *) fail "this is ${called:-unknown to $system_file}, no Debian or alike" "use $SYSTEMS" ;;
+    esac
+    case $(said ID) in debian | raspbian) oldest=12 ;; ubuntu) oldest=24 ;; *) oldest=0 ;; esac
+    version=$(said VERSION_ID)
+    # What has no number is newer than all that have one.
+    case ${version%%.*} in
+    '' | *[!0-9]*) ;;
+    *) [ "${version%%.*}" -ge "$oldest" ] || fail "$called is too old for Hearth" "use $SYSTEMS" ;;
     esac
     # Not the kernel's word: a 64-bit one may run a system of 32 bits, as on Raspberry Pis.
     case $(dpkg --print-architecture) in
     amd64 | arm64) ;;
     *) fail "there are no packages for a system of $(dpkg --print-architecture)" \
-        "a 64-bit system, amd64 or arm64, such as Raspberry Pi OS (64-bit)" ;;
+        "use a system of 64 bits, amd64 or arm64, such as Raspberry Pi OS (64-bit)" ;;
     esac
+}
+
+need_machine() {
+    need_system
     [ -d /run/systemd/system ] || fail "systemd does not run here" "./install.sh try needs none"
     room=$(df -Pm "$(nearest "$root")" | awk 'NR == 2 { print $4 }')
     [ "$room" -ge "$ROOM_MB" ] ||
@@ -128,8 +147,9 @@ machine_install() {
     wait_for_change
     # What is new enough is for find_python to say.
     command -v python3 >/dev/null || need_debian "there is no Python" python3 python3-venv
-    "$(find_python)" -c 'import ensurepip, venv' 2>/dev/null ||
-        need_debian "Python cannot make virtual environments" python3-venv
+    python=$(find_python)
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        need_debian "$python cannot make virtual environments" "${python##*/}-venv"
     command -v restic >/dev/null || need_debian_if_possible restic "there are no backups without it"
     name_release
     before=$(current || printf '%s' -)

@@ -27,8 +27,9 @@ OF_A_MACHINE = ("install", "upgrade", "rollback", "uninstall", "status")
 # Makes environments holding a copy of itself, and notes each run of pip in `pip.log`.
 PYTHON = """#!/bin/sh
 printf '%s\\n' "$*" >>"$NOTES/calls"
-[ -e "$NOTES/too-old" ] && exit 1
+[ -e "$NOTES/too-old" ] && [ "$1" != -V ] && exit 1
 case $* in
+-V) echo "Python 3.9.2" ;;
 *ensurepip*) [ ! -e "$NOTES/no-venv" ] ;;
 "-m venv "*)
     mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "command = $0 $*" >"$3/pyvenv.cfg" ;;
@@ -210,7 +211,70 @@ def test_an_old_python_says_what_is_needed(checkout: Checkout) -> None:
     checkout.set("too-old")
     done = checkout.run("try")
     assert done.returncode == 1
-    assert "no Python 3.11 or newer was found" in done.stderr
+    assert "no Python 3.11, 3.12 or 3.13 was found, only Python 3.9.2" in done.stderr
+    assert "use Debian 12 or 13" in done.stderr
+
+
+UBUNTU = "ID=ubuntu\nID_LIKE=debian\n"
+PI = (
+    'ID=raspbian\nID_LIKE=debian\nPRETTY_NAME="Raspbian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\n'
+)
+SYSTEMS = {
+    # Raspberry Pi OS of 64 bits says the same as Debian.
+    "Debian 12": ('ID=debian\nVERSION_ID="12"\n', "arm64", ""),
+    "Debian 13": ('ID=debian\nVERSION_ID="13"\n', "amd64", ""),
+    "Debian testing": ('ID=debian\nPRETTY_NAME="Debian GNU/Linux forky/sid"\n', "amd64", ""),
+    "Ubuntu 24.04": (UBUNTU + 'VERSION_ID="24.04"\n', "amd64", ""),
+    "Ubuntu 24.04 on ARM": (UBUNTU + 'VERSION_ID="24.04"\n', "arm64", ""),
+    "Mint 22": ('ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="22"\n', "amd64", ""),
+    "Raspberry Pi OS, 32 bits": (PI, "armhf", "no packages for a system of armhf"),
+    "Debian 12, 32 bits": ('ID=debian\nVERSION_ID="12"\n', "i386", "a system of i386"),
+    "Debian 11": (
+        'ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\n',
+        "amd64",
+        "Debian GNU/Linux 11 (bullseye) is too old",
+    ),
+    "Raspberry Pi OS of 2021": (PI.replace("12", "11"), "armhf", "is too old"),
+    "Ubuntu 22.04": (
+        UBUNTU + 'VERSION_ID="22.04"\nPRETTY_NAME="U 22"\n',
+        "amd64",
+        "U 22 is too old",
+    ),
+    "Fedora": (
+        'ID=fedora\nVERSION_ID=42\nPRETTY_NAME="Fedora Linux 42"\n',
+        "",
+        "this is Fedora Linux 42, no Debian",
+    ),
+    "Alpine": (
+        'ID=alpine\nVERSION_ID=3.22.0\nPRETTY_NAME="Alpine 3.22"\n',
+        "",
+        "this is Alpine 3.22, no",
+    ),
+    "nothing said": ("", "amd64", "unknown to "),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_what_it_is_installed_on_is_looked_at_first(name: str, tmp_path: Path) -> None:
+    said, machine, refused = SYSTEMS[name]
+    file = tmp_path / "os-release"
+    if said:
+        file.write_text(said)
+    lines = f"""
+        fail() {{ printf '%s; %s' "$@"; exit 1; }}
+        dpkg() {{ echo {machine}; }}
+        here=. verb=install
+        . {ROOT}/systemd/machine.sh
+        system_file={file}
+        need_system
+    """
+    done = subprocess.run(  # noqa: S603
+        ["/bin/sh", "-euc", lines], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.stderr == ""
+    assert refused in done.stdout
+    assert done.returncode == bool(refused)
+    assert not refused or "; use " in done.stdout
 
 
 @pytest.mark.parametrize("lock", LOCKS)
