@@ -7,26 +7,27 @@ from random import Random
 import pytest
 
 from appliance.atproto.lexicon.catalog import load_catalog
+from tests.support.answered import ALWAYS_REFUSED
 from tests.support.appliance import Appliance
 from tests.support.client import (
-    PASSWORD,
     Answer,
     Client,
     Member,
     Operator,
     checked,
     join,
-    now,
     sign_in,
 )
 from tests.support.lexicon_values import Requests
-from tests.support.tally import Tally
+from tests.support.network_good_requests import fixed, known, taking
+from tests.support.tally import ELSEWHERE, Tally, declared, meant_for
 
 SENSIBLE = 1
 WILD = 4
 # A longer one is refused in plain words before it is taken for XRPC.
 LONGEST_PATH = 8_000
-LABELLING = ("com.atproto.label.", "com.atproto.moderation.", "internal.hearth.labeler.")
+DECLARED = declared()
+BESIDE = ("relay", "labeler", "appview")
 # They end what the others need: asked when all else has been.
 LAST = (
     "com.atproto.server.deactivateAccount",
@@ -83,6 +84,34 @@ async def callers(network: Appliance, ann: Member, bob: Member) -> Mapping[str, 
     }
 
 
+async def test_every_method_beside_the_pds_gets_through_for_whom_it_is_declared(
+    network: Appliance,
+    ann: Member,
+    bob: Member,
+    callers: Mapping[str, dict[str, str]],
+    pytestconfig: pytest.Config,
+) -> None:
+    there = await known(ann, bob)
+    operator = Operator(ann.http, network.pds, network.operator_token)
+    given = await fixed(network, operator, bob, there)
+    requests = Requests(load_catalog(), Random(), there)  # noqa: S311
+    tally, problems = Tally(), []
+    for nsid in sorted(DECLARED, key=lambda nsid: (taking(nsid), nsid)):
+        for role in DECLARED[nsid].keys() & set(BESIDE):
+            for state in meant_for(DECLARED[nsid][role].auth):
+                if (nsid, state) in ELSEWHERE or nsid in ALWAYS_REFUSED:
+                    continue
+                # Members come to the AppView as they do in life: by their PDS.
+                base = network.pds if state == "member" else getattr(network, role)
+                request = requests.plain(nsid, given.get(nsid, {}))
+                answer = await _send(Client(ann.http, base), request, callers[state])
+                tally.note(nsid, state, answer.status, _told(answer))
+                if answer.status >= 300:
+                    problems.append(f"{nsid} of {role} for {state}: {answer.error}")
+    tally.keep(pytestconfig.getoption("--tally"), "network-good")
+    assert problems == [], "\n".join(problems)
+
+
 async def test_no_method_fails_for_anybody(
     network: Appliance,
     ann: Member,
@@ -92,7 +121,9 @@ async def test_no_method_fails_for_anybody(
 ) -> None:
     random = Random(20261121)  # noqa: S311
     catalog = load_catalog()
-    requests = Requests(catalog, random, await _known(ann, bob))
+    operator = Operator(ann.http, network.pds, network.operator_token)
+    there = await known(ann, bob)
+    requests = Requests(catalog, random, there, await fixed(network, operator, bob, there))
     methods = [nsid for nsid, main in catalog.methods.items() if main["type"] != "subscription"]
     methods.sort(key=lambda nsid: (nsid.startswith(LAST), random.random()))
     faults: list[str] = []
@@ -121,11 +152,15 @@ async def test_no_method_fails_for_anybody(
 
 
 def _role(network: Appliance, nsid: str, random: Random) -> str:
-    """Choose whom to ask: mostly the PDS, as members do."""
-    others = [network.relay] if nsid.startswith("com.atproto.sync.") else [network.appview]
-    if nsid.startswith(LABELLING):
-        others = [network.labeler]
-    return random.choice([network.pds, network.pds, network.pds, *others])
+    """Choose whom to ask: the PDS, as members do, or who declares the method; anybody now and then.
+
+    The directory and the neighbours have no XRPC of their own for others.
+    """
+    by_name = {role: getattr(network, role) for role in BESIDE}
+    others = [base for role, base in by_name.items() if role in DECLARED.get(nsid, ())]
+    if random.random() < 0.1:
+        return str(random.choice([network.pds, *by_name.values()]))
+    return str(random.choice([network.pds, *others]))
 
 
 async def _send(
@@ -172,34 +207,3 @@ async def _with_app_password(network: Appliance, owner: Member, *, privileged: b
 async def _appview_did(network: Appliance, caller: Member) -> str:
     port = network.appview.rpartition(":")[2]
     return f"did:web:localhost%3A{port}"
-
-
-async def _known(ann: Member, bob: Member) -> dict[str, list[str]]:
-    """Collect names of things that are there, and of some that are not."""
-    post = await ann.write_post("the first fox")
-    listed = await ann.create(
-        "app.bsky.graph.list", name="L", purpose="app.bsky.graph.defs#curatelist"
-    )
-    await bob.like(post)
-    blob = await ann.upload(b"hello", "text/plain")
-    nobody = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
-    dids = [ann.did, bob.did, nobody]
-    handles = [ann.handle, bob.handle, "nobody.test"]
-    return {
-        "did": dids,
-        "handle": handles,
-        "at-identifier": [*dids, *handles],
-        "at-uri": [post.uri, listed.uri, f"at://{nobody}/app.bsky.feed.post/3kaaaaaaaaa2a"],
-        "nsid": ["app.bsky.feed.post", "test.hearth.note", "com.atproto.server.createSession"],
-        "cid": [
-            post.cid,
-            blob["ref"]["$link"],
-            "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a",
-        ],
-        "datetime": [now(), "1985-04-12T23:20:50.123Z", "2030-01-01T00:00:00Z"],
-        "tid": ["3kaaaaaaaaa2a", post.rkey],
-        "record-key": ["self", "3kaaaaaaaaa2a", post.rkey],
-        "uri": ["https://example.com/a", "http://127.0.0.1:1/"],
-        "language": ["en", "pt-BR"],
-        "text": ["fox", "a word or two", "", "ünïcode 🦊", PASSWORD, "60", ann.handle],
-    }

@@ -35,6 +35,19 @@ MEANT: Final[Mapping[str, Sequence[str]]] = {
     "feed_reader": ("nobody", "member"),
     "skeleton_reader": ("nobody",),
 }
+# What needs something that is not there when everything is asked, and where it is shown instead:
+# a file, and what it says if that is not the name of the method.
+ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
+    ("com.atproto.lexicon.resolveLexicon", "nobody"): "tests/pds/test_com_atproto_lexicon.py",
+    ("com.atproto.moderation.createReport", "nobody"): "tests/labeler/test_labels.py",
+    ("internal.hearth.appview.fetchNewest", "operator"): "tests/journeys/test_week_apart.py",
+    ("internal.hearth.pds.pointWebIdentity", "app"): "tests/pds/oauth/test_enforcement.py",
+    ("internal.hearth.relay.discardQuarantined", "operator"): (
+        "tests/admin/pages/test_network.py: quarantine/discard"
+    ),
+    ("internal.hearth.relay.getQuarantined", "operator"): "tests/relay/test_repair.py",
+    ("internal.hearth.relay.releaseQuarantined", "operator"): "tests/relay/test_repair.py",
+}
 
 
 class Tally:
