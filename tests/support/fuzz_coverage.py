@@ -57,9 +57,9 @@ whom it is declared.
 A number says how often callers in this state were answered well, a letter by what name of error
 others were refused (below). *renewal* is a refresh token; *closed* are accounts that rest, are
 taken down or deleted; *wrong* are tokens that are forged, expired, of others or without their key,
-and members who ask for another service by `atproto-proxy`. Apps ask the PDS alone (what they need
-for the methods of others is tried in `tests/pds/oauth/test_enforcement.py`). No answer was a fault of ours:
-501 and 502 are of what is elsewhere or not there.
+and members who ask for another service by `atproto-proxy`. Apps ask the PDS alone; what they need
+for the methods of others is tried in `tests/pds/oauth/test_enforcement.py`. No answer was a fault
+of ours: 501 and 502 are of what is elsewhere or not there.
 """
 Counts: TypeAlias = dict[str, dict[str, Counter[str]]]
 
