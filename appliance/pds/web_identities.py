@@ -119,10 +119,10 @@ class WebIdentities:
     def is_made_here(self, did: Did) -> bool:
         return is_made_here(self._db, did)
 
-    def is_away(self, did: Did) -> bool:
-        """Whether a document that is made here names another server."""
+    def away_at(self, did: Did) -> str | None:
+        """The server that a document which is made here names, if it is another than this."""
         row = self._db.read_one(_OF, did)
-        return row is not None and row[1] is not None
+        return None if row is None else row[1]
 
     def kept_names(self, after: str, limit: int) -> list[KeptName]:
         """List names that are kept, in their order; `after` is one of them, or empty."""

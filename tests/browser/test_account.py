@@ -5,17 +5,21 @@ import json
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import segno
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
 from appliance.atproto.crypto import PrivateKey
 from tests.browser.conftest import OpenBrowser, running, shoot
 from tests.browser.test_first_light import by_mouse, look
 from tests.support.appliance import ROOT
+from tests.support.client import Operator
 from tests.support.node import node, run_script
 
 pytestmark = pytest.mark.slow
@@ -232,6 +236,64 @@ async def test_no_page_of_members_shuts_anybody_out(
         await page.get_by_role("button", name="Delete my account").click()
         await look(page, "account-delete-error")
         found += await complaints_of_axe(page)
+    assert found == []
+
+
+@asynccontextmanager
+async def another_server() -> AsyncIterator[str]:
+    """A server that says its name, and that the account is there, whole and awake."""
+    said = {
+        "com.atproto.server.describeServer": {"did": "did:web:there.test"},
+        "com.atproto.sync.getRepoStatus": {"active": True, "rev": "3zzzzzzzzzz22"},
+        "com.atproto.sync.getLatestCommit": {"rev": "3zzzzzzzzzz22"},
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(said[request.match_info["nsid"]])
+
+    app = web.Application()
+    app.router.add_get("/xrpc/{nsid}", answer)
+    async with TestServer(app) as server:
+        yield f"http://localhost:{server.port}"
+
+
+async def test_a_name_of_ours_is_pointed_elsewhere_and_home_again(
+    network: dict[str, Any], open_browser: OpenBrowser
+) -> None:
+    given = {"handle": "wilma.test", "email": "w@example.com", "password": PASSWORD}
+    found: list[str] = []
+
+    async def looked_at(page: Page, name: str) -> None:
+        await look(page, f"account-move-{name}")
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found.extend(await complaints_of_axe(page))
+
+    async with ClientSession() as http, another_server() as there, open_browser() as page:
+        operator = Operator(http, network["pds_url"], network["admin_password"])
+        await operator.post("internal.hearth.pds.openWebAccount", **given)
+        await sign_in(page, network, "wilma")
+        await page.goto(f"{network['pds_url']}/account/move")
+        await page.get_by_label("Address of the other server").fill(there)
+        await page.get_by_role("button", name="Next").click()
+        await expect(page.get_by_text("Your identity is your name here.")).to_be_visible()
+        await looked_at(page, "to-point")
+        await page.get_by_label("Signing key there").fill("no key")
+        await page.get_by_role("button", name="Point it there").click()
+        await expect(page.get_by_text("This is no signing key, or no name.")).to_be_visible()
+        await looked_at(page, "to-point-error")
+        key = PrivateKey.generate().public.did_key
+        await page.get_by_label("Signing key there").fill(key)
+        await page.get_by_label("Name there").fill("wilma.there.test")
+        await page.get_by_role("button", name="Point it there").click()
+        away = page.get_by_text(f"Your identity says that you live at {there}.")
+        await expect(away).to_be_visible()
+        await looked_at(page, "pointed")
+        await page.get_by_role("button", name="Not there after all").click()
+        await expect(away).to_be_visible()
+        await looked_at(page, "away")
+        await page.get_by_role("button", name="Point it here again").click()
+        await expect(away).to_have_count(0)
     assert found == []
 
 

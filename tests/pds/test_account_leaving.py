@@ -48,19 +48,20 @@ async def test_a_name_is_pointed_there_and_home_again(house: MembersHouse, goal:
     browser, resolver = await moving(house, goal), house.box.pds.resolver
     seen = await browser.get("/move")
     assert "Your identity is your name here." in seen.words
-    assert "live elsewhere" not in seen.words
+    away = f"Your identity says that you live at {goal}."
+    assert away not in seen.words
     await browser.post("/move/point", key=KEY, handle="@Webby.Other.test")
     document = await resolver.document(DID)
     assert (document.pds, document.handle) == (goal, "webby.other.test")
     assert document.signing_key is not None
     assert document.signing_key.did_key == KEY
-    assert "Your identity says that you live elsewhere." in (await browser.get("/move")).words
+    assert away in (await browser.get("/move")).words
     # Also when they thought better of the move itself.
     await browser.post("/move/stop")
-    assert "live elsewhere" in (await browser.get("/move")).words
+    assert away in (await browser.get("/move")).words
     await browser.post("/move/home")
     assert (await resolver.document(DID)).pds == house.box.pds.site.url
-    assert "live elsewhere" not in (await browser.get("/move")).words
+    assert away not in (await browser.get("/move")).words
 
 
 async def test_what_is_no_key_or_no_name_points_nowhere(house: MembersHouse, goal: str) -> None:
@@ -69,6 +70,23 @@ async def test_what_is_no_key_or_no_name_points_nowhere(house: MembersHouse, goa
         seen = await browser.post("/move/point", key=key, handle=handle)
         assert (seen.status, seen.errors) == (422, ["This is no signing key, or no name."])
     assert (await house.box.pds.resolver.document(DID)).pds == house.box.pds.site.url
+
+
+async def test_who_brought_a_name_is_told_what_its_document_has_to_say(
+    house: MembersHouse, goal: str
+) -> None:
+    did, given = "did:web:annie.example.com", {"handle": "annie.test", "email": "a@example.com"}
+    await house.box.operate(
+        "POST", "internal.hearth.pds.receiveAccount", did=did, password=PASSWORD, **given
+    )
+    browser = await house.at_home(Member(Did(did), "annie.test", "a@example.com", "", ""))
+    await browser.get("/move")
+    await browser.post("/move", host=goal)
+    seen = await browser.get("/move")
+    assert f"Your identity is {did}, a document at an address of your own." in seen.words
+    assert f"it has to name {goal}" in seen.words
+    for of_others in ("asks for a code", "make a recovery key", "Signing key there"):
+        assert of_others not in seen.words
 
 
 async def test_nobody_elses_identity_is_pointed(house: MembersHouse, goal: str) -> None:

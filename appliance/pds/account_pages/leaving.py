@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from appliance.atproto.identity import plc
 from appliance.atproto.syntax import Handle, InvalidSyntax
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.identities import UnusableIdentity
@@ -98,7 +99,7 @@ async def point(visit: Visit) -> web.Response:
 
 async def point_home(visit: Visit) -> web.Response:
     """Have the document say again that the account lives here."""
-    if visit.pds.web_identities.is_away(visit.did):
+    if visit.pds.web_identities.away_at(visit.did) is not None:
         await visit.pds.lifecycle.point(visit.did, visit.account.handle, None)
     return visit.go(f"{HOME}/move")
 
@@ -131,8 +132,9 @@ async def _move_page(
     return visit.page(
         "move",
         status=422 if error or point else 200,
+        is_plc=plc.is_plc_did(visit.did),
         by_name=visit.pds.web_identities.is_made_here(visit.did),
-        away=visit.pds.web_identities.is_away(visit.did),
+        away=visit.pds.web_identities.away_at(visit.did),
         point=point or {"key": "", "handle": "", "error": ""},
         goal=goal,
         progress=progress,
