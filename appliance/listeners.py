@@ -21,6 +21,11 @@ TRIES_FOR_A_COMMON_PORT = 20
 # So long the service manager takes, at most, to let go of a socket that it kept.
 SECONDS_TO_LET_GO = 10.0
 SECONDS_BETWEEN_TRIES = 0.05
+# What can be done where an address cannot be had.
+WAYS = {
+    errno.EADDRINUSE: "ss -ltnp names the program that has it",
+    errno.EACCES: "ports below 1024 are root's, or opened by systemd",
+}
 # Below those from which an operating system takes the near end of outgoing connections: such a
 # port is still free when whoever was given it starts again.
 FREE_PORTS = range(20_000, 32_000)
@@ -33,7 +38,9 @@ NEVER_FETCHED = frozenset(
 
 
 class PortTaken(Exception):
-    """Somebody else listens there already."""
+    """Somebody else listens there already, or it is not ours to open; `name`: what it was for."""
+
+    name = ""
 
 
 def bind(hosts: Iterable[str], port: int) -> list[socket.socket]:
@@ -85,7 +92,7 @@ class HeldPorts:
         taken: dict[str, list[socket.socket]] = {}
         for name, (host, port) in wanted.items():
             if port and (host, port) not in self._held:
-                self._held[host, port] = self._bind(host, port)
+                self._held[host, port] = self._bind_for(name, host, port)
                 self._manager.keep(_name_of((host, port)), self._held[host, port])
             taken[name] = copies(self._held.get((host, port), ()))
         return taken
@@ -108,6 +115,13 @@ class HeldPorts:
         self._manager.forget(name)
         if self._manager.is_there:
             self._free_by[port] = time.monotonic() + SECONDS_TO_LET_GO
+
+    def _bind_for(self, name: str, host: str, port: int) -> list[socket.socket]:
+        try:
+            return self._bind(host, port)
+        except PortTaken as taken:
+            taken.name = name
+            raise
 
     def _bind(self, host: str, port: int) -> list[socket.socket]:
         """Bind; what the manager was told to forget it may hold for a moment longer."""
@@ -173,8 +187,10 @@ def _bind_one(host: str, port: int) -> socket.socket | None:
         listener.close()
         if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             return None
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise PortTaken(f"{host} port {port}: {error.strerror}") from error
+        if error.errno in WAYS:
+            raise PortTaken(
+                f"{host} port {port}: {error.strerror} ({WAYS[error.errno]})"
+            ) from error
         raise
     listener.setblocking(False)
     return listener

@@ -37,6 +37,8 @@ from appliance.version import VERSION
 
 log = logging.getLogger(__name__)
 
+# Names of settings that are not "NAME.port".
+SETTINGS: Final = {"http": "https.plain_port"}
 # What is done without, in turn, where ports cannot be opened.
 OF_HTTPS: Final = ((), ("http",), ("https",))
 
@@ -64,7 +66,8 @@ def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
         listeners = _take(ports, places)
     except PortTaken as problem:
         _ask_for_low_ports(settings, {}, manager)
-        sys.stderr.write(f"hearth: cannot listen: {problem}\n")
+        setting = SETTINGS.get(problem.name, f"{problem.name}.port")
+        sys.stderr.write(f"hearth: cannot listen: {problem}; the setting is {setting}\n")
         return 1
     _ask_for_low_ports(settings, listeners, manager)
     if not settings.pds.hostname:

@@ -1,4 +1,4 @@
-"""`hearth run`: what it takes from whoever ran a reference PDS before."""
+"""`hearth run`: what it takes over from a reference PDS, and ports that it cannot have."""
 
 import logging
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance import service
+from appliance.listeners import bind, close_all
 from appliance.settings_groups import Paths
 
 
@@ -32,3 +33,23 @@ def test_secrets_of_the_reference_become_files_once(
     assert "first" not in caplog.text
     service.take_over(paths, {"PDS_JWT_SECRET": "second"})
     assert paths.secret("jwt-secret").read_text() == "first\n"
+
+
+def test_a_port_that_is_somebody_elses_is_told_with_its_setting_and_how_to_find_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = bind(["127.0.0.1"], 0)
+    port = taken[0].getsockname()[1]
+    monkeypatch.setattr(service, "setup_logging", lambda **_: None)
+    for name in ("ADMIN", "DOOR"):
+        monkeypatch.setenv(f"HEARTH_{name}_HOST", "127.0.0.1")
+        monkeypatch.setenv(f"HEARTH_{name}_PORT", "0")
+    monkeypatch.setenv("HEARTH_DOOR_PORT", str(port))
+    try:
+        assert service.run(Paths(tmp_path), json_logs=False) == 1
+    finally:
+        close_all({"": taken})
+    said = capsys.readouterr().err
+    assert f"hearth: cannot listen: 127.0.0.1 port {port}: Address already in use" in said
+    assert "ss -ltnp names the program that has it" in said
+    assert "the setting is door.port" in said
