@@ -15,6 +15,9 @@ from pathlib import Path
 from tests.support.appliance import ROOT
 
 PACKAGES = "systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps"
+# As Debian and Python name a kind of machine.
+KINDS = {"amd64": "x86_64", "arm64": "aarch64"}
+OWN = next(name for name, kind in KINDS.items() if kind == os.uname().machine)
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
 UBUNTU = "noble"
 UBUNTU_MIRROR = "HEARTH_UBUNTU_MIRROR"
@@ -28,17 +31,25 @@ def cache() -> Path:
     return Path(base) / "hearth-system-tests"
 
 
-def root_file_system(suite: str) -> Path:
+def kind_of(system: str) -> str:
+    """Give the kind of machine that a system is for: "bookworm/arm64", or "bookworm" for ours."""
+    return system.partition("/")[2] or OWN
+
+
+def root_file_system(system: str) -> Path:
     """Give the folder of a fresh Debian, to be read only; made when it is not there yet."""
+    suite, machine = system.partition("/")[0], kind_of(system)
     recipe = hashlib.sha256(repr((suite, PACKAGES, LEFT_OUT)).encode()).hexdigest()[:12]
-    place = cache() / f"{suite}-{recipe}"
+    place = cache() / ("" if machine == OWN else machine) / f"{suite}-{recipe}"
     if not place.exists():
+        learn(machine)
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
         leave_out = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
         command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet"]
         command += [*leave_out, '--aptopt=APT::Install-Recommends "false"', f"--include={PACKAGES}"]
+        command += [f"--architectures={machine}"]
         subprocess.run([*command, suite, str(part), *sources(suite)], check=True)  # noqa: S603
         (part / "etc/apt/sources.list").unlink(missing_ok=True)
         part.rename(place)
@@ -49,8 +60,7 @@ def bare(suite: str, machine: str) -> Path:
     """Give the folder of a Debian without anything that not every Debian has, to be read only."""
     place = cache() / f"bare-{suite}-{machine}"
     if not place.exists():
-        if machine == "arm64":
-            subprocess.run([str(ROOT / "image-build/foreign.sh")], check=True)  # noqa: S603
+        learn(machine)
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +69,12 @@ def bare(suite: str, machine: str) -> Path:
         subprocess.run(command, check=True)  # noqa: S603
         part.rename(place)
     return place
+
+
+def learn(machine: str) -> None:
+    """Let this machine run programs of another kind, by qemu."""
+    if machine != OWN:
+        subprocess.run([str(ROOT / "image-build/foreign.sh")], check=True)  # noqa: S603
 
 
 def suites() -> tuple[str, ...]:
@@ -92,16 +108,15 @@ def sources(suite: str) -> list[str]:
     ).stdout.splitlines()
 
 
-def wheels() -> Path:
+def wheels(machine: str = OWN) -> Path:
     """Give the folder of all packages of the lock, for every Python; fetched when it changes."""
     lock = ROOT / "tools/locks/base.txt"
     recipe = hashlib.sha256(lock.read_bytes() + repr(PYTHONS).encode()).hexdigest()[:12]
-    place = cache() / f"wheels-{recipe}"
+    place = cache() / ("" if machine == OWN else machine) / f"wheels-{recipe}"
     if not place.exists():
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
-        machine = os.uname().machine
-        platforms = [f"--platform={name}_{machine}" for name in WHEELS_FOR]
+        platforms = [f"--platform={name}_{KINDS[machine]}" for name in WHEELS_FOR]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--require-hashes", "--only-binary=:all:", "-r", str(lock), "-d", str(part)]
         for version in PYTHONS.values():

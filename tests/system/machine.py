@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.appliance import wait_until
-from tests.system.debians import root_file_system, wheels
+from tests.system.debians import kind_of, root_file_system, wheels
 
 BOOT = Path(__file__).with_name("boot.sh")
 MOST_SECONDS = 600
@@ -28,11 +28,11 @@ def _roomy_place() -> str | None:
 class Machine:
     """A Debian of its own, without a network; what is in `input` is seen there as /input."""
 
-    def __init__(self, suite: str, before: "Machine | None" = None) -> None:
+    def __init__(self, system: str, before: "Machine | None" = None) -> None:
         """With `before` it begins as that one was left, and leaves that one as it is."""
         self._folder = Path(tempfile.mkdtemp(prefix="hearth-machine-", dir=_roomy_place()))
         self.lower: list[Path] = (
-            [before.upper, *before.lower] if before else [root_file_system(suite)]
+            [before.upper, *before.lower] if before else [root_file_system(system)]
         )
         self.upper: Path = self._folder / "upper"
         self.input: Path = before.input if before else self._folder / "input"
@@ -41,13 +41,14 @@ class Machine:
         # Read by those who are not root inside.
         self._folder.chmod(0o755)
         self.upper.chmod(0o755)
+        self._kind = kind_of(system)
         self._groups = 0
         self._outer: subprocess.Popen[bytes] | None = None
         self._init = 0
 
     def __enter__(self) -> Self:
         if not (self.input / "wheels").exists():
-            shutil.copytree(wheels(), self.input / "wheels")
+            shutil.copytree(wheels(self._kind), self.input / "wheels")
         self.boot()
         return self
 

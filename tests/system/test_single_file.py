@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import shutil
 import subprocess
 import time
@@ -18,11 +17,10 @@ from PIL import Image
 from tests.support.appliance import ROOT, Process
 from tests.support.client import join
 from tests.support.ports import free_port
-from tests.system.debians import bare
+from tests.system.debians import OWN, bare
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
 
-OWN = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 NAMES = ("amd64", "arm64")
 log = logging.getLogger(__name__)
 
