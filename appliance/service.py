@@ -22,7 +22,7 @@ from appliance.admin.owner import OwnerFile
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
 from appliance.base.logs import setup_logging
-from appliance.base.machine import in_url, own_address
+from appliance.base.machine import in_url, is_near, own_address
 from appliance.base.secret_files import read_or_create
 from appliance.base.throttle import Throttle
 from appliance.listeners import HeldPorts, PortTaken, close_all
@@ -37,6 +37,12 @@ from appliance.version import VERSION
 
 log = logging.getLogger(__name__)
 
+# A rented server is at nobody's home; by SSH, whoever may come in is on it.
+FROM_FAR: Final = (
+    "The panel answers this computer and those at home, not all the internet. On your own, run\n"
+    "    ssh -L {port}:127.0.0.1:{port} root@{own}\n"
+    "and while that is open, open this link there to begin: {claim}\n"
+)
 # Names of settings that are not "NAME.port".
 SETTINGS: Final = {"http": "https.plain_port"}
 # What is done without, in turn, where ports cannot be opened.
@@ -153,12 +159,15 @@ def show_claim(paths: Paths) -> int:
 
 
 def _show(settings: Settings, link: Callable[[str], str | None]) -> bool:
-    host = settings.admin.host
-    near = own_address() if host in EVERYWHERE else host
-    claim = link(f"http://{in_url(near)}:{settings.admin.port}") if settings.admin.port else None
-    if claim:
+    host, port = settings.admin.host, settings.admin.port
+    own = own_address() if host in EVERYWHERE else host
+    is_far = not (is_near(own) or settings.admin.from_anywhere)
+    claim = link(f"http://{in_url(LOOPBACK if is_far else own)}:{port}") if port else None
+    if claim and is_far:
+        sys.stdout.write(FROM_FAR.format(port=port, own=own, claim=claim))
+    elif claim:
         sys.stdout.write(f"Open this link to begin: {claim}\n{picture_of(claim)}")
-        sys.stdout.flush()
+    sys.stdout.flush()
     return bool(claim)
 
 

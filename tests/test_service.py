@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from appliance import service
+from appliance.base.machine import in_url
+from appliance.base.secret_files import replace_secret
 from appliance.listeners import bind, close_all
 from appliance.settings_groups import Paths
 
@@ -53,3 +55,22 @@ def test_a_port_that_is_somebody_elses_is_told_with_its_setting_and_how_to_find_
     assert f"hearth: cannot listen: 127.0.0.1 port {port}: Address already in use" in said
     assert "ss -ltnp names the program that has it" in said
     assert "the setting is door.port" in said
+
+
+@pytest.mark.parametrize("own", ["192.168.1.20", "203.0.113.5", "fd00::5", "2001:db8::5"])
+def test_the_link_to_begin_leads_through_ssh_to_a_computer_that_is_not_at_home(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    own: str,
+) -> None:
+    monkeypatch.setattr(service, "own_address", lambda: own)
+    replace_secret(Paths(tmp_path).secret("claim-code"), "code")
+    assert service.show_claim(Paths(tmp_path)) == 0
+    said = capsys.readouterr().out
+    if own in ("192.168.1.20", "fd00::5"):
+        assert f"Open this link to begin: http://{in_url(own)}:2587/claim?code=code" in said
+        assert "▄▄▄▄▄" in said
+    else:
+        assert f"ssh -L 2587:127.0.0.1:2587 root@{own}" in said
+        assert "http://127.0.0.1:2587/claim?code=code" in said

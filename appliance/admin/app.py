@@ -214,7 +214,8 @@ class _Reception:
     async def admit_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request, or say on a page why not."""
         if not self._near.allows(request):
-            return web.Response(status=403, text=self._panel.strings("errors.far"))
+            port = self._settings.admin.port
+            return web.Response(status=403, text=self._panel.strings("errors.far", port=port))
         if not self._hosts.allows(request.headers.get("Host", "")):
             return web.Response(status=421, text=self._panel.strings("errors.host"))
         if request.method not in ("GET", "HEAD") and not comes_from_here(request):
