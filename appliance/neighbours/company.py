@@ -57,8 +57,8 @@ class Contact:
 
     @property
     def behind(self) -> int:
-        """How many events there are to come."""
-        return max(0, self.head - self.at)
+        """How many events there are to come; none as long as nobody says how far we are."""
+        return max(0, self.head - self.at) if self.is_followed else 0
 
     @property
     def progress(self) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.neighbours.company import Contact
 from appliance.neighbours.public_names import PATH, RETRY_US, PublicNames
 from appliance.neighbours.store import PROOF_US
 from tests.neighbours.test_introductions import pair
@@ -115,3 +116,13 @@ def test_other_houses_learn_the_key_of_ours_from_a_file_that_goes_with_the_role(
     smiths: Home,
 ) -> None:
     assert smiths.settings.paths.house_key.read_text() == smiths.key
+
+
+def test_what_was_missed_counts_from_where_we_were_and_not_before_that_is_known() -> None:
+    contact = Contact(here=True, head=10_400)
+    assert (contact.behind, contact.progress) == (0, 100)
+    contact.is_followed, contact.at = True, 10_000
+    contact.first_behind = contact.behind
+    assert (contact.behind, contact.progress) == (400, 0)
+    contact.at = 10_300
+    assert (contact.behind, contact.progress) == (100, 75)
