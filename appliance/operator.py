@@ -15,6 +15,7 @@ from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
 from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
+from appliance.upkeep.systemd import answers
 
 Say = Callable[[str], None]
 
@@ -241,9 +242,13 @@ async def at_the_network(
         try:
             await network.client("pds").query("_health")
         except XrpcError as problem:
-            raise NotRunning(
-                f"no Hearth answers for {paths.data}; start it with hearth run or hearth try"
-            ) from problem
+            seen = f"no Hearth answers for {paths.data}; start it with hearth run or hearth try"
+            if await answers(http, paths.address("admin")):
+                seen = (
+                    f"the network in {paths.data} has no name yet;"
+                    " begin with the link of: hearth claim"
+                )
+            raise NotRunning(seen) from problem
         yield network
 
 

@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 
 # A rented server is at nobody's home; by SSH, whoever may come in is on it.
 FROM_FAR: Final = (
-    "The panel answers this computer and those at home, not all the internet. On your own, run\n"
-    "    ssh -L {port}:127.0.0.1:{port} root@{own}\n"
-    "and while that is open, open this link there to begin: {claim}\n"
+    "Open this link to begin: {claim}\n"
+    "    on your own computer, while this runs there: ssh -L {port}:127.0.0.1:{port} root@{own}\n"
+    "    (the panel answers this computer and those at home, not all the internet)\n"
 )
 # Names of settings that are not "NAME.port".
 SETTINGS: Final = {"http": "https.plain_port"}

@@ -277,6 +277,10 @@ machine_uninstall() {
     rm -f "$command" "$rules" "$units/hearth-disk@.service"
     systemctl daemon-reload
     rm -rf "$root"
+    if [ "${1-}" != --purge ] && [ ! -d "$data" ]; then
+        say "hearth: uninstalled; there was no network in $data"
+        return
+    fi
     if [ "${1-}" != --purge ]; then
         say "hearth: uninstalled; the network is kept in $data, its settings in $settings"
         return

@@ -68,6 +68,7 @@ def test_the_link_to_begin_leads_through_ssh_to_a_computer_that_is_not_at_home(
     replace_secret(Paths(tmp_path).secret("claim-code"), "code")
     assert service.show_claim(Paths(tmp_path)) == 0
     said = capsys.readouterr().out
+    assert "Open this link to begin: http://" in said
     if own in ("192.168.1.20", "fd00::5"):
         assert f"Open this link to begin: http://{in_url(own)}:2587/claim?code=code" in said
         assert "▄▄▄▄▄" in said

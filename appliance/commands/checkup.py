@@ -11,11 +11,14 @@ from typing import Final
 
 from appliance import operator
 from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.addresses import OutboundPolicy
+from appliance.base.http import HttpClient
 from appliance.settings import load
 from appliance.settings_groups import FILE_NAME, Paths
 from appliance.upkeep.causes import told_apart
 from appliance.upkeep.checkup import Finding, check_files, check_role, in_words
 from appliance.upkeep.machine_checks import Machine
+from appliance.upkeep.systemd import answers
 
 Say = Callable[[str], None]
 
@@ -37,17 +40,36 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 async def look(paths: Paths) -> list[Finding]:
     """Look at the files, the machine, each role, and what the PDS finds of itself."""
-    is_set_up = (paths.data / FILE_NAME).exists()
-    in_service = is_set_up and load(paths.data, os.environ).network.mode != "dev"
+    known = load(paths.data, os.environ) if (paths.data / FILE_NAME).exists() else None
+    in_service = known is not None and known.network.mode != "dev"
     findings = check_files(paths.data, time.time(), in_service=in_service)
     if not paths.data.is_dir():
         return findings
     findings += Machine().look(paths.data)
+    if known is not None and not known.pds.hostname:
+        return told_apart([*findings, *await _begun(paths)])
     # First, since roles tell of the last look at them.
     examined = await _examined(paths) if paths.socket("pds").exists() else []
     for name, status in (await operator.ask_roles(paths)).items():
         findings.extend(check_role(name, status))
     return told_apart([*findings, *examined])
+
+
+async def _begun(paths: Paths) -> list[Finding]:
+    """A network without a name has its panel, for the wizard, and nothing else yet."""
+    async with HttpClient.open(OutboundPolicy()) as http:
+        if not await answers(http, paths.address("admin")):
+            return [*check_role("admin", None)]
+    return [
+        Finding(
+            "Network",
+            "warn",
+            "it has no name yet, and serves nobody",
+            "one that its owner has begun",
+            "open the link that this prints: hearth claim",
+            "not-begun",
+        )
+    ]
 
 
 async def _examined(paths: Paths) -> list[Finding]:

@@ -86,6 +86,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "backup-old": "the last backup is too old",
     "proof-failed": "the last backup could not be restored",
     "proof-old": "no backup was restored lately to prove it",
+    "not-begun": "the network has no name yet: nobody has gone through the wizard",
     "part-silent": "a part of Hearth does not answer",
     "part-failing": "background work of a part fails",
     "version-behind": "there is a newer version",

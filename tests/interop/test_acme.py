@@ -1,26 +1,20 @@
 """Certificates from Pebble, the test authority of Let's Encrypt: the doors, and a whole network."""
 
-import os
-import socket
 import ssl
-import subprocess
 import sys
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from appliance.base.addresses import OutboundPolicy
 from appliance.https.opening import Https
 from appliance.settings_file import save
 from appliance.upkeep.again import wish
-from tests.support.appliance import ROOT
-from tests.support.ending import end
 from tests.support.https_house import NAME, HttpsHouse, house
+from tests.support.in_service import Here, hearth, new_member
 from tests.support.pebble import Pebble
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -28,7 +22,6 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.go]
 
 BAD_NONCES = 40
-PASSWORD = "pw-long-enough"
 HOOK = """#!{python}
 import json, sys, urllib.request
 verb, name, value = sys.argv[1:]
@@ -140,24 +133,12 @@ async def test_a_whole_network_gets_its_certificates_by_itself(
     with hearth(small.data, trust):
         await small.until_had()
         context = ssl.create_default_context(cadata=await pebble.signs_with())
-        connector = aiohttp.TCPConnector(resolver=_Here(), ssl=context)
+        connector = aiohttp.TCPConnector(resolver=Here(), ssl=context)
         async with aiohttp.ClientSession(connector=connector) as http:
             url = f"https://{NAME}:{small.port}"
             async with http.get(f"{url}/xrpc/com.atproto.server.describeServer") as answer:
                 assert (await answer.json())["did"] == f"did:web:{NAME}"
-            token = (small.data / "secrets" / "operator-token").read_text().strip()
-            operator = f"Basic {b64encode(f'admin:{token}'.encode()).decode()}"
-            member = {"handle": f"ann.{NAME}", "email": "a@x.example", "password": PASSWORD}
-            async with http.post(
-                f"{url}/xrpc/com.atproto.server.createInviteCode",
-                json={"useCount": 1},
-                headers={"Authorization": operator},
-            ) as answer:
-                member["inviteCode"] = (await answer.json())["code"]
-            async with http.post(
-                f"{url}/xrpc/com.atproto.server.createAccount", json=member
-            ) as answer:
-                did = (await answer.json())["did"]
+            did = await new_member(http, url, small.data, f"ann.{NAME}")
             own = f"https://ann.{NAME}:{small.port}/.well-known/atproto-did"
             async with http.get(own) as answer:
                 assert await answer.text() == did
@@ -166,39 +147,3 @@ async def test_a_whole_network_gets_its_certificates_by_itself(
             plain = f"http://ann.{NAME}:{small.plain_port}/.well-known/atproto-did"
             async with http.get(plain) as answer:
                 assert (str(answer.url), await answer.text()) == (own, did)
-
-
-class _Here(AbstractResolver):
-    """Every name is this machine's."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0
-            )
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
-@contextmanager
-def hearth(data: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """Run the network in a process of its own, to a clean end."""
-    log = data.parent / "hearth.log"
-    command = [sys.executable, "-m", "appliance", "run", "--data", str(data)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603
-            command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **env}
-        )
-    try:
-        yield
-    except BaseException:
-        sys.stderr.write(log.read_text())
-        raise
-    finally:
-        end(process)
-    assert process.returncode == 0, log.read_text()
-    assert "Traceback" not in log.read_text(), log.read_text()

@@ -1,6 +1,7 @@
 """The web servers of `docs/reverse-proxy.md`, with the text that stands there, before a server."""
 
 import asyncio
+import contextlib
 import re
 import ssl
 import subprocess
@@ -8,12 +9,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from appliance.admin import reach
+from appliance.base.strings import Strings
+from appliance.settings import defaults
+from appliance.settings_file import save
 from tests.support.authority import Authority
+from tests.support.client import soon
+from tests.support.in_service import Here, hearth, new_member
 from tests.support.node import FOLDER
 from tests.support.ports import free_port
-from tests.support.web_servers import NAME, comes_through, running, server, text_for
+from tests.support.web_servers import MEMBER, NAME, comes_through, running, server, text_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.web_servers]
 
@@ -37,20 +45,19 @@ def program(name: str) -> str:
     return done.stdout.strip()
 
 
-def caddy(folder: Path, port: int, behind: int) -> list[str]:
+def caddy(folder: Path, port: int, text: str) -> list[str]:
     """Its own authority signs, as none outside knows our name."""
     own = f"admin off\n\tlocal_certs\n\tskip_install_trust\n\thttps_port {port}\n"
     own += f"\thttp_port {port + 1}\n\tstorage file_system {folder}\n\t"
-    text = text_for("caddy").replace(":2580", f":{behind}")
     file = folder / "Caddyfile"
     file.write_text(text.replace("{\n\ton_demand_tls", "{\n\t" + own + "on_demand_tls", 1))
     return [program("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"]
 
 
-def nginx(folder: Path, port: int, behind: int) -> list[str]:
+def nginx(folder: Path, port: int, text: str) -> list[str]:
     authority = Authority(folder)
     authority.server(NAME, f"*.{NAME}")
-    text = text_for("nginx").replace(":2580", f":{behind}").replace("443", str(port))
+    text = text.replace("listen 443", f"listen {port}")
     text = re.sub(r"/etc/ssl/\S+\.pem", str(folder / "server-1.pem"), text)
     paths = "".join(
         f"{kind}_temp_path {folder}/{kind};\n"
@@ -64,10 +71,14 @@ def nginx(folder: Path, port: int, behind: int) -> list[str]:
     return [program("nginx"), "-p", str(folder), "-c", str(file)]
 
 
+COMMANDS = {"caddy": caddy, "nginx": nginx}
+
+
 @pytest.fixture(params=["caddy", "nginx"])
 async def before(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[WebServer]:
     port, behind = free_port(), free_port()
-    command = {"caddy": caddy, "nginx": nginx}[request.param](tmp_path, port, behind)
+    text = text_for(request.param).replace(":2580", f":{behind}")
+    command = COMMANDS[request.param](tmp_path, port, text)
     async with server(behind):
         with running(command, tmp_path, port):
             yield WebServer(request.param, port)
@@ -87,3 +98,50 @@ async def test_caddy_gets_no_certificate_for_a_name_that_nobody_has(before: WebS
             await asyncio.open_connection(
                 "127.0.0.1", before.port, ssl=anything, server_hostname=f"bob.{NAME}"
             )
+
+
+@pytest.mark.parametrize(("name", "kind"), [("caddy", "forward"), ("nginx", "proxy")])
+async def test_a_network_is_reached_through_what_the_panel_says_to_write(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    port, behind, data = free_port(), free_port(), tmp_path / "data"
+    values = {
+        **reach.read(kind, NAME, "").settings(),
+        "door.port": behind,
+        "admin.port": free_port(),
+        "dev.allow_loopback": True,
+        "directory.enabled": True,
+        "pds.plc_url": "",
+        "pds.resolve_lexicons": False,
+    }
+    save(defaults("public", data).with_values(values))
+    text = Strings.load()(f"setup.{name}_file", hostname=NAME, port=behind)
+    command = COMMANDS[name](tmp_path, port, text.replace("ADDRESS-OF-THIS-COMPUTER", "127.0.0.1"))
+    url = f"https://{NAME}:{port}"
+    connector = aiohttp.TCPConnector(resolver=Here(), ssl=False)
+    with hearth(data, {}), running(command, tmp_path, port):
+        async with aiohttp.ClientSession(connector=connector) as http:
+
+            async def status() -> int:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with http.get(f"{url}/xrpc/_health") as answer:
+                        return answer.status
+                return 0
+
+            # Caddy gets no certificate, and nginx no answer, before the network is there.
+            await soon(status, lambda found: found == 200)
+            did = await new_member(http, url, data, MEMBER)
+            async with http.get(f"https://{MEMBER}:{port}/.well-known/atproto-did") as answer:
+                assert await answer.text() == did
+            stream = f"{url}/xrpc/com.atproto.sync.subscribeRepos?cursor=0"
+            async with http.ws_connect(stream) as events:
+                # The network has an account of its own, which comes first.
+                while did.encode() not in await events.receive_bytes(timeout=60):
+                    pass
+            nobody = f"https://bob.{NAME}:{port}/.well-known/atproto-did"
+            if name == "caddy":
+                with pytest.raises(aiohttp.ClientError):
+                    await http.get(nobody)
+            else:
+                async with http.get(nobody) as answer:
+                    assert answer.status == 404

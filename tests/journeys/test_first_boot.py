@@ -1,5 +1,6 @@
 """`hearth run` in an empty folder: the wizard alone, then everything, in one process."""
 
+import json
 import os
 import re
 import signal
@@ -69,6 +70,24 @@ async def send(http: ClientSession, url: str, **fields: str) -> tuple[int, str]:
     data = {"form_token": token[1], **fields}
     async with http.post(url, data=data, allow_redirects=False) as answer:
         return answer.status, answer.headers.get("Location", await answer.text())
+
+
+def test_commands_say_that_nobody_has_begun(fresh: Running) -> None:
+    data = fresh.said.with_name("data")
+
+    def hearth(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "appliance", *words, "--data", str(data)]
+        return subprocess.run(  # noqa: S603
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    told = hearth("account", "list")
+    assert told.returncode == 1
+    assert "has no name yet; begin with the link of: hearth claim" in told.stderr
+    found = json.loads(hearth("checkup", "--json").stdout)["findings"]
+    assert [one["cause"] for one in found if one["subject"] == "Network"] == ["not-begun"]
+    assert not [one for one in found if one["subject"].startswith("Part")]
+    assert hearth("claim").stdout.splitlines()[0] in fresh.said.read_text()
 
 
 async def test_only_the_wizard_answers_until_it_is_done_and_then_everything(
