@@ -42,8 +42,13 @@ def pi_3(disk: Path, folder: Path) -> list[str]:
     """A Raspberry Pi 3B with its card; described by the file that its firmware would choose."""
     tree = copy_boot_file(disk, "bcm2837-rpi-3-b.dtb", folder)
     machine = ["qemu-system-aarch64", "-machine", "raspi3b", "-dtb", str(tree), *drive(disk, "sd")]
-    # Its first serial line leads to its Bluetooth.
-    return [*machine, "-serial", "null", *what_firmware_starts(disk, folder)]
+    # Its first serial line leads to its Bluetooth. As soon as somebody begins to feed its watchdog,
+    # qemu starts it anew.
+    return [
+        *machine,
+        *("-serial", "null"),
+        *what_firmware_starts(disk, folder, " systemd.watchdog_sec=0"),
+    ]
 
 
 def drive(disk: Path, plug: str) -> list[str]:
