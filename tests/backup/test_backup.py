@@ -218,6 +218,7 @@ def test_a_damaged_backup_is_refused_with_the_reason(
     assert status == 1
     assert "damaged" in words or "missing" in words, words
     assert not list(card.glob("*"))
+    assert not list((place / "locks").iterdir())
 
 
 def test_a_disk_that_is_not_plugged_in_gets_no_new_backup_in_its_place(
