@@ -96,7 +96,7 @@ class Machine:
         return state in ("running", "degraded")
 
     def run(
-        self, command: str, *, check: bool = True, typed: str = ""
+        self, command: str, *, check: bool = True, typed: str = "", seconds: float = MOST_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell command inside, as root, from /."""
         done = subprocess.run(  # noqa: S603
@@ -104,7 +104,7 @@ class Machine:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=MOST_SECONDS,
+            timeout=seconds,
             check=False,
         )
         if check:

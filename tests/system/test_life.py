@@ -13,11 +13,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.namespaces]
 def test_installed_upgraded_broken_taken_back_and_removed(
     installed: Installed, box: Machine
 ) -> None:
-    lives(installed, box)
-
-
-def lives(installed: Installed, box: Machine) -> None:
-    """Do all that an owner does with install.sh."""
     assert "/claim?code=" in installed.said
     assert installed.score <= 1.5
     assert "nothing to do" in setup(box, FIRST, "install")

@@ -1,0 +1,45 @@
+"""install.sh on a Debian for arm64, whose programs are run by qemu, with systemd as process 1.
+
+Debian 12: the systemd of Debian 13 starts no service under qemu-user 7.2. Of the confinement, what
+is done by seccomp is left out, since qemu has none. It takes some ten times as long as elsewhere.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.conftest import FIRST, SECOND, script
+from tests.system.machine import Machine
+from tests.system.releases import release
+from tests.system.test_installation import running
+
+pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def box() -> Iterator[Machine]:
+    machine = Machine("bookworm/arm64")
+    for version in (FIRST, SECOND):
+        release(machine.input, version)
+    with machine:
+        yield machine
+
+
+def setup(box: Machine, version: str, command: str, typed: str = "") -> str:
+    return box.run(script(version, command) + " 2>&1", typed=typed, seconds=HOUR).stdout
+
+
+def test_installed_upgraded_taken_back_and_removed_on_arm64(box: Machine) -> None:
+    assert box.run("dpkg --print-architecture; uname -m").stdout.split() == ["arm64", "aarch64"]
+    assert "/claim?code=" in setup(box, FIRST, "install")
+    assert running(box) == FIRST
+    assert "nothing to do" in setup(box, FIRST, "install")
+    assert SECOND in setup(box, SECOND, "upgrade")
+    assert running(box) == SECOND
+    setup(box, SECOND, "rollback")
+    assert running(box) == FIRST
+    assert f"runs      {FIRST}" in setup(box, FIRST, "status")
+    assert "all data erased" in setup(box, FIRST, "uninstall --purge", "erase\n")
+    box.run("! ls -d /opt/hearth /var/lib/hearth* /etc/hearth /etc/systemd/system/*/hearth*")
