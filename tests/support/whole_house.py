@@ -1,6 +1,7 @@
 """All roles in the process of the test, on ports of their own: quick to open, and to open again."""
 
 import argparse
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web_app
 
 from appliance.appview.identities import INVALID_US
 from appliance.listeners import bind_named, close_all, copies
@@ -141,3 +143,10 @@ async def opened(
         open_node(settings, {**held, **(more or {})}) as node,
     ):
         yield House(settings, node, http)
+    _forget()
+
+
+def _forget() -> None:
+    """Let go of a house that is closed, in a process that opens many."""
+    web_app._cached_build_middleware.cache_clear()  # the handlers of aiohttp's applications
+    gc.unfreeze()
