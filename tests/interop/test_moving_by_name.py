@@ -235,12 +235,17 @@ async def test_who_has_a_name_of_ours_moves_to_a_reference_pds_and_back(world: W
     assert await held(world, zoe.did, world.there.pds) == before
     there = await goes_on(world, fan, world.there.pds, zoe.did, POSTS + 1)
     assert there.handle == "zoe.there.social"
+    # Their name goes on leading there when nothing of theirs is left here.
+    operator = world.operator(world.ours.pds)
+    await operator.post("com.atproto.admin.deleteAccount", did=zoe.did)
+    there = await goes_on(world, fan, world.there.pds, zoe.did, POSTS + 2)
     before = await held(world, zoe.did, world.there.pds)
 
     status, _ = await hearth(world.ours, *moving_in(world, there))
     assert status == 0
     assert await held(world, zoe.did, world.ours.pds) == before
-    await goes_on(world, fan, world.ours.pds, zoe.did, POSTS + 2)
+    back = await goes_on(world, fan, world.ours.pds, zoe.did, POSTS + 3)
+    assert back.handle == "zoe.smiths.family"
 
 
 async def test_who_brought_a_name_moves_to_a_reference_pds_and_back(
