@@ -12,8 +12,9 @@ from appliance.settings_groups import Paths
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line; exits."""
-    args = parser().parse_args(argv)
+    """Run the command line; exits. Without a word it says what there is to say."""
+    typed = sys.argv[1:] if argv is None else argv
+    args = parser().parse_args(typed or ["--help"])
     try:
         sys.exit(_COMMANDS[args.command](args))
     except InvalidSettings as problem:

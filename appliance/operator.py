@@ -14,6 +14,7 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
 from appliance.settings_groups import Paths
+from appliance.upkeep.low_ports import DATA
 from appliance.upkeep.operator_access import OperatorAccess
 from appliance.upkeep.systemd import answers
 
@@ -242,7 +243,8 @@ async def at_the_network(
         try:
             await network.client("pds").query("_health")
         except XrpcError as problem:
-            seen = f"no Hearth answers for {paths.data}; start it with hearth run or hearth try"
+            way = "systemctl start hearth" if paths.data == DATA else "hearth run or hearth try"
+            seen = f"no Hearth answers for {paths.data}; start it with {way}"
             if await answers(http, paths.address("admin")):
                 seen = (
                     f"the network in {paths.data} has no name yet;"
