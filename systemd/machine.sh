@@ -12,6 +12,7 @@ command=/usr/local/bin/hearth
 units=/etc/systemd/system
 rules=/etc/udev/rules.d/90-hearth.rules # where disks by USB are seen
 ROOM_MB=600
+CONFINED='systemd cannot confine it here (\1: \2); a container needs nesting: see journalctl -u hearth'
 system_file=/etc/os-release
 SYSTEMS='Debian 12 or 13, Ubuntu 24.04, or Raspberry Pi OS (64-bit) made of these Debians'
 
@@ -133,7 +134,8 @@ change() { # change STEP FROM TO
 # What the service itself gave as the reason, if it did.
 why() {
     reason=$(journalctl -q -u hearth -o cat -n 100 --no-pager 2>/dev/null |
-        sed -n 's/^hearth: \(cannot .*\|.*cannot be used.*\)/\1/p' | tail -n 1)
+        sed -n -e 's/^hearth: \(cannot .*\|.*cannot be used.*\)/\1/p' \
+            -e "s/^hearth.service: Failed at step \\([A-Z_]*\\) .*: \\(.*\\)/$CONFINED/p" | tail -n 1)
     printf '%s' "${reason:-see: journalctl -u hearth}"
 }
 

@@ -320,3 +320,27 @@ def test_scripts_can_be_started_and_parse(name: str) -> None:
 
 def test_the_installer_stays_readable_in_one_sitting() -> None:
     assert len((ROOT / "install.sh").read_text().splitlines()) < 200
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("hearth: cannot listen: 0.0.0.0 port 2580: in use", "cannot listen: 0.0.0.0 port 2580"),
+        (
+            "hearth.service: Failed at step USER spawning /opt/x/python: Invalid argument",
+            "systemd cannot confine it here (USER: Invalid argument); a container needs nesting",
+        ),
+        ("hearth.service: Main process exited", "see: journalctl -u hearth"),
+    ],
+)
+def test_why_it_does_not_answer_is_what_the_service_or_systemd_said(line: str, told: str) -> None:
+    lines = f"""
+        journalctl() {{ echo 'hearth: says something'; echo '{line}'; echo 'Stopped.'; }}
+        . {ROOT}/systemd/machine.sh
+        why
+    """
+    done = subprocess.run(  # noqa: S603
+        ["/bin/sh", "-euc", lines], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.startswith(told)
