@@ -9,6 +9,9 @@ from tests.support.client import PASSWORD, Answer, Member, Operator, join, now, 
 Fields: TypeAlias = Mapping[str, Any]
 
 NOBODY: Final = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
+ACCOUNT: Final = "/xrpc/internal.hearth.relay.getAccount"
+PROFILE: Final = "/xrpc/app.bsky.actor.getProfile"
+PACK: Final = "/xrpc/app.bsky.graph.getStarterPack"
 LATER: Final = {"posts": [{"text": "later"}]}
 FOXES: Final = {"name": "foxes", "title": "Foxes", "kind": "everyone"}
 _LABEL: Final = {"val": "spam"}
@@ -64,13 +67,9 @@ async def fixed(
     appview = Operator(member.http, network.appview, network.operator_token)
     put = await appview.post("internal.hearth.feeds.putFeed", feed=FOXES)
     feed = {"feed": put["uri"]}
-    await soon(
-        lambda: relay.raw("GET", f"/xrpc/internal.hearth.relay.getAccount?did={other.did}"), is_good
-    )
-    await soon(
-        lambda: member.raw("GET", f"/xrpc/app.bsky.graph.getStarterPack?starterPack={pack}"),
-        is_good,
-    )
+    await soon(lambda: relay.raw("GET", f"{ACCOUNT}?did={other.did}"), is_good)
+    await soon(lambda: member.raw("GET", f"{PROFILE}?actor={other.did}"), is_good)
+    await soon(lambda: member.raw("GET", f"{PACK}?starterPack={pack}"), is_good)
     subject = {"$type": "com.atproto.admin.defs#repoRef", "did": other.did}
     draft = (await member.post("app.bsky.draft.createDraft", draft=LATER))["id"]
     labelled = {"uri": other.did, **_LABEL}
