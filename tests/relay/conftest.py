@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -143,7 +144,8 @@ class Subscription:
     ws: aiohttp.ClientWebSocketResponse
 
     async def frame(self) -> bytes:
-        return await self.ws.receive_bytes(timeout=60)
+        async with asyncio.timeout(60):  # its own timeout begins anew with every ping
+            return await self.ws.receive_bytes()
 
     async def event(self) -> Event:
         return parse(await self.frame())
