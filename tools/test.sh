@@ -64,10 +64,10 @@ if ! sh tests/system/possible.sh; then
     echo "no machines of their own can be made here (namespaces, overlay, cgroups): installing is left out"
     without="$without and not namespaces"
 else
-    step "a Debian for the machine of the tests"
+    step "Debians for the machines of the tests"
     "$bin/python" -c '
 from tests.system.debians import root_file_system, wheels
-root_file_system("trixie"), wheels()' || without="$without and not namespaces"
+root_file_system("trixie"), root_file_system("bookworm"), wheels()' || without="$without and not namespaces"
 fi
 step "tests"
 # shellcheck disable=SC2086

@@ -1,18 +1,12 @@
 """A machine with Hearth, from the installation to the last trace; short enough for every day."""
 
-import pytest
-
 from tests.system.conftest import BROKEN, FIRST, SECOND, Installed, script, setup
 from tests.system.machine import Machine
 from tests.system.test_installation import members, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.namespaces]
 
-
-@pytest.mark.parametrize("installed", ["trixie"], indirect=True)
-def test_installed_upgraded_broken_taken_back_and_removed(
-    installed: Installed, box: Machine
-) -> None:
+def live(installed: Installed, box: Machine) -> None:
+    """Install again, upgrade, upgrade to what breaks, go back, remove, erase."""
     assert "/claim?code=" in installed.said
     assert installed.score <= 1.5
     assert "nothing to do" in setup(box, FIRST, "install")
