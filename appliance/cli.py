@@ -34,7 +34,7 @@ def _fail(text: str) -> NoReturn:
 def _run(args: argparse.Namespace) -> int:
     from appliance import service
 
-    return service.run(Paths.of(args.data), args.json_logs)
+    return service.run(Paths.of(args.data), args.json_logs, frozenset(args.role))
 
 
 def _try(args: argparse.Namespace) -> int:

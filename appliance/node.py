@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -51,9 +51,11 @@ from appliance.pds.app import build_app as build_pds
 from appliance.pds.role import open_pds
 from appliance.relay.app import build_app as build_relay
 from appliance.relay.role import open_relay
+from appliance.roles import BEHIND_THE_DOOR, is_main, roles_of
 from appliance.settings import Settings
 from appliance.updates.installation import Installation
 from appliance.updates.schedule import Schedule as Updates
+from appliance.upkeep.settings_watch import SettingsWatch
 from appliance.upkeep.systemd import (
     Pulse,
     ServiceManager,
@@ -66,10 +68,6 @@ from appliance.web_client.role import open_web_client
 
 log = logging.getLogger(__name__)
 
-# In order of start: each follows or asks the ones before it.
-ROLES: Final = ("directory", "neighbours", "pds", "relay", "labeler", "appview", "client", "admin")
-# What can be reached from outside, behind one port.
-BEHIND_THE_DOOR: Final = ("pds", "relay", "labeler", "appview", "client")
 # What `serve` returns when it is to be called again, with the settings as they are then.
 AGAIN: Final = -1
 # Streams are cut after this; requests are answered well before.
@@ -110,9 +108,15 @@ class Node:
 
 @asynccontextmanager
 async def open_node(
-    settings: Settings, listeners: Listeners, restart: Callable[[], None] | None = None
+    settings: Settings,
+    listeners: Listeners,
+    restart: Callable[[], None] | None = None,
+    here: Collection[str] = (),
 ) -> AsyncIterator[Node]:
     """Run the roles, each on its UNIX socket and on the listeners given for its name.
+
+    `here` names those of this process, where there are several; none for all. The others are met
+    on their sockets, as always; what is done once for all is done where the PDS is.
 
     A network without a name is not set up yet: then only the panel runs, for its wizard, and the
     door leads there. Else what listens for "door" is answered by all that can be reached from
@@ -131,7 +135,7 @@ async def open_node(
         http = await stack.enter_async_context(HttpClient.open(policy))
         ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart, Inside())
         roles: dict[str, Any] = {}
-        for name in roles_of(settings):
+        for name in roles_of(settings, here):
             # Other houses have an application of their own, under TLS.
             own = () if name == "neighbours" else listeners.get(name, ())
             roles[name] = await _start(stack, name, ground, own)
@@ -156,27 +160,21 @@ async def open_node(
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
-        workers.start("backups", Backups(settings).run)
-        workers.start("disk reserve", Reserve(settings.paths.data).run)
-        if settings.pds.hostname and settings.address.follow != "off":
-            workers.start("public address", address_keeper(settings, http).run)
-        workers.start("updates", Updates(settings, Installation()).run)
+        if is_main(here):
+            _look_after(workers, settings, http)
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         yield Node(roles)
 
 
-def roles_of(settings: Settings) -> list[str]:
-    """Name what runs with these settings, in order of start."""
-    if not settings.pds.hostname:
-        return ["admin"]
-    left_out = {
-        "directory": not settings.directory.enabled,
-        "neighbours": not settings.neighbours.enabled,
-        "client": not settings.client.folder,
-    }
-    return [name for name in ROLES if not left_out.get(name)]
+def _look_after(workers: Workers, settings: Settings, http: HttpClient) -> None:
+    """Begin what is done once for a network, whatever its roles do."""
+    workers.start("backups", Backups(settings).run)
+    workers.start("disk reserve", Reserve(settings.paths.data).run)
+    if settings.pds.hostname and settings.address.follow != "off":
+        workers.start("public address", address_keeper(settings, http).run)
+    workers.start("updates", Updates(settings, Installation()).run)
 
 
 def _slims(roles: Mapping[str, Any]) -> Iterator[Slim]:
@@ -292,6 +290,8 @@ async def _serve(
     ended: asyncio.Event,
     *,
     restarts: bool,
+    here: Collection[str],
+    watch: SettingsWatch | None,
 ) -> bool:
     """Serve until told to stop; tell whether to begin anew, unless it is `ended` by then."""
     starting = StartingUp(manager, work_done)
@@ -316,13 +316,15 @@ async def _serve(
     # Held back since the last run ended: between two runs nobody would hear them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     try:
-        async with open_node(settings, listeners, restart if restarts else None) as node:
+        async with open_node(settings, listeners, restart if restarts else None, here) as node:
             ready(node)
             starting.end()
             manager.tell("READY=1")
             async with HttpClient.open(OutboundPolicy()) as http, Workers() as workers:
                 ask = partial(silent_roles, http, settings.paths, node.roles)
                 workers.start("signs of life", Pulse(manager, ask).run)
+                if watch is not None:
+                    workers.start("settings", partial(watch.run, restart))
                 await stop.wait()
             if not again.is_set():
                 manager.tell("STOPPING=1")
@@ -346,8 +348,12 @@ def serve(
     manager: ServiceManager,
     *,
     restarts: bool = False,
+    here: Collection[str] = (),
+    watch: SettingsWatch | None = None,
 ) -> int:
     """Run the node until SIGTERM or SIGINT; call `ready` once every role answers.
+
+    `here`: the roles of this process, if not all; `watch` has it begin anew with new settings.
 
     Returns the exit status (1 when it cannot start, with the reason on stderr), or AGAIN when the
     settings were changed in the panel and `restarts` says that the caller begins anew.
@@ -361,7 +367,16 @@ def serve(
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             again = runner.run(
-                _serve(settings, listeners, ready, manager, ended, restarts=restarts)
+                _serve(
+                    settings,
+                    listeners,
+                    ready,
+                    manager,
+                    ended,
+                    restarts=restarts,
+                    here=here,
+                    watch=watch,
+                )
             )
     except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, FarAway, SharedRunFolder) as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")

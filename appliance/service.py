@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from socket import socket
 from typing import Final
@@ -26,12 +26,14 @@ from appliance.base.machine import in_url, is_near, own_address
 from appliance.base.secret_files import read_or_create
 from appliance.base.throttle import Throttle
 from appliance.listeners import HeldPorts, PortTaken, close_all
-from appliance.node import AGAIN, Node, roles_of, serve
+from appliance.node import AGAIN, Node, serve
+from appliance.roles import is_main, places_of, roles_of
 from appliance.settings import EVERYWHERE, LOOPBACK, Settings, load
 from appliance.settings_aliases import SECRETS, without_effect
 from appliance.settings_file import save
 from appliance.settings_groups import Paths
 from appliance.upkeep.low_ports import LowPorts
+from appliance.upkeep.settings_watch import SettingsWatch
 from appliance.upkeep.systemd import ServiceManager, answers, silent_roles
 from appliance.version import VERSION
 
@@ -49,39 +51,51 @@ SETTINGS: Final = {"http": "https.plain_port"}
 OF_HTTPS: Final = ((), ("http",), ("https",))
 
 
-def run(paths: Paths, json_logs: bool) -> int:
-    """Run until SIGTERM or SIGINT; return the exit status. Raises InvalidSettings."""
+def run(paths: Paths, json_logs: bool, here: Collection[str] = ()) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status. Raises InvalidSettings.
+
+    `here` names the roles of this process, where there are several; none for all.
+    """
     setup_logging(as_json=json_logs)
     manager = ServiceManager(os.environ)
     ports = HeldPorts(manager)
     try:
-        while (status := _run_once(paths, ports, manager)) == AGAIN:
+        while (status := _run_once(paths, ports, manager, here)) == AGAIN:
             pass
     finally:
         ports.close()
     return status
 
 
-def _run_once(paths: Paths, ports: HeldPorts, manager: ServiceManager) -> int:
+def _run_once(
+    paths: Paths, ports: HeldPorts, manager: ServiceManager, here: Collection[str]
+) -> int:
+    watch = SettingsWatch(paths.settings_file) if here else None
     settings = load(paths.data, os.environ)
     take_over(settings.paths, os.environ)
     if not paths.settings_file.exists():
         save(settings)
-    places = settings.places
+    places = places_of(settings, here)
     try:
         listeners = _take(ports, places)
     except PortTaken as problem:
-        _ask_for_low_ports(settings, {}, manager)
+        _ask_for_low_ports(settings, {}, manager, here)
         setting = SETTINGS.get(problem.name, f"{problem.name}.port")
         sys.stderr.write(f"hearth: cannot listen: {problem}; the setting is {setting}\n")
         return 1
-    _ask_for_low_ports(settings, listeners, manager)
+    _ask_for_low_ports(settings, listeners, manager, here)
     if not settings.pds.hostname:
         # All were bound to see that they can be; there is no network yet to wait for.
         close_all(listeners)
-        listeners = ports.take({name: places[name] for name in ("admin", "door")})
+        listeners = ports.take({name: places[name] for name in ("admin", "door") if name in places})
     return serve(
-        settings, listeners, lambda node: _announce(settings, node), manager, restarts=True
+        settings,
+        listeners,
+        lambda node: _announce(settings, node),
+        manager,
+        restarts=True,
+        here=here,
+        watch=watch,
     )
 
 
@@ -99,12 +113,15 @@ def _take(ports: HeldPorts, places: Mapping[str, tuple[str, int]]) -> dict[str, 
 
 
 def _ask_for_low_ports(
-    settings: Settings, listeners: Mapping[str, Sequence[socket]], manager: ServiceManager
+    settings: Settings,
+    listeners: Mapping[str, Sequence[socket]],
+    manager: ServiceManager,
+    here: Collection[str],
 ) -> None:
     """Have root's part open 80 and 443 where they are wanted, and close what it opened before."""
     held = [each.getsockname()[1] for group in listeners.values() for each in group]
     wanted = [port for _, port in settings.places.values()]
-    if manager.is_there and LowPorts(settings.paths.data).settle(wanted, held):
+    if manager.is_there and is_main(here) and LowPorts(settings.paths.data).settle(wanted, held):
         log.info("ports 80 and 443 are asked for as the settings want them")
 
 
@@ -146,7 +163,8 @@ def take_over(paths: Paths, env: Mapping[str, str]) -> None:
 
 def _announce(settings: Settings, node: Node) -> None:
     """Print the link with which the owner claims a network that nobody has claimed."""
-    _show(settings, node.roles["admin"].claim_url)
+    if "admin" in node.roles:
+        _show(settings, node.roles["admin"].claim_url)
 
 
 def show_claim(paths: Paths) -> int:

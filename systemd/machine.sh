@@ -276,7 +276,9 @@ machine_uninstall() {
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
         rm -f "$units/$unit"
     done
-    rm -f "$command" "$rules" "$units/hearth-disk@.service"
+    systemctl stop "hearth@*.service" 2>/dev/null || true
+    rm -f "$command" "$rules" "$units/hearth-disk@.service" "$units/hearth@.service" \
+        "$units"/multi-user.target.wants/hearth@*.service
     systemctl daemon-reload
     rm -rf "$root"
     if [ "${1-}" != --purge ] && [ ! -d "$data" ]; then

@@ -6,6 +6,7 @@ from typing import Final
 
 from appliance.commands import network_parser
 from appliance.commands.network_parser import add_data as _add_data
+from appliance.roles import ROLES
 
 EPILOG: Final = """\
 examples:
@@ -130,6 +131,13 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     _add_data(command)
     command.add_argument(
         "--json-logs", action="store_true", help="write the log as JSON, a line each"
+    )
+    command.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        choices=ROLES,
+        help="run this part only, and others like it beside; may be given several times",
     )
 
 
