@@ -21,6 +21,7 @@ from appliance.atproto.tid import TidClock
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import Client, Member, join, soon
 from tests.support.faulty_disk import folder_in_memory
+from tests.support.invariants import Promises
 from tests.support.ledger import LIKE, POST, Ledger, crowd
 from tests.support.witnesses import StreamWitness, signing_key, verified_repo
 
@@ -46,6 +47,18 @@ def campaign(seed: int, kills: int) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(done.stdout)
     assert told["faults"] == [], told
     return told
+
+
+def test_what_one_call_leaves_open_is_not_settled_by_another() -> None:
+    promises = Promises()
+    mine, theirs = ("record", "did:plc:a", "x/1"), ("record", "did:plc:b", "x/1")
+    promises.begin({mine: "new"})
+    promises.begin({theirs: "new"})
+    promises.settle({}, [mine])
+    assert promises.broken_by({theirs: "new"}) == []
+    assert len(promises.broken_by({mine: "new"})) == 1
+    promises.settle({})
+    assert len(promises.broken_by({theirs: "new"})) == 1
 
 
 @pytest.mark.slow

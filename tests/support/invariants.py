@@ -57,10 +57,13 @@ class Promises:
         allowed = {key: set(values) for key, values in self.allowed.items()}
         return Promises(allowed, set(self.coming), dict(self.told), set(self.gone))
 
-    def settle(self, found: Facts) -> None:
-        """What was uncertain is as it was found; but a handle may still follow its directory."""
-        for key, values in self.allowed.items():
-            if len(values) > 1 and key[0] != "handle":
+    def settle(self, found: Facts, keys: Iterable[Key] | None = None) -> None:
+        """What was uncertain is as it was found; but a handle may still follow its directory.
+
+        `keys`: only these, where other calls are still under way.
+        """
+        for key in list(self.allowed) if keys is None else keys:
+            if len(self.allowed[key]) > 1 and key[0] != "handle":
                 self.allowed[key] = {found.get(key)}
 
     def broken_by(self, found: Facts) -> list[str]:

@@ -186,7 +186,8 @@ def run(folder: Path, seed: int, kills: int) -> dict[str, object]:
             if faults:
                 break
     events = max(campaign.promises.told, default=0)
-    return {"seed": seed, **campaign.seen, "events": events, "faults": faults}
+    refused = sum((day.refusals for day in campaign.days), Counter())
+    return {"seed": seed, **campaign.seen, "events": events, "refused": refused, "faults": faults}
 
 
 if __name__ == "__main__":

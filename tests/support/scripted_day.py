@@ -38,6 +38,7 @@ class Day:
     done: int = 0
     settles: bool = True
     _serial: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
     _renamed: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -78,7 +79,7 @@ class Day:
         except Refused as refused:
             self._note(refused)
             if self.settles:
-                self.promises.settle(facts_of(self.house.data))
+                self.promises.settle(facts_of(self.house.data), changes)
             return None
         self.promises.keep(changes)
         self.done += 1
@@ -89,6 +90,7 @@ class Day:
         if refused.status < 500:
             raise refused
         self.failed += 1
+        self.refusals[f"{refused.status} {refused.error}"] += 1
 
     def _is_open(self, member: Member) -> bool:
         return self.promises.allowed["state", member.did, ""] == {"active"}
