@@ -40,7 +40,7 @@ EVENTS = 250
 IDLE_SECONDS = 5.0
 CALLS = {"create_record": 200, "get_record": 300, "list_records": 100, "get_repo": 10}
 PAGES = 60
-SETTLING = 120.0
+SETTLING = 1800.0
 PANEL_CALLS, PASSWORD = 20, "correct horse battery"
 MOST_ASKING = 50
 _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
