@@ -26,7 +26,8 @@ def check_first_start(box: VirtualMachine) -> str:
     wait_until(lambda: root_gigabytes(box.disk) > 3, "the root has the disk", 1200)
     wait_until(lambda: code_to_begin(box) != "", "the link is on the boot partition", 1200)
     box.cut_power()
-    assert "ssh: off" in box.file_on_card("hearth-said.txt")
+    said = box.file_on_card("hearth-said.txt")
+    assert "ssh: off" in said, (said, box.file_on_card("begin.txt"))
     return code_to_begin(box)
 
 
