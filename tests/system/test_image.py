@@ -92,6 +92,14 @@ def test_what_the_card_said_was_done(box: VirtualMachine) -> None:
     assert "code: as you wrote" in box.file_on_card("hearth-said.txt")
 
 
+def test_what_is_said_on_the_card_is_there_when_the_power_fails_at_once(
+    box: VirtualMachine,
+) -> None:
+    say = "from card import *; Computer(CARD, CARD).put('at-once.txt', 'said')"
+    box.run(f'cd /usr/lib/hearth && python3 -c "{say}"')
+    assert box.file_on_card("at-once.txt") == "said"
+
+
 def test_the_machine_is_as_it_should_be(box: VirtualMachine) -> None:
     check_machine(box)
     assert box.run("systemctl show --property=WatchdogLastPingTimestamp --value").strip()

@@ -133,10 +133,12 @@ class Computer:
         part.touch(mode)
         part.chmod(mode)
         part.write_text(text, "utf-8")
+        # Somebody may pull the plug once the link is on the card: by then this is there too. On
+        # vfat a file that got another name begins there without content until it is synced again.
         with part.open("rb") as written:
             os.fsync(written.fileno())
-        part.rename(path)
-        # Somebody may pull the plug once the link is on the card: by then this is there too.
+            part.rename(path)
+            os.fsync(written.fileno())
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
