@@ -5,8 +5,8 @@ Usage: python bench/growth.py [--json FILE] [--data DIR] [ACCOUNTSxRECORDS...]
 A size is so many accounts with so many records each, two posts for every like, 15 follows. They are
 written by the clients' own way (applyWrites), so every row of every role is as it is in life; then
 the network is started again and asked, one call after another. Milliseconds are of the server's
-processor, with the work that a call leaves behind. --data keeps the folders, and uses those that
-are there already.
+processor, with the work that a call leaves behind. --data keeps the folders, uses those that are
+there already, and goes on with one that was ended while it was filled.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ PAGES = 60
 SETTLING = 1800.0
 PANEL_CALLS, PASSWORD = 20, "correct horse battery"
 MOST_ASKING = 50
+GROWING = "growing.json"
 _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 Row = dict[str, float]
 Call = Callable[[], Awaitable[object]]
@@ -73,16 +75,39 @@ def records(at: int, members: list[Account], count: int) -> Iterator[tuple[str, 
         yield LIKE, key(number), {"$type": LIKE, "subject": subject, "createdAt": now()}
 
 
-async def grow(server: Server, accounts: int, each: int) -> list[str]:
-    """Open the accounts and write their records; give their DIDs."""
+async def grow(server: Server, data: Path, accounts: int, each: int) -> Row:
+    """Open the accounts and write their records; go on where somebody ended it before."""
+    path, row = data / GROWING, Row()
     async with Target.open(server.pds_url, server.pid, str(server.said["plc_url"])) as target:
-        members = [await target.sign_up() for _ in range(accounts)]
-        for at, member in enumerate(members):
+        if path.exists():
+            dids, done, spent, seconds = orjson.loads(path.read_bytes())
+        else:
+            dids = [(await target.sign_up()).did for _ in range(accounts)]
+            done, spent, seconds = 0, 0.0, 0.0
+        members = [Account(did, {}) for did in dids]
+        first, before, clock = done, cpu_ms(server.pid), time.perf_counter()
+
+        def note() -> None:
+            row["filling, ms a record"] = spent + cpu_ms(server.pid) - before
+            row["filled a second"] = seconds + time.perf_counter() - clock
+            path.write_bytes(orjson.dumps([dids, done, *row.values()]))
+
+        for at in range(first, accounts):
+            (member,) = await sign_in(target, [dids[at]])
             wanted = records(at, members, each)
             while some := list(itertools.islice(wanted, BATCH)):
-                await target.fill(member, some)
+                # What was written of this account when it was ended is there already.
+                with suppress(*((aiohttp.ClientResponseError,) if at == first else ())):
+                    await target.fill(member, some)
+            done = at + 1
+            note()
         await quiet(server.pid)
-        return [one.did for one in members]
+        note()
+    count = accounts * each
+    return {
+        "filling, ms a record": row["filling, ms a record"] / count,
+        "filled a second": count / row["filled a second"],
+    }
 
 
 async def sign_in(target: Target, dids: list[str]) -> list[Account]:
@@ -233,17 +258,13 @@ async def command(server: Server, data: Path, *words: str) -> float:
     return spent + (cpu_ms(server.pid) - before) / 1000
 
 
-async def size(data: Path, accounts: int, each: int) -> Row:
+async def size(data: Path, accounts: int, each: int, *, copies: bool) -> Row:
     """Make a network of a size, unless it is there, and ask it."""
     line, who, found = f"{COMMAND}{data}", data / "members.json", Row()
     if not who.exists():
         async with started(line) as server:
-            before, clock = cpu_ms(server.pid), time.perf_counter()
-            members = await grow(server, accounts, each)
-            count = accounts * each
-            found["filling, ms a record"] = (cpu_ms(server.pid) - before) / count
-            found["filled a second"] = count / (time.perf_counter() - clock)
-        who.write_bytes(orjson.dumps(members))
+            found |= await grow(server, data, accounts, each)
+        who.write_bytes(orjson.dumps(orjson.loads((data / GROWING).read_bytes())[0]))
     async with started(line) as server:
         found["start, s of processor"] = cpu_ms(server.pid) / 1000
         found["memory after start, MB"] = resident_mb(server.pid)
@@ -254,7 +275,8 @@ async def size(data: Path, accounts: int, each: int) -> Row:
         found["memory after all, MB"] = resident_mb(server.pid)
         await panel(server, found)
         found["checkup, s"] = await command(server, data, "checkup", "--json")
-        found["backup, s"] = await command(server, data, "backup", "now")
+        if copies:
+            found["backup, s"] = await command(server, data, "backup", "now")
     for file in ("pds", "appview", "relay"):
         found[f"{file}, MB"] = (data / f"{file}.sqlite").stat().st_size / 1e6
     return found
@@ -265,6 +287,7 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", default=["10x1000", "100x1000"])
     parser.add_argument("--json", help="a file for the figures")
     parser.add_argument("--data", type=Path, help="a folder to keep the networks in")
+    parser.add_argument("--no-backup", action="store_true", help="where the disk has no room")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         kept = args.data or Path(folder)
@@ -272,7 +295,9 @@ def main() -> None:
         for name in args.sizes:
             accounts, _, each = name.partition("x")
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                table[name] = runner.run(size(kept / name, int(accounts), int(each)))
+                table[name] = runner.run(
+                    size(kept / name, int(accounts), int(each), copies=not args.no_backup)
+                )
             print(name, orjson.dumps(table[name]).decode(), flush=True)
     for row in table[args.sizes[-1]]:
         cells = " | ".join(f"{table[name].get(row, 0):10.3f}" for name in args.sizes)
