@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support import answered, campaigns, quick_passwords
+from tests.support import answered, campaigns, quick_disk, quick_passwords
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 from tests.support.lateness import Lateness
@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Listen to what is answered from the first test on; meet nobody on this machine's network."""
     answered.listen()
     quick_passwords.hurry()
+    quick_disk.hurry()
     campaigns.pytest_configure(config)
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())

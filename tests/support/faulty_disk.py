@@ -20,6 +20,8 @@ from typing import Any
 
 import apsw
 
+from tests.support import quick_disk
+
 SECTOR = 512
 BASE = "unix"
 # What a call is, and the name of the file it is about.
@@ -157,7 +159,8 @@ def below_sqlite() -> Iterator[FaultyDisk]:
     disk = FaultyDisk("faulty")
     apsw.set_default_vfs("faulty")
     try:
-        yield disk
+        with quick_disk.as_in_life():
+            yield disk
     finally:
         apsw.set_default_vfs(BASE)
         disk.unregister()
