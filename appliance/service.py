@@ -12,10 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from socket import socket
 from typing import Final
-
-import segno
 
 from appliance.admin.claim import Claim
 from appliance.admin.owner import OwnerFile
@@ -192,5 +191,5 @@ def _show(settings: Settings, link: Callable[[str], str | None]) -> bool:
 def picture_of(link: str) -> str:
     """Draw a link as a QR code of characters, for the camera of a phone."""
     drawn = io.StringIO()
-    segno.make(link, error="l", micro=False).terminal(drawn, compact=True)
+    import_module("segno").make(link, error="l", micro=False).terminal(drawn, compact=True)
     return drawn.getvalue()

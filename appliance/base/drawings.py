@@ -1,15 +1,15 @@
 """Pictures that pages draw themselves, as inline SVG without styles of their own."""
 
 import io
+from importlib import import_module
 
-import segno
 from markupsafe import Markup
 
 
 def qr_code(text: str) -> Markup:
     """Draw a text for a camera."""
     out = io.BytesIO()
-    code = segno.make(text, error="m", micro=False)
+    code = import_module("segno").make(text, error="m", micro=False)
     form = {"xmldecl": False, "svgns": False, "omitsize": True, "lineclass": "qr-lines"}
     code.save(out, kind="svg", svgclass="qr", **form)
     # Made of squares alone: the text is not in the markup.

@@ -9,12 +9,12 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
-
-import jinja2
 
 HASH_DIGITS: Final = 12
 _IMPORT: Final = re.compile(rb'from "\./([\w.-]+)"')
@@ -58,23 +58,15 @@ class Pages:
         bodies = {**_bodies(self._root / "static", ""), **(added or {})}
         for file_name in bodies:
             self._add(file_name, bodies)
-        self._environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(self._source),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.globals["static"] = self.static_url
 
     def render(self, name: str, /, **context: Any) -> str:
         """Render a template, as "admin/home.html". Raises NoSuchTemplate."""
         try:
             template = self._environment.get_template(name)
-        except jinja2.TemplateNotFound as error:
+        except LookupError as error:
             raise NoSuchTemplate(str(error)) from error
-        return template.render(context)
+        text: str = template.render(context)
+        return text
 
     def static_url(self, name: str) -> str:
         """Return the path under which a static file is served. Raises KeyError."""
@@ -82,6 +74,21 @@ class Pages:
 
     def has_static(self, name: str) -> bool:
         return name in self._names
+
+    @cached_property
+    def _environment(self) -> Any:
+        """Make what renders when the first page is asked for: 2 MB of memory until then."""
+        jinja2 = import_module("jinja2")
+        environment = jinja2.Environment(
+            loader=jinja2.FunctionLoader(self._source),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        environment.globals["static"] = self.static_url
+        return environment
 
     def _source(self, name: str) -> str | None:
         parts = name.split("/")
