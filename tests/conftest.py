@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support import answered, campaigns, quick_disk, quick_passwords
+from tests.support import answered, campaigns, chance, quick_disk, quick_passwords
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 from tests.support.lateness import Lateness
@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     answered.listen()
     quick_passwords.hurry()
     quick_disk.hurry()
+    chance.tame(config)
     campaigns.pytest_configure(config)
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())

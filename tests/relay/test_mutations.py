@@ -175,7 +175,7 @@ async def test_thousands_of_damaged_frames_break_and_slow_nothing(lab: Lab) -> N
 @settings(
     max_examples=40,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     changes=st.lists(
