@@ -19,7 +19,17 @@ async def test_a_password_fits_its_own_hash_only() -> None:
 def test_a_hash_names_its_cost_and_is_never_the_same_twice() -> None:
     first, second = hash_now("x"), hash_now("x")
     assert first != second
-    assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert first.startswith("$argon2id$v=19$m=9216,t=4,p=1$")
+
+
+def test_hashes_of_other_costs_are_understood() -> None:
+    # As made until November 2026.
+    stored = (
+        "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbiBsZXR0ZXJzIQ$"
+        "GoNAC3YhiKH8mtKbYDa7bDXa2XN/KYDpnBp4Fb+Isrc"
+    )
+    assert verify_now("of last week", stored)
+    assert not verify_now("of this week", stored)
 
 
 def test_hashes_of_older_servers_are_understood() -> None:
