@@ -10,15 +10,7 @@ import pytest
 
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import Client, Refused, sign_in
-
-
-def hearth(*args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "appliance", *args]
-    done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert "Traceback" not in done.stderr
-    return done
+from tests.support.commands import hearth
 
 
 def test_the_key_of_a_network_goes_to_paper_and_into_a_network_built_anew(
@@ -36,14 +28,14 @@ def test_the_key_of_a_network_goes_to_paper_and_into_a_network_built_anew(
 
     assert restored(" ".join(words[:-1])).returncode == 1
     assert restored(" ".join(words)).stdout == f"put back: {public}\n"
-    again = hearth("sheet", "--data", str(tmp_path)).stdout
+    again = hearth("sheet", data=tmp_path).stdout
     assert again.splitlines()[:-1] == [*words, public]  # its backups begin anew, with a new key
-    assert "never started" in hearth("sheet", "--data", str(tmp_path / "none")).stderr
+    assert "never started" in hearth("sheet", data=tmp_path / "none").stderr
 
 
 def said(network: Appliance, *args: str) -> str:
     """Give what a command prints that must succeed."""
-    done = hearth(*args, "--data", str(network.data))
+    done = hearth(*args, data=network.data)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -92,10 +84,10 @@ def test_a_network_without_members_lists_nobody() -> None:
 
 
 def test_a_name_that_nobody_has_is_told_in_a_line(network: Appliance) -> None:
-    done = hearth("account", "takedown", "ghost.test", "--data", str(network.data))
+    done = hearth("account", "takedown", "ghost.test", data=network.data)
     assert (done.returncode, done.stdout) == (1, "")
     assert "nobody here is called ghost.test" in done.stderr
-    taken = hearth("account", "create", "a.b.c.test", "--data", str(network.data))
+    taken = hearth("account", "create", "a.b.c.test", data=network.data)
     assert (taken.returncode, "InvalidHandle" in taken.stderr) == (1, True)
 
 
@@ -112,10 +104,10 @@ def test_a_checkup_finds_a_running_network_well(network: Appliance) -> None:
 
 
 def test_beside_no_network_the_commands_say_how_to_start_one(tmp_path: Path) -> None:
-    done = hearth("account", "list", "--data", str(tmp_path))
+    done = hearth("account", "list", data=tmp_path)
     assert done.returncode == 1
     assert "hearth run --data" in done.stderr
-    missing = hearth("checkup", "--json", "--data", str(tmp_path / "none"))
+    missing = hearth("checkup", "--json", data=tmp_path / "none")
     assert missing.returncode == 1
     assert [each["cause"] for each in json.loads(missing.stdout)["findings"]][0] == "data-missing"
     assert list(tmp_path.iterdir()) == []
@@ -141,7 +133,7 @@ async def test_the_relay_is_looked_after_from_the_command_line(network: Applianc
         ("release", "99999"),
         ("discard", "99999"),
     ):
-        done = hearth("relay", *args, "--data", str(network.data))
+        done = hearth("relay", *args, data=network.data)
         assert done.returncode == 1
         assert "refused" in done.stderr
 
@@ -216,7 +208,7 @@ def test_the_house_is_looked_after_from_the_command_line(network: Appliance) -> 
     assert said(network, "settings", "pds.blob_quota", "1000000").startswith("written")
     assert said(network, "settings", "pds.blob_quota") == "* pds.blob_quota = 1000000\n"
     assert said(network, "settings", "pds.blob_quota", "0").startswith("written")
-    assert "must be" in hearth("settings", "pds.port", "x", "--data", str(network.data)).stderr
+    assert "must be" in hearth("settings", "pds.port", "x", data=network.data).stderr
 
 
 def test_a_support_bundle_tells_what_it_holds(network: Appliance, tmp_path: Path) -> None:

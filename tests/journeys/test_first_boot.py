@@ -17,6 +17,7 @@ from aiohttp import ClientSession, CookieJar
 from appliance.atproto.xrpc.frames import decode_frame
 from tests.support.appliance import ROOT, wait_until
 from tests.support.client import soon
+from tests.support.commands import hearth
 from tests.support.ending import end
 from tests.support.ports import free_port
 
@@ -75,19 +76,13 @@ async def send(http: ClientSession, url: str, **fields: str) -> tuple[int, str]:
 def test_commands_say_that_nobody_has_begun(fresh: Running) -> None:
     data = fresh.said.with_name("data")
 
-    def hearth(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "appliance", *words, "--data", str(data)]
-        return subprocess.run(  # noqa: S603
-            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-        )
-
-    told = hearth("account", "list")
+    told = hearth("account", "list", data=data)
     assert told.returncode == 1
     assert "has no name yet; begin with the link of: hearth claim" in told.stderr
-    found = json.loads(hearth("checkup", "--json").stdout)["findings"]
+    found = json.loads(hearth("checkup", "--json", data=data).stdout)["findings"]
     assert [one["cause"] for one in found if one["subject"] == "Network"] == ["not-begun"]
     assert not [one for one in found if one["subject"].startswith("Part")]
-    assert hearth("claim").stdout.splitlines()[0] in fresh.said.read_text()
+    assert hearth("claim", data=data).stdout.splitlines()[0] in fresh.said.read_text()
 
 
 async def test_only_the_wizard_answers_until_it_is_done_and_then_everything(

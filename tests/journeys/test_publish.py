@@ -15,21 +15,11 @@ from appliance.settings import defaults
 from appliance.settings_file import save
 from tests.support.appliance import ROOT, Appliance
 from tests.support.client import Client, Member, sign_in
+from tests.support.commands import hearth
 from tests.support.ending import end
 from tests.support.ports import free_port
 
 PASSWORD = "a long enough password"
-
-
-def hearth(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "appliance", *words, "--data", str(data)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
