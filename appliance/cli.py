@@ -1,6 +1,7 @@
 """The command line: what each command of `hearth` does; `commands/parser` says what is typed."""
 
 import argparse
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -146,6 +147,8 @@ def _publish(args: argparse.Namespace) -> int:
 def _backup(args: argparse.Namespace) -> int:
     from appliance.backup import commands
 
+    # Told to end, it puts away what it has begun, as if somebody had pressed Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return commands.run(args, print)
 
 

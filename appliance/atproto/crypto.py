@@ -148,6 +148,8 @@ class PrivateKey:
 
     def __init__(self, name: CurveName, scalar: bytes, library: Curve | None = None) -> None:
         """Load a scalar of 32 bytes; raise InvalidKey."""
+        if name not in ORDERS:
+            raise InvalidKey(f"there is no curve {name!r} here")
         if len(scalar) != 32 or not 0 < int.from_bytes(scalar) < ORDERS[name]:
             raise InvalidKey("a private key has 32 bytes, between zero and the curve's order")
         self.curve: CurveName = name

@@ -112,6 +112,7 @@ class Engine:
             if expected:
                 raise
             self._run(["init"])
+        self._free()
 
     def save(self, folders: Sequence[Path], left_out: Sequence[str], note: Note) -> Saved:
         """Store folders. `note` is told (bytes done, of how many)."""
@@ -159,7 +160,12 @@ class Engine:
 
     def check(self) -> None:
         """See that the repository is whole in itself. Raises BackupFailed."""
+        self._free()
         self._run(["check"])
+
+    def _free(self) -> None:
+        """Take away what a run that was cut off has left locked; locks of those that live stay."""
+        self._run(["unlock"])
 
     def _run(
         self,
@@ -185,12 +191,17 @@ class Engine:
             env={**kept, **self._env, "RESTIC_CACHE_DIR": str(self._cache)},
         ) as running:
             last: deque[str] = deque(maxlen=_LAST_LINES)
-            for line in running.stdout or ():
-                last.append(line)
-                if hear is not None:
-                    hear(line)
-                if give_up is not None and give_up(line):
-                    running.send_signal(signal.SIGINT)  # it takes its lock away
+            try:
+                for line in running.stdout or ():
+                    last.append(line)
+                    if hear is not None:
+                        hear(line)
+                    if give_up is not None and give_up(line):
+                        running.send_signal(signal.SIGINT)  # it takes its lock away
+            except BaseException:
+                running.send_signal(signal.SIGINT)
+                running.communicate()  # who cannot say that it goes dies, its lock left behind
+                raise
         if running.returncode:
             said = self._way.said() + "".join(last)
             raise _in_words(self._without_secrets(said), self.repository)

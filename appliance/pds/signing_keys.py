@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from appliance.atproto.crypto import PrivateKey
+from appliance.atproto.crypto import InvalidKey, PrivateKey
 from appliance.atproto.syntax import Did
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
@@ -22,6 +22,10 @@ class NoSigningKey(LookupError):
     """An account without a key: only a damaged database has one."""
 
     xrpc_name = "InternalServerError"
+
+
+class DamagedSigningKey(NoSigningKey):
+    """A key that cannot be read."""
 
 
 class SigningKeys:
@@ -117,4 +121,8 @@ def _insert(
 
 
 def _private(row: tuple[str, bytes] | None) -> PrivateKey | None:
-    return None if row is None else PrivateKey.from_bytes(row[0], row[1])  # type: ignore[arg-type]
+    """Read a key. Raises DamagedSigningKey."""
+    try:
+        return None if row is None else PrivateKey.from_bytes(row[0], row[1])  # type: ignore[arg-type]
+    except InvalidKey as problem:
+        raise DamagedSigningKey(str(problem)) from problem

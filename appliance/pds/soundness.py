@@ -15,7 +15,7 @@ from appliance.base import passwords
 from appliance.base.connection import Connection
 from appliance.pds import records, repos, signing_keys
 from appliance.pds.blob_files import path_in
-from appliance.pds.signing_keys import NoSigningKey
+from appliance.pds.signing_keys import DamagedSigningKey, NoSigningKey
 
 READ_BYTES = 1 << 20
 
@@ -100,6 +100,9 @@ def _faults_of_commit(conn: Connection, head: repos.Head, *, is_moving: bool) ->
         return  # before it is active, it may be signed by the server it comes from
     try:
         key = signing_keys.load(conn, head.did)
+    except DamagedSigningKey as problem:
+        yield f"{head.did}: the key that signs is damaged: {problem}"
+        return
     except NoSigningKey:
         yield f"{head.did}: the key that signs is missing"
         return

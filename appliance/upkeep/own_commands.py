@@ -13,6 +13,8 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 NICENESS: Final = 15
+# Of those that workers have to stop.
+SECONDS_TO_END: Final = 2.0
 
 
 async def run_command(what: str, action: str, data: Path, *options: str) -> bool:
@@ -28,8 +30,10 @@ async def run_command(what: str, action: str, data: Path, *options: str) -> bool
     try:
         _, said = await child.communicate()
     finally:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
             child.terminate()
+            # It puts away what it has begun.
+            await asyncio.wait_for(child.wait(), SECONDS_TO_END)
     if child.returncode == 0:
         log.info("%s ended action=%s", what, action)
         return True

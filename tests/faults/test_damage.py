@@ -36,6 +36,7 @@ COVERED = {
     ("repo", "data"): "",
     ("repo", "rev"): "commit is not the one that was signed",
     ("signing_key", "private"): "not signed by the account's key",
+    ("signing_key", "curve"): "the key that signs is damaged",
 }
 DATABASES = ("appview", "directory", "labeler", "neighbours", "pds", "relay", "viewers")
 FLIPS = 2

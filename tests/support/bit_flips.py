@@ -32,8 +32,8 @@ COVERED = {
     ("pds", "record"): "SELECT repo, path, cid, block FROM record",
     ("pds", "repo"): "SELECT id, did, commit_cid, commit_block, rev, data FROM repo",
     ("pds", "signing_key"): "SELECT did, private FROM signing_key WHERE in_use",
-    ("pds", "event"): "SELECT frame FROM event WHERE kind IN ('commit', 'sync')",
-    ("relay", "event"): "SELECT frame FROM event WHERE kind IN ('commit', 'sync')",
+    ("pds", "event"): "SELECT frame FROM event",
+    ("relay", "event"): "SELECT frame FROM event",
     ("directory", "operation"): "SELECT did, cid, nullified, operation FROM operation",
 }
 _FILLING = {"INTEGER": "1", "TEXT": "'x'", "BLOB": "x'01'", "REAL": "1.0", "": "1"}
@@ -133,9 +133,21 @@ def content_of(data: Path, database: str, table: str) -> object:
         return None
     with closing(Connection(data / f"{database}.sqlite", writable=False)) as conn:
         try:
-            return sorted(map(repr, conn.rows(sql)))
-        except (apsw.Error, UnicodeDecodeError):
+            rows = conn.rows(sql)
+            if table == "event":
+                return [signed for (frame,) in rows if (signed := _signed(parse(frame)))]
+            return sorted(map(repr, rows))
+        except (apsw.Error, UnicodeDecodeError, InvalidEvent):
             return "cannot be read"
+
+
+def _signed(event: object) -> object:
+    """Give what the signature in a frame covers: not when it was told, nor after what."""
+    if isinstance(event, CommitEvent):
+        return event.did, event.rev, event.commit, event.ops, event.prev_data, event.blocks
+    if isinstance(event, SyncEvent):
+        return event.did, event.rev, event.blocks
+    return None
 
 
 def flips(
