@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support import answered, campaigns, chance, quick_disk, quick_passwords
+from tests.support import answered, campaigns, chance, order, quick_disk, quick_passwords
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 from tests.support.lateness import Lateness
@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     quick_disk.hurry()
     chance.tame(config)
     campaigns.pytest_configure(config)
+    config.pluginmanager.register(order)
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())
     config.pluginmanager.register(Lateness(config))
