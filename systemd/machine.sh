@@ -11,6 +11,8 @@ settings=/etc/hearth
 command=/usr/local/bin/hearth
 units=/etc/systemd/system
 rules=/etc/udev/rules.d/90-hearth.rules # where disks by USB are seen
+# What watches beside the service: for changes that are asked for, and for what is due.
+watchers='hearth-switch.path hearth-update.path hearth-ports.path hearth-backup.timer hearth-update.timer'
 ROOM_MB=600
 CONFINED='systemd cannot confine it here (\1: \2); a container needs nesting: see journalctl -u hearth'
 system_file=/etc/os-release
@@ -191,7 +193,8 @@ machine_image() {
     cp "$root/releases/$release/systemd/switch.sh" "$root/switch.sh"
     sh "$root/switch.sh" units "$release"
     ln -sfn "releases/$release" "$root/current"
-    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path hearth-ports.path
+    # shellcheck disable=SC2086
+    systemctl enable --quiet hearth.service $watchers
     # Port 80, if the image has it opened: nobody's wish, so it is closed where it is not wanted.
     printf '%s\n' '{"wanted": [80], "opened": [80], "failed": [], "boot": ""}' >"$root/ports.json"
 }
@@ -203,8 +206,10 @@ enable_units() {
         udevadm control --reload 2>/dev/null || true
     fi
     systemctl daemon-reload
-    systemctl enable --quiet hearth.service hearth-switch.path hearth-update.path hearth-ports.path
-    systemctl start hearth-switch.path hearth-update.path hearth-ports.path
+    # shellcheck disable=SC2086
+    systemctl enable --quiet hearth.service $watchers
+    # shellcheck disable=SC2086
+    systemctl start $watchers
 }
 
 machine_claim() {
@@ -271,14 +276,14 @@ machine_uninstall() {
     '') ;;
     *) fail "uninstall knows --purge only" "nothing was changed" ;;
     esac
-    for unit in hearth-update.path hearth-update.service hearth-switch.path hearth-switch.service \
-        hearth-ports.path hearth-ports.service hearth.socket hearth-https.socket hearth.service; do
+    for unit in $watchers hearth-backup.service hearth-update-due.service hearth-update.service \
+        hearth-switch.service hearth-ports.service hearth.socket hearth-https.socket hearth.service; do
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
         rm -f "$units/$unit"
     done
     systemctl stop "hearth@*.service" 2>/dev/null || true
     rm -f "$command" "$rules" "$units/hearth-disk@.service" "$units/hearth@.service" \
-        "$units"/multi-user.target.wants/hearth@*.service
+        "$units"/multi-user.target.wants/hearth@*.service /var/lib/systemd/timers/stamp-hearth-*
     systemctl daemon-reload
     rm -rf "$root"
     if [ "${1-}" != --purge ] && [ ! -d "$data" ]; then
@@ -300,6 +305,9 @@ machine_status() {
     printf 'before    %s\n' "$(previous || printf none)"
     [ ! -e "$root/change" ] || printf 'changing  %s\n' "$(cat "$root/change")"
     [ ! -e "$root/result" ] || printf 'changed   %s\n' "$(cat "$root/result")"
+    for timer in hearth-backup.timer hearth-update.timer; do
+        printf 'timer     %s (%s)\n' "$timer" "$(systemctl is-active "$timer" || true)"
+    done
     printf 'data      %s (%s)\n' "$data" "$(du -sh "$data" | cut -f1)"
     "$command" health
 }

@@ -66,6 +66,9 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.sqlite")):
 ' "$data"
 }
 
+# End what the timers have begun; it is begun again.
+nobody_beside() { systemctl stop hearth-backup.service hearth-update-due.service 2>/dev/null || true; }
+
 # Bring a backup back, while nothing runs; what runs then is what was restored, or what was before.
 restore() { # restore ARGS
     case " $* " in *' -h '* | *' --help '*) return ;; esac
@@ -76,6 +79,7 @@ restore() { # restore ARGS
         ! systemctl is-active --quiet "$unit" || sockets="$sockets $unit"
     done
     systemctl stop hearth.socket hearth-https.socket hearth.service 2>/dev/null || true
+    nobody_beside
     status=0
     (as_hearth "${current##*/}" "$@") || status=$?
     # shellcheck disable=SC2086
@@ -118,6 +122,7 @@ read_change() {
 
 before_start() {
     read_change
+    case $step in switch | back) nobody_beside ;; esac
     copy=$kept/before-$to
     case $step in
     switch)

@@ -2,12 +2,11 @@
 
 import argparse
 import asyncio
-import fcntl
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,18 +14,21 @@ from typing import Final
 
 from appliance.backup import lending, restore, restored, sftp
 from appliance.backup.engine import DIRECT, BackupFailed, Engine
+from appliance.backup.left_over import REHEARSAL, alone
 from appliance.backup.places import Disks
+from appliance.backup.schedule import what_is_due
 from appliance.backup.take import REST, Progress, engine_of, take, with_login
 from appliance.pds.soundness import Soundness
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
-from appliance.upkeep.backup_journal import ACTIONS, LOCK, CourseFile, Journal
+from appliance.upkeep.backup_journal import ACTIONS, CourseFile, Journal, take_up
 from appliance.upkeep.backup_key import KEY_FILE, as_typed, key_of
 from appliance.upkeep.backup_ssh import SFTP, SshFiles
+from appliance.upkeep.standing_by import is_taken_up
 
 Say = Callable[[str], None]
 
-REHEARSAL: Final = "backup-rehearsal"
+IN_HAND: Final = "a backup is due, and the running network has it in hand"
 WIDTH: Final = 30
 _RESTORED: Final = """\
 {counts} are back in {data}, all verified.
@@ -36,18 +38,18 @@ What is left to do:
 Everybody signs in as before. Others are told at once where each account stands now."""
 
 
+class UnderWay(BackupFailed):
+    """Somebody else takes or proves a backup."""
+
+
 def run(args: argparse.Namespace, say: Say) -> int:
     """Do one of them; return the exit status. Raises InvalidSettings."""
     bar = Bar(sys.stderr.isatty())
     try:
-        with _course(args) as course:
-
-            def show(what: str, share: float) -> None:
-                bar.show(what, share)
-                if course is not None:
-                    course.show(what, share)
-
-            _ACTIONS[args.action](args, say, show)
+        if args.action == "due":
+            _due(args, say, bar)
+        else:
+            _do(args, say, bar)
     except BackupFailed as problem:
         bar.end()
         sys.stderr.write(
@@ -60,6 +62,37 @@ def run(args: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def _do(args: argparse.Namespace, say: Say, bar: "Bar") -> None:
+    with _course(args) as course:
+
+        def show(what: str, share: float) -> None:
+            bar.show(what, share)
+            if course is not None:
+                course.show(what, share)
+
+        _ACTIONS[args.action](args, say, show)
+
+
+def _due(args: argparse.Namespace, say: Say, bar: "Bar") -> None:
+    """Do what is due and nobody else does, or say in a line why nothing is done."""
+    settings = _settings(args)
+    data = settings.paths.data
+    journal = Journal.read(data)
+    looked = what_is_due(settings, journal.without_cut_off(data), Disks(), time.time())
+    args.action, reason = looked
+    if args.action is None:
+        say(reason)
+        return
+    if is_taken_up(settings, lambda: Journal.read(data) != journal):
+        say(IN_HAND)
+        return
+    take_up(data)
+    try:
+        _do(args, say, bar)
+    except UnderWay as problem:
+        say(problem.seen)
+
+
 @contextmanager
 def _course(args: argparse.Namespace) -> Iterator[CourseFile | None]:
     """Be the only one who takes or proves backups here, and tell how far it is."""
@@ -67,11 +100,11 @@ def _course(args: argparse.Namespace) -> Iterator[CourseFile | None]:
     if action is None or not data.is_dir():
         yield None
         return
-    with (data / LOCK).open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(alone(data))
         except BlockingIOError as taken:
-            raise BackupFailed(
+            raise UnderWay(
                 "a backup is being taken or proven already",
                 "one at a time",
                 "wait until that one has ended; the panel shows how far it is",

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from appliance.backup.left_over import put_away
 from appliance.backup.places import Disks
 from appliance.settings import Settings
-from appliance.upkeep.backup_journal import Journal, asked, take_up
+from appliance.upkeep.backup_journal import Action, Journal, asked, take_up
 from appliance.upkeep.own_commands import run_command
 
 # So often it looks whether somebody has asked on the panel, or plugged a disk in.
@@ -23,7 +24,7 @@ TOO_OLD: Final = 30 * HOUR
 PROOF_EVERY: Final = 7 * DAY
 
 
-def due(journal: Journal, hour: int, now: float) -> str | None:
+def due(journal: Journal, hour: int, now: float) -> Action | None:
     """Say what to do at this time: "now" for a backup, "prove" for a proof, or None."""
     since = now - journal.taken_at
     wanted = since > TOO_OLD or (since > SOON_ENOUGH and time.localtime(now).tm_hour == hour)
@@ -33,6 +34,24 @@ def due(journal: Journal, hour: int, now: float) -> str | None:
         waited = now - journal.proof_tried_at
         return "prove" if waited > DAY or waited < 0 else None
     return None
+
+
+def what_is_due(
+    settings: Settings, journal: Journal, disks: Disks, now: float
+) -> tuple[Action | None, str]:
+    """Say what to do now, as it was asked for or is due; where nothing is, why."""
+    if not settings.backup.target:
+        return None, "no backups: the setting backup.target names no place"
+    wish = asked(settings.paths.data)
+    if wish is not None:
+        return wish, ""
+    if not disks.is_there(settings.backup.target):
+        return None, "no backup: the disk for it is not there"
+    action = due(journal, settings.backup.hour, now)
+    if action is None:
+        hours = (now - max(journal.taken_at, journal.tried_at)) / HOUR
+        return None, f"no backup is due: the last was begun {hours:.0f} hours ago"
+    return action, ""
 
 
 class Schedule:
@@ -51,18 +70,15 @@ class Schedule:
 
     async def run(self) -> None:
         """Look for ever; a worker."""
+        await asyncio.to_thread(put_away, self._settings.paths.data)
         while True:
-            if self._settings.backup.target:
-                await self.look()
+            await self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Do what is due, if anything is."""
-        data, backup = self._settings.paths.data, self._settings.backup
-        wish = asked(data)
-        if wish is None and not self._disks.is_there(backup.target):
-            return
-        action = wish or due(Journal.read(data), backup.hour, self._now())
+        data = self._settings.paths.data
+        action, _ = what_is_due(self._settings, Journal.read(data), self._disks, self._now())
         if action is None:
             return
         take_up(data)

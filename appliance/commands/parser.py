@@ -289,6 +289,7 @@ def _add_backup(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, help_text in {
         "now": "take a backup now",
+        "due": "take or prove one if that is due and the running network does not",
         "list": "list the backups there are",
         "prove": "restore the newest one into a scratch folder and verify all of it",
         "key": "print the key that opens them: keep it away from this computer",
@@ -319,6 +320,7 @@ def _add_update(command: argparse.ArgumentParser) -> None:
     now = add("now", "install the newest release now")
     now.add_argument("--no-wait", action="store_true", help="end once it is handed over")
     now.add_argument("--without-backup", action="store_true", help="take no backup before it")
+    add("due", "look, or install, if that is due and the running network does not")
     hold = add("hold", "install no release by itself")
     hold.add_argument("--days", type=int, metavar="N", help="so long; left out: until resume")
     add("resume", "install releases by themselves again")

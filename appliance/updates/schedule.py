@@ -10,7 +10,7 @@ from appliance.settings_groups_upkeep import UpdateSettings
 from appliance.updates.channel import BadChannel, in_order
 from appliance.updates.installation import Installation
 from appliance.upkeep.own_commands import run_command
-from appliance.upkeep.update_journal import Answer, Known, Wish
+from appliance.upkeep.update_journal import Answer, Known, Wish, take_up
 from appliance.version import VERSION
 
 # So often it looks whether somebody has asked on the panel.
@@ -45,6 +45,20 @@ def _is_news(version: str) -> bool:
         return False
 
 
+def what_is_due(
+    settings: Settings, known: Known, installation: Installation, now: float
+) -> tuple[str, str]:
+    """Say what to do now ("check", "now"), as was asked for or is due; where nothing is, why."""
+    if not settings.update.channel:
+        return "", "no updates: the setting update.channel names no channel"
+    wish, answer = Wish.read(settings.paths.data), Answer.read(installation.answer)
+    refused = answer.version if answer.state == "refused" else ""
+    unwanted = frozenset((installation.taken_back(), refused))
+    action = due(known, wish, settings.update, unwanted, now)
+    hours = (now - known.checked_at) / HOUR
+    return action, "" if action else f"nothing is due: the channel was read {hours:.0f} hours ago"
+
+
 class Schedule:
     """Looks again and again whether something is due."""
 
@@ -61,22 +75,14 @@ class Schedule:
     async def run(self) -> None:
         """Look for ever; a worker."""
         while True:
-            if self._settings.update.channel:
-                await self.look()
+            await self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Do what is due, if anything is."""
         data = self._settings.paths.data
-        wish = Wish.read(data)
-        action = due(Known.read(data), wish, self._settings.update, self._unwanted(), self._now())
+        action, _ = what_is_due(self._settings, Known.read(data), self._installation, self._now())
         if not action:
             return
-        if wish.asked:
-            wish.note(data, asked="")
+        take_up(data)
         await run_command("update", action, data, *(("--no-wait",) if action == "now" else ()))
-
-    def _unwanted(self) -> frozenset[str]:
-        answer = Answer.read(self._installation.answer)
-        refused = answer.version if answer.state == "refused" else ""
-        return frozenset((self._installation.taken_back(), refused))

@@ -55,6 +55,18 @@ class Journal:
         except (OSError, ValueError, TypeError, AttributeError):
             return cls()
 
+    def without_cut_off(self, data: Path) -> Self:
+        """Leave out tries that came to no end, good or bad, and that nobody is at any more."""
+        if Course.read(data) is not None:
+            return self
+        taking = self.tried_at > self.taken_at and not self.failure
+        proving = self.proof_tried_at > self.proven_at and not self.proof_failure
+        return replace(
+            self,
+            tried_at=0.0 if taking else self.tried_at,
+            proof_tried_at=0.0 if proving else self.proof_tried_at,
+        )
+
     def note(self, data: Path, **changes: Any) -> Self:
         """Change some of it, whole or not at all."""
         changed = replace(self, **changes)

@@ -73,6 +73,13 @@ class Wish(_Kept):
         return self.held_until < 0 or self.held_until > now
 
 
+def take_up(data: Path) -> None:
+    """Note that what was asked for begins."""
+    wish = Wish.read(data)
+    if wish.asked:
+        wish.note(data, asked="")
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came of a release that was handed over: installed, refused, or back; and why."""
