@@ -28,7 +28,7 @@ from appliance.backup.schedule import Schedule as Backups
 from appliance.base import memory
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.clock import Clock
-from appliance.base.database import DatabaseInUse
+from appliance.base.database import DatabaseInUse, NoRoomToOpen
 from appliance.base.http import HttpClient
 from appliance.base.migrations import DatabaseTooNew
 from appliance.base.mounts import FarAway, refuse_far
@@ -87,6 +87,12 @@ class SharedRunFolder(Exception):
     """The folder for sockets belongs to somebody else."""
 
 
+# What is told in a line instead of a traceback.
+CANNOT_START: Final = (
+    *(DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, FarAway, NoRoomToOpen, SharedRunFolder),
+)
+
+
 @dataclass(frozen=True)
 class Ground:
     """What every role stands on."""
@@ -130,6 +136,8 @@ async def open_node(
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.paths.run.stat().st_uid != os.getuid():
         raise SharedRunFolder(f"{settings.paths.run} belongs to another user")
+    if is_main(here):
+        Reserve(settings.paths.data).look()  # opening files may need what is kept there
     policy = OutboundPolicy(allow_loopback=settings.dev.allow_loopback)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(HttpClient.open(policy))
@@ -378,7 +386,7 @@ def serve(
                     watch=watch,
                 )
             )
-    except (DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, FarAway, SharedRunFolder) as problem:
+    except CANNOT_START as problem:
         sys.stderr.write(f"hearth: cannot start: {problem}\n")
         return 1
     return AGAIN if again and not ended.is_set() else 0

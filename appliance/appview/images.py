@@ -6,6 +6,7 @@ have the hash it is named by.
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -22,6 +23,8 @@ from appliance.atproto.cid import Cid, InvalidCid
 from appliance.atproto.syntax import AtUri, Did, InvalidSyntax
 from appliance.base.database import Database
 from appliance.base.http import OutboundFailed
+
+log = logging.getLogger(__name__)
 
 # Of a blob that very many records of an account name, so many are looked at.
 MOST_REFERENCES = 100
@@ -210,9 +213,14 @@ def _read(stem: Path) -> Picture | None:
 
 
 def _keep(stem: Path, picture: Picture) -> None:
-    """Store a picture whole or not at all."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    """Store a picture whole or not at all: on a full disk it is made anew each time."""
     suffix = picture.mime_type.removeprefix("image/")
     aside = stem.with_name(f".{stem.name}.{secrets.token_hex(4)}")
-    aside.write_bytes(picture.body)
-    aside.replace(stem.with_name(f"{stem.name}.{suffix}"))
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(picture.body)
+        aside.replace(stem.with_name(f"{stem.name}.{suffix}"))
+    except OSError as problem:
+        log.warning("picture not kept reason=%s", problem)
+        with contextlib.suppress(OSError):
+            aside.unlink()

@@ -183,6 +183,14 @@ def prove(settings: Settings, progress: Progress) -> Soundness:
     except BackupFailed as problem:
         journal.note(data, proof_failure=str(problem))
         raise
+    except OSError as problem:
+        failed = BackupFailed(
+            f"nothing could be brought back into {data}: {problem}",
+            "room there for a copy of everything",
+            "see what `hearth checkup` says of storage",
+        )
+        journal.note(data, proof_failure=str(failed))
+        raise failed from problem
     journal.note(data, proven_at=time.time(), proven=f"{snapshot.id}: {counts_of(sound)}")
     return sound
 

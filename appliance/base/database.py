@@ -35,6 +35,7 @@ __all__ = [
     "DatabaseClosed",
     "DatabaseInUse",
     "DeadlineExceeded",
+    "NoRoomToOpen",
     "Row",
     "WriteFailed",
 ]
@@ -54,6 +55,10 @@ _SLIM = "PRAGMA shrink_memory"
 
 class DatabaseInUse(Exception):
     """Another process works on this file."""
+
+
+class NoRoomToOpen(Exception):
+    """The disk is too full to bring a file up to date; with room again, opening it goes on."""
 
 
 class DeadlineExceeded(Exception):
@@ -88,7 +93,7 @@ class Database:
 
         FULL: an answered write survives a power cut. NORMAL: it survives a crash of the process.
 
-        Raises DatabaseInUse, and what `migrate` raises.
+        Raises DatabaseInUse, NoRoomToOpen, and what `migrate` raises.
         """
         lock = _lock(path)
         try:
@@ -275,6 +280,11 @@ def _open_writable(path: Path, schema: Traversable, synchronous: str) -> Connect
         conn.pragma("synchronous", synchronous)
         conn.pragma("journal_size_limit", LOG_BYTES_KEPT)
         migrate(conn, schema)
+    except apsw.Error as problem:
+        conn.close()
+        if Room(path.parent).is_short:
+            raise NoRoomToOpen(f"no room on the disk of {path} to bring it up to date") from problem
+        raise
     except BaseException:
         conn.close()
         raise

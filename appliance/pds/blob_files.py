@@ -160,7 +160,10 @@ class FileChunks:
         self._file = file
         self._cid = cid
         self._digest = sha256()
-        self._size = os.fstat(file.fileno()).st_size
+        # Not asked of the system: an archive that is in memory would be put into a file for that.
+        begin = file.tell()
+        self._size = file.seek(0, os.SEEK_END)
+        file.seek(begin)
         self._ended = False
 
     def __aiter__(self) -> Self:

@@ -14,6 +14,7 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
+from appliance.base import room
 from appliance.base.database import Connection, Database
 from appliance.pds import records, repos
 from appliance.pds.repos import Head, RepoStore
@@ -32,6 +33,13 @@ class BlockNotFound(LookupError):
         super().__init__(f"Could not find blocks: {', '.join(map(str, cids))}")
 
 
+class NoRoomForArchive(room.NoRoom):
+    """The disk is full, and the archive too large to be made in memory."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "The disk of this server has no room left for so large an archive")
+
+
 class RepoExporter:
     """Make CAR archives of hosted repos."""
 
@@ -46,9 +54,13 @@ class RepoExporter:
 
         The commit comes first, then the nodes from the top down, then the records by path; no
         block comes twice. Nodes on the way to a changed record come along even where they did not
-        change. Nothing after `since`: no blocks. Raises RepoNotFound, RootMismatch.
+        change. Nothing after `since`: no blocks. Raises RepoNotFound, RootMismatch,
+        NoRoomForArchive.
         """
-        return await self._db.scan(self._repo, did, since, deadline=_DEADLINE_S)
+        try:
+            return await self._db.scan(self._repo, did, since, deadline=_DEADLINE_S)
+        except room.NoRoom as full:
+            raise NoRoomForArchive from full
 
     async def blocks(self, did: Did, cids: Sequence[Cid]) -> bytes:
         """Make an archive, without a root, of these blocks. Raises RepoNotFound, BlockNotFound."""
@@ -60,7 +72,7 @@ class RepoExporter:
 
     def _repo(self, conn: Connection, did: Did, since: Tid | None) -> BinaryIO:
         head = repos.load_head(conn, did)
-        with ExitStack() as undone:
+        with room.named(), ExitStack() as undone:
             file = cast(
                 BinaryIO,
                 undone.enter_context(

@@ -112,7 +112,8 @@ class CourseFile:
             return
         self._what, self._told = what, now
         course = Course(self._action, what, round(min(max(share, 0.0), 1.0), 3), os.getpid())
-        _write(self._data / COURSE, asdict(course))
+        with contextlib.suppress(OSError):  # a full disk: nobody sees how far it is
+            _write(self._data / COURSE, asdict(course))
 
     def end(self) -> None:
         """Say that it has ended."""
@@ -140,6 +141,14 @@ def take_up(data: Path) -> None:
 
 
 def _write(path: Path, value: object) -> None:
+    text = json.dumps(value, indent=1).encode()
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(value, indent=1), "utf-8")
-    aside.replace(path)
+    try:
+        aside.write_bytes(text)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        # A full disk has room where there was some before.
+        with path.open("r+b") as file:
+            file.write(text)
+            file.truncate()
