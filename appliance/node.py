@@ -10,18 +10,14 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
-from appliance.admin.app import build_app as build_admin
 from appliance.admin.owner import DamagedOwnerFile
-from appliance.admin.panel import open_admin
-from appliance.appview.app import build_app as build_appview
-from appliance.appview.role import open_appview
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
 from appliance.backup.schedule import Schedule as Backups
@@ -35,22 +31,14 @@ from appliance.base.mounts import FarAway, refuse_far
 from appliance.base.pressure import Memory, Slim, Sparing
 from appliance.base.room import Reserve
 from appliance.base.workers import Workers
-from appliance.directory.app import build_app as build_directory
-from appliance.directory.role import open_directory
 from appliance.firehose.inside import Inside
 from appliance.front_door import Names, build_door, build_signpost
 from appliance.https.address import address_keeper
 from appliance.https.opening import Https
-from appliance.labeler.app import build_app as build_labeler
-from appliance.labeler.role import open_labeler
 from appliance.listeners import BACKLOG
-from appliance.neighbours.app import build_app as build_neighbours
 from appliance.neighbours.peer_app import build_peer_app
-from appliance.neighbours.role import open_neighbours
-from appliance.pds.app import build_app as build_pds
-from appliance.pds.role import open_pds
-from appliance.relay.app import build_app as build_relay
-from appliance.relay.role import open_relay
+from appliance.openings import BUILD, OPEN, Ground
+from appliance.passage import FROM_THE_DOOR, as_at_the_door, build_passage
 from appliance.roles import BEHIND_THE_DOOR, is_main, roles_of
 from appliance.settings import Settings
 from appliance.updates.installation import Installation
@@ -63,8 +51,6 @@ from appliance.upkeep.systemd import (
     silent_roles,
     work_done,
 )
-from appliance.web_client.app import build_app as build_client
-from appliance.web_client.role import open_web_client
 
 log = logging.getLogger(__name__)
 
@@ -91,18 +77,6 @@ class SharedRunFolder(Exception):
 CANNOT_START: Final = (
     *(DamagedOwnerFile, DatabaseInUse, DatabaseTooNew, FarAway, NoRoomToOpen, SharedRunFolder),
 )
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What every role stands on."""
-
-    settings: Settings
-    http: HttpClient
-    clock: Clock
-    validator: Validator
-    restart: Callable[[], None] | None
-    inside: Inside
 
 
 @dataclass(frozen=True)
@@ -151,20 +125,10 @@ async def open_node(
             role = roles["neighbours"]
             runner = await _run(stack, build_peer_app(role), ORDINARY_LINE)
             await _listen(runner, listeners["neighbours"], role.house.key.server_context())
-        own_https = settings.https.mode != "off"
-        if settings.pds.hostname and (listeners.get("door") or own_https):
-            apps = {
-                name: _BUILD[name](role, settings)
-                for name, role in roles.items()
-                if name in BEHIND_THE_DOOR
-            }
-            runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
-            await _listen(runner, listeners.get("door", ()))
-            if own_https:
-                await _open_https(stack, ground, runner, listeners)
-        elif listeners.get("door"):
-            runner = await _run(stack, build_signpost(settings), ORDINARY_LINE)
-            await _listen(runner, listeners["door"])
+        if is_main(here):
+            await _open_door(stack, ground, roles, listeners)
+        else:
+            await _hear_the_door(stack, settings, roles)
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
@@ -199,19 +163,62 @@ async def _start(
 ) -> Any:
     """Open a role and serve it; the stack closes it."""
     workers = Workers()
-    role = await stack.enter_async_context(_OPEN[name](ground, workers))
+    role = await stack.enter_async_context(OPEN[name](ground, workers))
     stack.push_async_exit(workers)
-    app = _BUILD[name](role, ground.settings)
-    runner = await _run(stack, app, LONGEST_LINE.get(name, ORDINARY_LINE))
-    path = ground.settings.paths.socket(name)
+    runner = await _on_socket(stack, BUILD[name](role, ground.settings), ground.settings, name)
+    await _listen(runner, listeners)
+    log.info("role is up name=%s", name)
+    return role
+
+
+async def _on_socket(
+    stack: AsyncExitStack, app: web.Application, settings: Settings, role: str, whose: str = ""
+) -> web.AppRunner:
+    """Serve an application of a role on a UNIX socket."""
+    runner = await _run(stack, app, LONGEST_LINE.get(role, ORDINARY_LINE))
+    path = settings.paths.socket(f"{role}{whose}")
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     # A UNIX socket whose line of callers is full refuses the next one at once.
     await web.UnixSite(runner, path, backlog=BACKLOG).start()
     path.chmod(0o600)
-    await _listen(runner, listeners)
-    log.info("role is up name=%s", name)
-    return role
+    return runner
+
+
+async def _open_door(
+    stack: AsyncExitStack, ground: Ground, roles: Mapping[str, Any], listeners: Listeners
+) -> None:
+    """Answer at the front door, in front of what is here and of what is elsewhere."""
+    settings = ground.settings
+    own_https = settings.https.mode != "off"
+    if not settings.pds.hostname:
+        if listeners.get("door"):
+            runner = await _run(stack, build_signpost(settings), ORDINARY_LINE)
+            await _listen(runner, listeners["door"])
+        return
+    if not (listeners.get("door") or own_https):
+        return
+    apps: dict[str, web.Application] = {}
+    for name in [name for name in roles_of(settings) if name in BEHIND_THE_DOOR]:
+        if name in roles:
+            apps[name] = BUILD[name](roles[name], settings)
+        else:
+            address = settings.paths.address(f"{name}{FROM_THE_DOOR}")
+            apps[name] = build_passage(name, address, ground.http)
+    runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
+    await _listen(runner, listeners.get("door", ()))
+    if own_https:
+        await _open_https(stack, ground, runner, listeners)
+
+
+async def _hear_the_door(
+    stack: AsyncExitStack, settings: Settings, roles: Mapping[str, Any]
+) -> None:
+    """Answer the front door, which is elsewhere."""
+    for name in [name for name in roles if name in BEHIND_THE_DOOR]:
+        app = BUILD[name](roles[name], settings)
+        app.middlewares.insert(0, as_at_the_door)
+        await _on_socket(stack, app, settings, name, FROM_THE_DOOR)
 
 
 async def _open_https(
@@ -251,43 +258,6 @@ async def _listen(
 ) -> None:
     for listener in listeners:
         await web.SockSite(runner, listener, ssl_context=tls).start()
-
-
-def _with_validator(
-    open_role: Callable[..., AbstractAsyncContextManager[Any]],
-) -> Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]:
-    return lambda on, workers: open_role(on.settings, on.http, workers, on.clock, on.validator)
-
-
-def _with_frames(
-    open_role: Callable[..., AbstractAsyncContextManager[Any]],
-) -> Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]:
-    """For those who write commits or read them."""
-    return lambda on, workers: open_role(
-        on.settings, on.http, workers, on.clock, on.validator, on.inside
-    )
-
-
-_OPEN: Final[Mapping[str, Callable[[Ground, Workers], AbstractAsyncContextManager[Any]]]] = {
-    "directory": _with_validator(open_directory),
-    "neighbours": _with_validator(open_neighbours),
-    "pds": _with_frames(open_pds),
-    "relay": _with_frames(open_relay),
-    "labeler": _with_validator(open_labeler),
-    "appview": _with_frames(open_appview),
-    "client": lambda on, workers: open_web_client(on.settings, on.http, workers),
-    "admin": lambda on, workers: open_admin(on.settings, on.http, on.clock, on.restart),
-}
-_BUILD: Final[Mapping[str, Callable[[Any, Settings], web.Application]]] = {
-    "directory": build_directory,
-    "neighbours": build_neighbours,
-    "pds": build_pds,
-    "relay": build_relay,
-    "labeler": build_labeler,
-    "appview": build_appview,
-    "client": build_client,
-    "admin": build_admin,
-}
 
 
 async def _serve(

@@ -12,7 +12,7 @@ from appliance.updates.signatures import PublisherKey
 from tests.support.publisher import DAY, stamp
 from tests.system.conftest import BROKEN, FIRST, SECOND
 from tests.system.machine import Machine
-from tests.system.test_installation import running
+from tests.system.test_installation import members, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.machines]
 
@@ -101,3 +101,28 @@ def test_what_the_service_forges_is_refused_by_root(subscriber: Machine) -> None
     assert running(subscriber) == FIRST
     subscriber.run(f"{as_service} '! touch /etc/hearth/release.pub'")
     subscriber.run(f"{as_service} '! touch /opt/hearth/updates/answer.json'")
+
+
+def test_a_release_that_ends_again_and_again_is_left_for_a_newer_one(subscriber: Machine) -> None:
+    """Nobody is there who could look, but the timer."""
+
+    def look() -> str:
+        unit = "hearth-update-due.service"
+        subscriber.run(f"systemctl start {unit}; journalctl --sync; journalctl --rotate")
+        return subscriber.run(f"journalctl -q -o cat -u {unit} -n 8 --no-pager").stdout
+
+    publish(subscriber, SECOND)
+    subscriber.run("echo 'raise SystemExit(1)' >>/opt/hearth/current/appliance/service.py")
+    subscriber.run("systemctl restart --no-block hearth")
+    subscriber.until("[ $(systemctl show hearth -P NRestarts) -gt 1 ]")
+    # What has looked in vain a moment ago does so again in an hour.
+    assert "is there" in subscriber.run("hearth update check").stdout
+    assert "nothing is due" in look()
+    subscriber.run("sed -i s/AUTOMATIC=false/AUTOMATIC=true/ /etc/hearth/hearth.env")
+    subscriber.run("hearth update hold && date +HEARTH_UPDATE_HOUR=%-H >>/etc/hearth/hearth.env")
+    assert "nothing is due" in look()
+    subscriber.run("hearth update resume")
+    subscriber.run("date +HEARTH_UPDATE_HOUR=%-H >>/etc/hearth/hearth.env")
+    assert "verifying" in look()
+    subscriber.until(f"hearth health | grep -F {SECOND}")
+    assert members(subscriber) == {"network", "ann"}
