@@ -3,7 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from appliance.appview import actors
+from appliance.appview.indexed_revs import IndexedRevs
 from tests.support.appview_house import AppViewHouse, open_house
 from tests.support.index_lab import IndexLab
 
@@ -53,7 +56,10 @@ async def test_an_answer_names_the_rev_it_includes(house: AppViewHouse) -> None:
     assert headers["Atproto-Repo-Rev"] == rev
 
 
-async def test_a_reader_waits_for_their_own_write(house: AppViewHouse) -> None:
+async def test_a_reader_waits_for_their_own_write(
+    house: AppViewHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IndexedRevs.wait, "__defaults__", (60.0,))
     rev = "3labaaaaaaaa3"
     ann = await house.write(lambda lab: lab.account("ann"))
 

@@ -47,10 +47,12 @@ def test_a_damaged_hash_fits_nothing(stored: str) -> None:
 
 
 def test_an_endless_password_costs_nothing() -> None:
-    stored = hash_now("x")
-    started = time.thread_time()
-    assert not verify_now("x" * 10_000_000, stored)
-    assert time.thread_time() - started < 0.01
+    stored, endless, took = hash_now("x"), "x" * 10_000_000, []
+    for _ in range(5):
+        started = time.thread_time()
+        assert not verify_now(endless, stored)
+        took.append(time.thread_time() - started)
+    assert min(took) < 0.001
 
 
 async def test_hashing_leaves_the_loop_free() -> None:

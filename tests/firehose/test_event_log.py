@@ -233,16 +233,18 @@ async def test_events_are_apart_in_time_and_a_clock_set_right_is_believed(
 
 
 async def test_all_who_ask_at_the_same_place_share_one_batch(db: Database, log: EventLog) -> None:
-    waiting = [asyncio.create_task(log.next(0)) for _ in range(3)]
-    await asyncio.sleep(0.02)
+    await db.write(write, 1)
+    await log.next(0)  # from here on it listens, and who asks waits at once
+    waiting = [asyncio.create_task(log.next(1)) for _ in range(3)]
+    await asyncio.sleep(0)
     await db.write(write, 2)
     first_batch, *others = await asyncio.gather(*waiting)
-    assert seqs(first_batch) == [1, 2]
+    assert seqs(first_batch) == [2, 3]
     assert all(other is first_batch for other in others)
     assert all(other.messages is first_batch.messages for other in others)
     await db.write(write, 1)
-    assert seqs(log.after(0)) == [1, 2, 3]
-    assert seqs(first_batch) == [1, 2]
+    assert seqs(log.after(0)) == [1, 2, 3, 4]
+    assert seqs(first_batch) == [2, 3]
 
 
 async def test_what_comes_while_a_tailer_begins_to_wait_is_not_missed(

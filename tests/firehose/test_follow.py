@@ -18,6 +18,7 @@ from appliance.firehose.follow import Follower
 from appliance.firehose.serve import serve_subscribe_repos
 from tests.firehose.test_event_log import ALICE, BOB, write
 from tests.support.hosts import TIME, FakeHost, fake_host
+from tests.support.waiting import until
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -164,9 +165,8 @@ async def test_an_upstream_that_is_away_is_awaited(tmp_path: Path, log: EventLog
 
     await log._db.write(write, 2, BOB)
     async with following(f"unix:{tmp_path / 's'}", consumer) as follower:
-        await asyncio.sleep(0.1)
+        await until(lambda: follower.last_failure is not None)
         assert follower.connected_since is None
-        assert follower.last_failure is not None
         async with serving(tmp_path / "s", serve):
             await consumer.until(lambda: len(consumer.seqs) >= 2)
     assert consumer.seqs == [1, 2]
@@ -175,10 +175,11 @@ async def test_an_upstream_that_is_away_is_awaited(tmp_path: Path, log: EventLog
 async def test_an_error_frame_is_reported_after_the_frames_before_it(
     tmp_path: Path, log: EventLog
 ) -> None:
-    consumer = Consumer()
+    consumer, again = Consumer(), asyncio.Event()
 
     async def refuse(request: web.Request) -> web.StreamResponse:
         if "cursor" not in request.query:
+            again.set()
             return await serve_subscribe_repos(request, log)
         ws = web.WebSocketResponse()
         await ws.prepare(request)
@@ -188,9 +189,12 @@ async def test_an_error_frame_is_reported_after_the_frames_before_it(
         return ws
 
     await log._db.write(write, 1)
-    async with serving(tmp_path / "s", refuse), following(f"unix:{tmp_path / 's'}", consumer):
+    async with (
+        serving(tmp_path / "s", refuse),
+        following(f"unix:{tmp_path / 's'}", consumer) as follower,
+    ):
         await consumer.until(lambda: bool(consumer.errors))
-        await asyncio.sleep(0.3)
+        await until(lambda: again.is_set() and follower.connected_since is not None)
         await log._db.write(write, 1)
         await consumer.until(lambda: len(consumer.seqs) >= 2)
     assert consumer.errors == ["FutureCursor"]

@@ -1,6 +1,7 @@
 """/subscribe: what the first dialect of Jetstream says, and to whom."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import aiohttp
@@ -160,9 +161,13 @@ async def test_options_may_change_while_it_runs(lab: Lab) -> None:
             "maxMessageSizeBytes": -1,
         }
         await bot.ws.send_json({"type": "options_update", "payload": update})
-        await asyncio.sleep(0.05)
-        await lab.home.tell_commit(alice.post("a2"))
-        assert (await bot.next())["did"] == alice.did
+        heard: list[Any] = []
+        async with asyncio.timeout(60):
+            while not heard:  # what she does before it has taken that in goes by
+                await lab.home.tell_commit(alice.post("a2"))
+                with contextlib.suppress(TimeoutError):
+                    heard.append(await bot.ws.receive_json(timeout=0.1))
+        assert heard[0]["did"] == alice.did
 
 
 @pytest.mark.parametrize(

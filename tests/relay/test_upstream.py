@@ -210,7 +210,7 @@ async def test_a_busy_stream_is_wound_back_to_before_the_write(
 
         talking = asyncio.ensure_future(chatter())
         http = run.role.upstreams._http
-        assert await hear_again(http, upstream.url, alice.did, kept.commit.rev, 3)
+        assert await hear_again(http, upstream.url, alice.did, kept.commit.rev, 60)
         assert not await hear_again(http, upstream.url, alice.did, lost.commit.rev, 0.3)
         talking.cancel()
 

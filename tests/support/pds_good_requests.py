@@ -64,7 +64,7 @@ class GoodRequests:
     def __init__(self, house: MembersHouse, known: dict[str, list[str]]) -> None:
         self.house, self.box, self.alice = house, house.box, house.alice
         self._known = known
-        self._requests = Requests(load_catalog(), Random(), known)  # noqa: S311
+        self._requests = Requests(load_catalog(), Random(20261121), known)  # noqa: S311
         self._serial = count()
         did = self.alice.did
         note = {"text": "a fox", "createdAt": "2026-11-20T10:00:00.000Z"}
