@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import apsw
@@ -42,20 +43,34 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Give a file's module and all that is in it."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_what_was_read() -> Iterator[None]:
+    yield
+    nodes.cache_clear()
+
+
 def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    module = nodes(path)[0]
+    assert isinstance(module, ast.Module)
+    return module
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
     """Give each call of a file with what is called, as "asyncio.create_task"."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node
 
 
 def imported(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -94,7 +109,7 @@ def test_only_workers_starts_tasks() -> None:
 def test_only_two_places_catch_whatever_is_raised() -> None:
     found = set()
     for path in SOURCES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ExceptHandler):
                 caught = "bare" if node.type is None else ast.unparse(node.type)
                 raises = any(isinstance(inner, ast.Raise) for inner in node.body)
@@ -146,7 +161,7 @@ def test_sql_stands_with_its_tables_only() -> None:
             inner = path.relative_to(PACKAGE / role)
             if inner.parts[0] not in ("xrpc", "pages", "views", "role.py", "app.py"):
                 continue
-            for node in ast.walk(tree(path)):
+            for node in nodes(path):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     assert not sql.search(node.value), f"{name(path)}:{node.lineno}"
             for called, node in calls(path):
@@ -155,7 +170,7 @@ def test_sql_stands_with_its_tables_only() -> None:
 
 def declared_methods(path: Path) -> Iterator[tuple[str, str]]:
     """Give the NSID and the function name of each method a file declares."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if not isinstance(node, ast.AsyncFunctionDef):
             continue
         for decorator in node.decorator_list:

@@ -9,8 +9,11 @@ from pathlib import PurePath
 
 import pytest
 
-# Folders of what starts networks, the longest first.
-LONG = ("interop", "faults", "browser", "system", "journeys", "backup", "moving")
+# Folders of what starts networks, the longest first, and files of few tests that take long.
+LONG = (
+    *("interop", "faults", "browser", "system", "journeys", "backup", "moving"),
+    *("test_hostile_records.py", "test_fuzz.py", "test_architecture.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
