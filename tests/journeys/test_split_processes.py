@@ -16,13 +16,15 @@ import pytest
 from appliance.settings import Settings
 from appliance.settings_file import save
 from tests.support.appliance import ROOT, wait_until
-from tests.support.client import Member, Operator, join
+from tests.support.client import Client, Member, Operator, join
 from tests.support.ending import end, kill
+from tests.support.ports import free_port
 from tests.support.whole_house import Place, place
 
 pytestmark = pytest.mark.slow
 
 DEV = {"HEARTH_NETWORK_MODE": "dev"}
+RELAY = "relay.split.test"
 MAIN = ("directory", "neighbours", "pds", "labeler", "admin")
 
 
@@ -80,7 +82,9 @@ def where() -> Iterator[Place]:
 
 def settings_for(where: Place, data: Path) -> Settings:
     """Write them, and give up the ports that were held for them."""
-    settings = where.settings(data)
+    settings = where.settings(data).with_values(
+        {"door.host": "127.0.0.1", "door.port": free_port(), "relay.hostname": RELAY}
+    )
     data.mkdir(mode=0o700, exist_ok=True)
     save(settings)
     for listeners in where.listeners.values():
@@ -99,10 +103,17 @@ async def test_roles_in_three_processes_are_one_network(tmp_path: Path, where: P
         main = stack.enter_context(part(data, *MAIN))
         wait_until(lambda: all_answer(data), "every role answers")
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-            ann, bob = [await join(http, settings.pds.url, name) for name in ("ann", "bob")]
+            door = Client(http, f"http://localhost:{settings.door.port}")
+            ann, bob = [await join(http, door.base, name) for name in ("ann", "bob")]
             await ann.follow(bob)
             await ann.sees(await bob.write_post("from three processes"))
-            await goes_on_without_relay(data, relay, stack, ann, bob)
+            await all_is_behind_one_door(door)
+            assert (await door.raw("GET", "/")).status == 200
+            panel = Client(http, f"http://localhost:{settings.admin.port}")
+            page = await panel.raw("GET", "/")
+            assert page.status == 200
+            assert b"<form" in page.body
+            await goes_on_without_relay(data, relay, stack, door, (ann, bob))
             token = settings.paths.secret("operator-token").read_text().strip()
             operator = Operator(http, settings.pds.url, token)
             changed = {"values": {"pds.contact_email": "ann@example.org"}}
@@ -116,13 +127,34 @@ async def test_roles_in_three_processes_are_one_network(tmp_path: Path, where: P
             await ann.sees(await bob.write_post("with new settings"))
 
 
+async def all_is_behind_one_door(door: Client) -> None:
+    """Ask AppView and relay, which are elsewhere, at the port of the PDS."""
+    assert "labels" in await door.get("com.atproto.label.queryLabels", uriPatterns="*")
+    refused = await door.raw("GET", "/img/avatar/plain/nobody/nothing")
+    assert refused.status == 400
+    hosts = await door.raw("GET", "/xrpc/com.atproto.sync.listHosts", headers={"Host": RELAY})
+    assert len(hosts.json["hosts"]) == 1
+    for stream in ("xrpc/com.atproto.sync.subscribeRepos?cursor=0", "subscribe?cursor=0"):
+        at = f"{door.base}/{stream}"
+        async with door.http.ws_connect(at, headers={"Host": RELAY}) as socket:
+            assert len((await socket.receive(timeout=60)).data) > 100
+
+
 async def goes_on_without_relay(
-    data: Path, relay: Part, stack: ExitStack, ann: Member, bob: Member
+    data: Path, relay: Part, stack: ExitStack, door: Client, members: tuple[Member, Member]
 ) -> None:
+    ann, bob = members
     kill(relay.popen)
     post = await bob.write_post("while nobody passes it on")
+    asked = partial(door.raw, "GET", "/xrpc/com.atproto.sync.listHosts", headers={"Host": RELAY})
+    answer = await asked()
+    assert (answer.error, answer.json["message"]) == (
+        (502, "UpstreamFailure"),
+        "The relay of this network does not answer at the moment",
+    )
     stack.enter_context(part(data, "relay"))
     await ann.sees(post)
+    assert (await asked()).status == 200
 
 
 def test_no_role_runs_twice(tmp_path: Path, where: Place) -> None:
