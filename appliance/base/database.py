@@ -48,6 +48,9 @@ SCAN_CONNECTIONS = 2
 STEPS_PER_DEADLINE_CHECK = 2000
 MOST_STATEMENTS_NOTED = 2000
 LOG_BYTES_KEPT = 64 * 1024 * 1024
+# Of a database made now. A write leaves whole pages in the log: with 2 kB instead of SQLite's 4 a
+# third less is written to a card, for the same time of the processor.
+PAGE_BYTES = 2048
 
 
 _SLIM = "PRAGMA shrink_memory"
@@ -276,6 +279,7 @@ def _open_writable(path: Path, schema: Traversable, synchronous: str) -> Connect
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it may hold secrets
     conn = Connection(path, writable=True)
     try:
+        conn.pragma("page_size", PAGE_BYTES)
         conn.pragma("journal_mode", "WAL")
         conn.pragma("synchronous", synchronous)
         conn.pragma("journal_size_limit", LOG_BYTES_KEPT)

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 MOST_JOBS_PER_COMMIT = 512
 LONGEST_BATCH_SECONDS = 0.02
 # Checkpoints are our own: a large log is copied back under load, a small one when nothing waits.
-LARGE_LOG_PAGES = 4000
-SMALL_LOG_PAGES = 64
+LARGE_LOG_BYTES = 16 * 1024 * 1024
+SMALL_LOG_BYTES = 256 * 1024
 IDLE_SECONDS = 1.0
 QUIET_SECONDS = 30.0
 
@@ -66,7 +66,9 @@ class Writer:
         self._closed = False
         self._closing = False
         self._log_pages = 0
-        self._checkpoint_at = LARGE_LOG_PAGES
+        self._page_bytes: int = conn.pragma("page_size")
+        self._large_log = LARGE_LOG_BYTES // self._page_bytes
+        self._checkpoint_at = self._large_log
         conn.set_wal_hook(self._note_log_size)
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -128,7 +130,8 @@ class Writer:
         """Tell how long to wait for a job before copying the log back; None: for ever."""
         if self._log_pages == 0:
             return None
-        return IDLE_SECONDS if self._log_pages >= SMALL_LOG_PAGES else QUIET_SECONDS
+        log_bytes = self._log_pages * self._page_bytes
+        return IDLE_SECONDS if log_bytes >= SMALL_LOG_BYTES else QUIET_SECONDS
 
     def _run_batch(self, jobs: list[Job]) -> list[Job]:
         """Run jobs in one transaction; return those left for the next one."""
@@ -198,11 +201,11 @@ class Writer:
         outcome = attempt(self.conn.wal_checkpoint, None, apsw.SQLITE_CHECKPOINT_PASSIVE)
         if outcome.value is None:
             log.warning("checkpoint failed cause=%s", outcome.error)
-            self._checkpoint_at = self._log_pages + LARGE_LOG_PAGES
+            self._checkpoint_at = self._log_pages + self._large_log
         elif outcome.value[0] == outcome.value[1]:
-            self._checkpoint_at = LARGE_LOG_PAGES
+            self._checkpoint_at = self._large_log
         else:
-            self._checkpoint_at = self._log_pages + LARGE_LOG_PAGES
+            self._checkpoint_at = self._log_pages + self._large_log
         self._log_pages = 0
 
 

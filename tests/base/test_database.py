@@ -293,7 +293,7 @@ async def test_a_scan_sees_one_snapshot(db: Database) -> None:
 
     def twice(conn: Connection) -> tuple[int, int]:
         before = len(texts(conn))
-        asyncio.run_coroutine_threadsafe(db.write(insert, "two"), loop).result(5)
+        asyncio.run_coroutine_threadsafe(db.write(insert, "two"), loop).result(60)
         return before, len(texts(conn))
 
     assert await db.scan(twice) == (1, 1)
@@ -393,7 +393,7 @@ async def test_the_log_is_copied_back_when_nothing_waits(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("appliance.base.writer.IDLE_SECONDS", 0.02)
-    monkeypatch.setattr("appliance.base.writer.SMALL_LOG_PAGES", 1)
+    monkeypatch.setattr("appliance.base.writer.SMALL_LOG_BYTES", 1)
     before = db.path.stat().st_size
     await db.write(insert, "y" * 100_000)
     await until(lambda: db.path.stat().st_size > before + 100_000)

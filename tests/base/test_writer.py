@@ -1,9 +1,11 @@
 """What is answered is on the disk: in life, if not in most tests."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import apsw
 import pytest
 
 from appliance.base.connection import Connection
@@ -53,3 +55,19 @@ async def test_each_write_is_synced_before_it_is_answered(tmp_path: Path, schema
 
 async def test_no_other_test_waits_for_the_disk(tmp_path: Path, schema: Path) -> None:
     assert await level(tmp_path / "note.sqlite", schema, "FULL") == 0
+
+
+async def page_bytes(path: Path, schema: Path) -> int:
+    async with await Database.open(path, schema) as db:
+        found = await db.write(lambda conn: conn.value("PRAGMA page_size"))
+    return int(found)
+
+
+async def test_small_pages_are_written_unless_a_file_has_large_ones(
+    tmp_path: Path, schema: Path
+) -> None:
+    assert await page_bytes(tmp_path / "new.sqlite", schema) == 2048
+    with contextlib.closing(apsw.Connection(str(tmp_path / "old.sqlite"))) as old:
+        old.pragma("page_size", 4096)
+        old.pragma("journal_mode", "WAL")
+    assert await page_bytes(tmp_path / "old.sqlite", schema) == 4096
