@@ -4,6 +4,7 @@ Each process of tests has a range of its own, and all are below those from which
 the near end of outgoing connections.
 """
 
+import errno
 import os
 import random
 import socket
@@ -17,6 +18,8 @@ from appliance.listeners import NEVER_FETCHED
 AT_ONCE = 10
 FIRST, LAST = 10_000, 20_000
 WORKERS = 8
+# What a machine without IPv6 says.
+NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 @cache
@@ -43,8 +46,9 @@ def _is_free(port: int) -> bool:
             with closing(socket.socket(family)) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno not in NO_SUCH_ADDRESS:
+                return False
     return True
 
 
