@@ -1,7 +1,6 @@
 """A folder that the reference PDS made, taken over by ours: nobody who lives there notices."""
 
 import asyncio
-import contextlib
 import json
 import os
 import subprocess
@@ -33,6 +32,7 @@ from tests.support.far_app import FarApp
 from tests.support.node import FOLDER, node
 from tests.support.oauth_client import CALLBACK
 from tests.support.ports import free_port
+from tests.support.stream import frames, subscribed
 
 # So many live there, and so many of them do all that people do.
 PEOPLE = 120
@@ -233,12 +233,11 @@ def standing(repos: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 async def newest_seq(http: aiohttp.ClientSession, base: str) -> int:
     """Read the stream from its beginning to where it stands; give the last number."""
-    url = f"{base}/xrpc/com.atproto.sync.subscribeRepos?cursor=0"
     seq = 0
-    async with http.ws_connect(url, max_msg_size=0) as stream:
-        with contextlib.suppress(TimeoutError):
-            while True:
-                seq = int(decode_frame(await stream.receive_bytes(timeout=4)).body["seq"])
+    async with subscribed(http, base, 0) as socket:
+        # Twice as long as the reference leaves between two looks at what is new.
+        async for frame in frames(http, base, socket, quiet=1.0):
+            seq = int(decode_frame(frame).body["seq"])
     return seq
 
 
