@@ -5,7 +5,8 @@ AppView and web client have the names that settings give them. Pictures of the A
 for under the name of the PDS where it has no name of its own, and so are labels and feeds. The
 panel is not here: it has a port of its own, which nobody forwards to the internet by accident.
 
-Roles are mounted as they are: nothing is copied from one connection to another.
+Roles are mounted as they are: nothing is copied from one connection to another, but for roles in
+other processes (`passage`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -17,6 +17,15 @@ def test_each_role_by_itself_is_the_same_network(box: Machine) -> None:
     box.until("hearth health")
     assert box.run("systemctl is-active hearth", check=False).stdout.strip() == "inactive"
     assert members(box) == before
+    # The AppView, at the door of the PDS: it knows what it refuses.
+    asked = 'python3 -c \'import http.client as h, sys; c = h.HTTPConnection("127.0.0.1", 2580)\n'
+    asked += 'c.request("GET", "/img/avatar/plain/nobody/nothing"); print(c.getresponse().status)\''
+    assert box.run(asked).stdout.strip() == "400"
+    box.run("systemctl stop hearth@appview")
+    assert box.run(asked).stdout.strip() == "502"
+    box.run("systemctl start hearth@appview")
+    box.until("hearth health")
+    assert box.run(asked).stdout.strip() == "400"
     relay = box.run("systemctl show hearth@relay -P MainPID").stdout.strip()
     box.run(f"kill -KILL {relay}")
     box.until(f"[ $(systemctl show hearth@relay -P MainPID) != {relay} ] && hearth health")
