@@ -1,10 +1,11 @@
 """What an operation costs as the network grows: accounts, and records in their repos.
 
-Usage: python bench/growth.py [--json FILE] [--data DIR] [ACCOUNTSxRECORDS...]
+Usage: python bench/growth.py [--json FILE] [--data DIR] [--moved-in] [ACCOUNTSxRECORDS...]
 
 A size is so many accounts with so many records each, two posts for every like, 15 follows. They are
-written by the clients' own way (applyWrites), so every row of every role is as it is in life; then
-the network is started again and asked, one call after another. Milliseconds are of the server's
+written by the clients' own way (applyWrites), so every row of every role is as it is in life; with
+--moved-in, which is quicker, they come with archives, and no commit of theirs is in a log. Then the
+network is started again and asked, one call after another. Milliseconds are of the server's
 processor, with the work that a call leaves behind. --data keeps the folders, uses those that are
 there already, and goes on with one that was ended while it was filled.
 """
@@ -19,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from appliance.atproto.syntax import AtUri
 from bench.machine import family, resident_mb, settle
+from bench.moving_in import move_in
 from bench.servers import Server, started
 from bench.target import BATCH, POST, Account, Target, key, now, post_record
 
@@ -45,9 +46,11 @@ SETTLING = 1800.0
 PANEL_CALLS, PASSWORD = 20, "correct horse battery"
 MOST_ASKING = 50
 GROWING = "growing.json"
+MOST_FRIENDS = 20
 _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 Row = dict[str, float]
 Call = Callable[[], Awaitable[object]]
+How = Callable[[Target, Iterator[tuple[str, str, Any]]], Awaitable[Account]]
 
 
 def cpu_ms(pid: int) -> float:
@@ -59,55 +62,50 @@ def cpu_ms(pid: int) -> float:
     return found / 1e6
 
 
-def records(at: int, members: list[Account], count: int) -> Iterator[tuple[str, str, Any]]:
-    """Make what an account writes: follows, then posts and likes in turn."""
-    for step in range(1, min(FOLLOWS, len(members) - 1) + 1):
-        friend = members[(at + step) % len(members)]
-        yield FOLLOW, key(step), {"$type": FOLLOW, "subject": friend.did, "createdAt": now()}
+def records(friends: list[str], count: int) -> Iterator[tuple[str, str, Any]]:
+    """Make what an account writes: follows, then posts, and likes of what friends wrote."""
+    for number, did in enumerate(friends[-FOLLOWS:]):
+        yield FOLLOW, key(number), {"$type": FOLLOW, "subject": did, "createdAt": now()}
     cid = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
-    for number in range(count - FOLLOWS):
-        if number % 3 != 2:
+    for number in range(count - len(friends[-FOLLOWS:])):
+        if number % 3 != 2 or not friends:
             yield POST, key(number), post_record()
             continue
-        friend = members[(at + number % 7 + 1) % len(members)]
-        uri = AtUri.make(friend.did, POST, key(number - number % 3))
-        subject = {"uri": uri, "cid": cid}
+        friend = friends[-(number % min(7, len(friends)) + 1)]
+        subject = {"uri": str(AtUri.make(friend, POST, key(number - number % 3))), "cid": cid}
         yield LIKE, key(number), {"$type": LIKE, "subject": subject, "createdAt": now()}
 
 
-async def grow(server: Server, data: Path, accounts: int, each: int) -> Row:
-    """Open the accounts and write their records; go on where somebody ended it before."""
-    path, row = data / GROWING, Row()
+async def write(target: Target, wanted: Iterator[tuple[str, str, Any]]) -> Account:
+    """Open an account here, and write its records as a client does."""
+    member = await target.sign_up()
+    while some := list(itertools.islice(wanted, BATCH)):
+        await target.fill(member, some)
+    return member
+
+
+async def grow(server: Server, data: Path, accounts: int, each: int, how: How) -> Row:
+    """Open the accounts with their records; go on where somebody ended it before."""
+    path = data / GROWING
     async with Target.open(server.pds_url, server.pid, str(server.said["plc_url"])) as target:
-        if path.exists():
-            dids, done, spent, seconds = orjson.loads(path.read_bytes())
-        else:
-            dids = [(await target.sign_up()).did for _ in range(accounts)]
-            done, spent, seconds = 0, 0.0, 0.0
-        members = [Account(did, {}) for did in dids]
-        first, before, clock = done, cpu_ms(server.pid), time.perf_counter()
+        told = orjson.loads(path.read_bytes()) if path.exists() else {"dids": [], "ms": 0, "s": 0}
+        dids, spent = told["dids"], told["ms"] - cpu_ms(server.pid)
+        clock = time.perf_counter() - told["s"]
+        row: Row = {}
 
         def note() -> None:
-            row["filling, ms a record"] = spent + cpu_ms(server.pid) - before
-            row["filled a second"] = seconds + time.perf_counter() - clock
-            path.write_bytes(orjson.dumps([dids, done, *row.values()]))
+            row.update(ms=spent + cpu_ms(server.pid), s=time.perf_counter() - clock)
+            path.write_bytes(orjson.dumps({"dids": dids, **row}))
 
-        for at in range(first, accounts):
-            (member,) = await sign_in(target, [dids[at]])
-            wanted = records(at, members, each)
-            while some := list(itertools.islice(wanted, BATCH)):
-                # What was written of this account when it was ended is there already.
-                with suppress(*((aiohttp.ClientResponseError,) if at == first else ())):
-                    await target.fill(member, some)
-            done = at + 1
+        while len(dids) < accounts:
+            dids.append((await how(target, records(dids[-MOST_FRIENDS:], each))).did)
             note()
+            if len(dids) % 50 == 0:
+                print(f"{len(dids)} accounts, {row['s']:.0f} s", file=sys.stderr, flush=True)
         await quiet(server.pid)
         note()
     count = accounts * each
-    return {
-        "filling, ms a record": row["filling, ms a record"] / count,
-        "filled a second": count / row["filled a second"],
-    }
+    return {"filling, ms a record": row["ms"] / count, "filled a second": count / row["s"]}
 
 
 async def sign_in(target: Target, dids: list[str]) -> list[Account]:
@@ -258,13 +256,13 @@ async def command(server: Server, data: Path, *words: str) -> float:
     return spent + (cpu_ms(server.pid) - before) / 1000
 
 
-async def size(data: Path, accounts: int, each: int, *, copies: bool) -> Row:
+async def size(data: Path, accounts: int, each: int, args: argparse.Namespace) -> Row:
     """Make a network of a size, unless it is there, and ask it."""
     line, who, found = f"{COMMAND}{data}", data / "members.json", Row()
     if not who.exists():
         async with started(line) as server:
-            found |= await grow(server, data, accounts, each)
-        who.write_bytes(orjson.dumps(orjson.loads((data / GROWING).read_bytes())[0]))
+            found |= await grow(server, data, accounts, each, move_in if args.moved_in else write)
+        who.write_bytes(orjson.dumps(orjson.loads((data / GROWING).read_bytes())["dids"]))
     async with started(line) as server:
         found["start, s of processor"] = cpu_ms(server.pid) / 1000
         found["memory after start, MB"] = resident_mb(server.pid)
@@ -275,7 +273,7 @@ async def size(data: Path, accounts: int, each: int, *, copies: bool) -> Row:
         found["memory after all, MB"] = resident_mb(server.pid)
         await panel(server, found)
         found["checkup, s"] = await command(server, data, "checkup", "--json")
-        if copies:
+        if not args.no_backup:
             found["backup, s"] = await command(server, data, "backup", "now")
     for file in ("pds", "appview", "relay"):
         found[f"{file}, MB"] = (data / f"{file}.sqlite").stat().st_size / 1e6
@@ -287,6 +285,7 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", default=["10x1000", "100x1000"])
     parser.add_argument("--json", help="a file for the figures")
     parser.add_argument("--data", type=Path, help="a folder to keep the networks in")
+    parser.add_argument("--moved-in", action="store_true", help="accounts come with archives")
     parser.add_argument("--no-backup", action="store_true", help="where the disk has no room")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
@@ -295,9 +294,7 @@ def main() -> None:
         for name in args.sizes:
             accounts, _, each = name.partition("x")
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                table[name] = runner.run(
-                    size(kept / name, int(accounts), int(each), copies=not args.no_backup)
-                )
+                table[name] = runner.run(size(kept / name, int(accounts), int(each), args))
             print(name, orjson.dumps(table[name]).decode(), flush=True)
     for row in table[args.sizes[-1]]:
         cells = " | ".join(f"{table[name].get(row, 0):10.3f}" for name in args.sizes)
