@@ -24,7 +24,7 @@ from appliance.firehose.own_frames import OwnFrames
 RING_BYTES = 1_000_000
 BATCH_FRAMES = 256
 # What a subscriber that takes nothing holds on to, unless a single frame is larger.
-BATCH_BYTES = 128_000
+BATCH_BYTES = 96_000
 SHARED_BATCHES = 64
 PRUNE_ROWS = 500
 # Events are so far apart in time that each operation of a commit can be given a time of its own.
@@ -190,7 +190,7 @@ class EventLog:
         return Batch()
 
     def after(self, cursor: int) -> Batch:
-        """Give the next events after cursor, at most 256 and about 128 kB; empty if none."""
+        """Give the next events after cursor, at most 256 and about 96 kB; empty if none."""
         if self._start is None or cursor < self._start:
             return self._stored(cursor)
         batch = self._batches.get(cursor)
@@ -301,7 +301,7 @@ class EventLog:
 
 
 def _within_bytes(sizes: list[int]) -> int:
-    """Count how many frames make a batch: up to 128 kB, but at least one."""
+    """Count how many frames make a batch: up to 96 kB, but at least one."""
     total = 0
     for count, size in enumerate(sizes):
         total += size

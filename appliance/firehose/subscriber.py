@@ -68,6 +68,9 @@ async def serve_stream(
         await ws.prepare(request)
     except ConnectionError:
         return ws  # it has hung up already
+    if request.transport is not None:
+        # A batch is held whole until its last byte is sent, so the next waits for that.
+        request.transport.set_write_buffer_limits(0)
     sender = Worker("subscriber", partial(_serve, request, ws, stream))
     sender.begin()
     try:
