@@ -62,8 +62,11 @@ def run(args: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-def _do(args: argparse.Namespace, say: Say, bar: "Bar") -> None:
+def _do(
+    args: argparse.Namespace, say: Say, bar: "Bar", begins: Callable[[], object] = lambda: None
+) -> None:
     with _course(args) as course:
+        begins()
 
         def show(what: str, share: float) -> None:
             bar.show(what, share)
@@ -86,9 +89,8 @@ def _due(args: argparse.Namespace, say: Say, bar: "Bar") -> None:
     if is_taken_up(settings, lambda: Journal.read(data) != journal):
         say(IN_HAND)
         return
-    take_up(data)
     try:
-        _do(args, say, bar)
+        _do(args, say, bar, partial(take_up, data))
     except UnderWay as problem:
         say(problem.seen)
 

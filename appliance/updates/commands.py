@@ -118,10 +118,10 @@ def _step(
     if is_taken_up(settings, partial(_is_under_way, data, known)):
         say(IN_HAND)
         return 0
-    take_up(data)
     args.no_wait, args.without_backup = True, False
     try:
         with _alone(action, data):
+            take_up(data)
             status = _ACTIONS[action](args, settings, installation, say)
     except UnderWay as problem:
         say(str(problem))

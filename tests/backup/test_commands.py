@@ -88,10 +88,13 @@ def test_what_the_running_network_begins_is_left_to_it(
 
 
 def test_what_somebody_takes_by_hand_is_not_taken_beside_it(box: Box) -> None:
+    backup_journal.ask(box.data, "now")
     with (box.data / backup_journal.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert box.ask() == "a backup is being taken or proven already"
     assert not box.done
+    # What was asked for is still to be done.
+    assert backup_journal.asked(box.data) == "now"
 
 
 def test_a_try_that_a_crash_has_cut_off_is_not_waited_for(box: Box) -> None:

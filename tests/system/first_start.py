@@ -97,4 +97,6 @@ def check_machine(box: VirtualMachine) -> None:
     assert "zram" in box.run("cat /proc/swaps")
     assert box.run("passwd -S root | cut -d' ' -f2").strip() == "L"
     assert "restic" in box.run("restic version")
+    timers = "hearth-backup.timer hearth-update.timer"
+    assert box.run(f"systemctl is-active {timers}").split() == ["active", "active"]
     assert "answers from" in box.run("hearth health")

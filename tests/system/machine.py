@@ -129,7 +129,7 @@ class Machine:
 
     def log(self) -> str:
         """What the services said last."""
-        command = "journalctl -o cat -n 60 -u hearth -u hearth-switch --no-pager"
+        command = "journalctl -o cat -n 60 -u 'hearth*' --no-pager"
         return self.run(command, check=False).stdout
 
     def until(self, command: str, seconds: float = PATIENCE_SECONDS) -> None:
