@@ -310,7 +310,7 @@ async def check_people(http: aiohttp.ClientSession, network: Appliance, old: Old
     post = await member.write_post("still here")
     head = await stranger.get("com.atproto.sync.getLatestCommit", did=person.did)
     assert head["rev"] > person.head["rev"]
-    assert post.uri in await member.author_feed()
+    await member.finds(post)
     await check_app(network, old)
     # The rotation key came along: the handle can be changed in the directory.
     await member.post("com.atproto.identity.updateHandle", handle="renamed.test")

@@ -51,8 +51,9 @@ async def test_people_of_two_hosts_follow_like_and_answer_one_another(
     await zoe.follow(ann)
     hers = await zoe.write_post("hello from the other side")
     await ann.sees(hers)
-    thread = await ann.thread(hers.uri)
-    assert thread["post"]["author"]["handle"] == zoe.handle
+    thread = await soon(
+        lambda: ann.thread(hers.uri), lambda seen: seen["post"]["author"]["handle"] == zoe.handle
+    )
     ours = await ann.reply(hers, hers, "welcome")
     await ann.like(hers)
     like, answer = await zoe.like(ours), await zoe.reply(hers, ours, "thanks")

@@ -158,7 +158,7 @@ async def test_a_network_put_back_to_a_backup_is_followed_on(
     await ann.write_post("after the restore")
     await bob.write_post("me too")
     await scene.agree(ann, bob)
-    assert await scene.noted() > before + 1000
+    await soon(scene.seq, lambda seq: seq > before + 1000)
     assert [
         each for each in await does_the_network_see_us(scene) if not each.startswith("good")
     ] == []

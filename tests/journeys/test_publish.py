@@ -14,7 +14,7 @@ import pytest
 from appliance.settings import defaults
 from appliance.settings_file import save
 from tests.support.appliance import ROOT, Appliance
-from tests.support.client import Client, Member, sign_in
+from tests.support.client import Client, Member, Ref, sign_in
 from tests.support.commands import hearth
 from tests.support.ending import end
 from tests.support.ports import free_port
@@ -100,6 +100,7 @@ async def posts(url: str, handle: str) -> list[str]:
         listed = await ann.get(
             "com.atproto.repo.listRecords", repo=ann.did, collection="app.bsky.feed.post"
         )
+        await ann.finds(Ref.of(listed["records"][0]))
         assert await ann.author_feed() == [record["uri"] for record in listed["records"]]
         return [record["cid"] for record in listed["records"]]
 

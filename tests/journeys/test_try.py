@@ -173,7 +173,8 @@ async def test_the_operator_may_choose_the_password_and_the_domain(
         operator = Operator(http, appliance.pds, "chosen by me")
         assert (await operator.post("com.atproto.server.createInviteCode", useCount=1))["code"]
         ann = await join(http, appliance.pds, handle="ann.smith.test")
-        assert (await ann.profile())["handle"] == "ann.smith.test"
+        await ann.finds(await ann.write_post("hello"))
+        await soon(ann.profile, lambda seen: seen["handle"] == "ann.smith.test")
         with pytest.raises(Refused) as refused:
             await join(http, appliance.pds, handle="ann.test")
         assert refused.value.error == "UnsupportedDomain"

@@ -1,6 +1,7 @@
 """An AT Protocol client in small: XRPC calls whose answers must be valid under their lexicon."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from base64 import b64encode
@@ -202,6 +203,19 @@ class Member(Client):
     async def misses(self, post: Ref, seconds: float = 60.0) -> None:
         """Wait until a post is not in the timeline."""
         await soon(self.timeline, lambda seen: post.uri not in seen, seconds)
+
+    async def finds(self, post: Ref) -> None:
+        """Wait until a post is in her own feed.
+
+        It is there at once (`journeys/test_read_your_writes`), but where the machine is too busy.
+        """
+
+        async def there() -> bool:
+            with contextlib.suppress(Refused):
+                return post.uri in await self.author_feed()
+            return False
+
+        await soon(there, bool)
 
     async def author_feed(self, actor: "Member | None" = None) -> list[str]:
         return uris(await self.get("app.bsky.feed.getAuthorFeed", actor=(actor or self).did))
