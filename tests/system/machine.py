@@ -49,10 +49,17 @@ class Machine:
     def __enter__(self) -> Self:
         if not (self.input / "wheels").exists():
             shutil.copytree(wheels(self._kind), self.input / "wheels")
-        self.boot()
+        try:
+            self.boot()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self.cut_power()
         shutil.rmtree(self._folder)
 
@@ -149,9 +156,10 @@ class Machine:
         if self._outer is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._init, signal.SIGKILL)
+            # One that never came up ends with the process around it.
+            os.kill(self._init or self._outer.pid, signal.SIGKILL)
         self._outer.wait(PATIENCE_SECONDS)
-        self._outer = None
+        self._outer, self._init = None, 0
         group = self._tree() / f"{self._folder.name}-{self._groups}"
         for folder, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):
