@@ -98,6 +98,8 @@ make_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         need_debian "$python cannot make virtual environments" "${python##*/}-venv"
     say "hearth: making a virtual environment in .venv (once; a minute or two)"
+    # What a link leads to is somebody else's.
+    [ ! -L "$venv" ] || rm "$venv"
     begin_change
     find "$venv/" -mindepth 1 ! -name .unfinished -delete
     "$python" -m venv "$venv" >&2 ||

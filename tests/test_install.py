@@ -199,6 +199,21 @@ def test_a_moved_folder_gets_an_environment_of_its_own(checkout: Checkout) -> No
     assert checkout.count("-m venv") == 2
 
 
+def test_an_environment_that_is_only_linked_to_is_left_alone(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    checkout.run("packages")
+    other = tmp_path / "other"
+    (checkout.folder / ".venv").rename(other)
+    (other / "pyvenv.cfg").write_text("command = python3 -m venv elsewhere\n")
+    (checkout.folder / ".venv").symlink_to(other)
+    before = sorted(path.name for path in other.rglob("*"))
+    assert checkout.run("packages").returncode == 0
+    assert (checkout.folder / ".venv/bin/python").exists()
+    assert not (checkout.folder / ".venv").is_symlink()
+    assert sorted(path.name for path in other.rglob("*")) == before
+
+
 def test_a_missing_venv_module_says_what_to_install(checkout: Checkout) -> None:
     checkout.set("no-venv")
     done = checkout.run("try")
