@@ -242,18 +242,20 @@ class HttpClient:
         Raises OutboundRefused, OutboundFailed.
         """
         session, target = self._target(url, path, params)
-        async with (
-            _named_failures(),
-            session.ws_connect(
-                target,
-                headers=headers,
-                heartbeat=heartbeat,
-                max_msg_size=max_bytes,
-                ssl=self._tls(target),
-                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-            ) as connection,
-        ):
-            yield connection
+        async with _named_failures():
+            try:
+                connection = await session.ws_connect(
+                    target,
+                    headers=headers,
+                    heartbeat=heartbeat,
+                    max_msg_size=max_bytes,
+                    ssl=self._tls(target),
+                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                )
+            except TimeoutError as error:
+                raise OutboundFailed("it takes the connection and says nothing") from error
+            async with connection:
+                yield connection
 
     def _target(self, url: str, path: str, params: Params) -> tuple[aiohttp.ClientSession, URL]:
         """Choose the session for an address and make the URL to ask it for."""

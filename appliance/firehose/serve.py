@@ -33,7 +33,7 @@ async def serve_subscribe_repos(
     log: EventLog,
     seats: Seats | None = None,
     haste: Haste | None = None,
-) -> web.WebSocketResponse:
+) -> web.StreamResponse:
     """Answer a subscription: replay after the cursor, then live, until one side ends it.
 
     Cursor: none is live from now on; 0 or less is everything kept; one older than what is kept

@@ -46,7 +46,7 @@ async def serve_stream(
     on_message: OnMessage | None = None,
     incoming_bytes: int = INCOMING_BYTES,
     protocols: Sequence[str] = (),
-) -> web.WebSocketResponse:
+) -> web.StreamResponse:
     """Answer a subscription and serve it until one side ends it.
 
     `on_message` gets what the subscriber says, text or binary, and may raise Refused; without it
@@ -67,7 +67,7 @@ async def serve_stream(
     try:
         await ws.prepare(request)
     except ConnectionError:
-        return ws  # it has hung up already
+        return web.Response()  # it has hung up already: nobody reads this
     if request.transport is not None:
         # A batch is held whole until its last byte is sent, so the next waits for that.
         request.transport.set_write_buffer_limits(0)

@@ -331,3 +331,24 @@ async def test_who_hangs_up_before_the_answer_leaves_no_complaint(
             await session.ws_connect(server.make_url(PATH))
         await asyncio.wait_for(ended.wait(), 60)
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+async def test_who_is_found_gone_while_it_is_answered_leaves_no_complaint(
+    log: EventLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a sleep: what was asked before it waits to be read, and nobody is there any more."""
+
+    async def write(_ws: web.WebSocketResponse) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(web.WebSocketResponse, "_write_headers", write)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await serve.serve_subscribe_repos(request, log)
+
+    app = web.Application()
+    app.router.add_get(PATH, handle)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.ws_connect(server.make_url(PATH))
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []

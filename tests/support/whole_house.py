@@ -15,6 +15,7 @@ from aiohttp import web_app
 from appliance.appview.identities import INVALID_US
 from appliance.listeners import bind_named, close_all, copies
 from appliance.node import Listeners, Node, open_node
+from appliance.roles import roles_of
 from appliance.settings import Settings
 from appliance.trial import LOOPBACK, NAMES, trial_settings
 from tests.support.catching_up import appview_caught_up
@@ -137,7 +138,9 @@ async def opened(
     """
     given = {name.replace("__", "."): value for name, value in changes.items()}
     settings = where.settings(data).with_values(given)
-    held = {name: copies(bound) for name, bound in where.listeners.items()}
+    held = {
+        name: copies(bound) for name, bound in where.listeners.items() if name in roles_of(settings)
+    }
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         open_node(settings, {**held, **(more or {})}) as node,

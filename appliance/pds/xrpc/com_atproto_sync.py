@@ -130,7 +130,7 @@ async def list_repos_by_collection(
 @methods.subscription("com.atproto.sync.subscribeRepos")
 async def subscribe_repos(
     pds: Pds, *, cursor: int | None, request: web.Request
-) -> web.WebSocketResponse:
+) -> web.StreamResponse:
     del cursor  # the firehose reads it from the request, to answer inside the stream
     return await serve_subscribe_repos(request, pds.event_log, pds.seats, pds.inside.haste)
 

@@ -100,7 +100,7 @@ def current_dictionary() -> int | None:
     return compression.dictionary_id(compression.dictionary(compression.EVENTS))
 
 
-async def serve(request: web.Request, subscription: Subscription) -> web.WebSocketResponse:
+async def serve(request: web.Request, subscription: Subscription) -> web.StreamResponse:
     """Raises XrpcError when the request is no WebSocket."""
     offered = request.headers.getall("Sec-WebSocket-Protocol", [])
     speaks = PROTOCOL in [each.strip() for line in offered for each in line.split(",")]
