@@ -147,6 +147,12 @@ def rev_behind(conn: Connection, did: str, head: str) -> str | None:
     return None if found is None else str(found)
 
 
+def is_behind(conn: Connection, did: str, head: str) -> bool:
+    """Tell whether less of an account is indexed than up to a rev, and its repo not asked for."""
+    row = conn.row("SELECT sync, rev FROM actor WHERE did = ?", did)
+    return row is None or (row[0] != PENDING and (row[1] is None or row[1] < head))
+
+
 def sync_state(conn: Connection, did: str, now_us: int) -> SyncState:
     """Return how far an account is indexed, making its row if need be."""
     row = conn.execute("SELECT id, sync, rev, data FROM actor WHERE did = ?", (did,)).fetchone()

@@ -6,7 +6,7 @@ Needed where the stream cannot tell: on a new index, after a gap, and for safety
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from appliance.appview import actors
 from appliance.atproto.syntax import Did, InvalidSyntax, JsonObject
@@ -46,8 +46,11 @@ class Reconciler:
         """Say that the stream has a gap."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Compare soon after the start, after each gap, and once a day."""
+    async def run(self, caught_up: Callable[[int], Awaitable[None]]) -> None:
+        """Compare soon after the start, after each gap, and once a day; a worker.
+
+        `caught_up` waits until the index has what the relay sent before a time.
+        """
         pause = FIRST_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
@@ -56,42 +59,57 @@ class Reconciler:
                     await asyncio.sleep(min(pause, FIRST_SECONDS))
             self._wake.clear()
             try:
-                await self.compare()
+                await self.compare(caught_up)
                 pause = EVERY_SECONDS
             except (OutboundFailed, OutboundRefused) as error:
                 log.warning("relay's accounts not listed reason=%s", error)
                 pause = AGAIN_SECONDS
 
-    async def compare(self) -> int:
+    async def compare(self, caught_up: Callable[[int], Awaitable[None]] | None = None) -> int:
         """Mark every account that the relay knows further; return how many.
 
-        Raises OutboundFailed, OutboundRefused.
+        What is on its way in the stream is waited for first, if `caught_up` says how: an account
+        that writes all the time is always a little behind. Raises OutboundFailed, OutboundRefused.
         """
-        marked, cursor = 0, ""
+        behind, begun_us, cursor = [], self._now_us(), ""
         while True:
             params = [("limit", str(PAGE))] + ([("cursor", cursor)] if cursor else [])
             page = await self._http.get_json(self._relay, path=PATH, params=params)
-            marked += await self._db.write(mark_behind, page["repos"], self._now_us())
+            behind += await self._db.scan(_which_are_behind, page["repos"])
             cursor = page.get("cursor") or ""
             if not cursor:
                 break
+        if behind and caught_up is not None:
+            await caught_up(begun_us)
+        marked = 0
+        for start in range(0, len(behind), PAGE):
+            some = behind[start : start + PAGE]
+            marked += await self._db.write(_mark_behind, some, self._now_us())
         if marked:
             log.info("accounts behind the relay count=%d", marked)
             self._on_due()
         return marked
 
 
-def mark_behind(conn: Connection, repos: list[JsonObject], now_us: int) -> int:
-    """Ask for the repos whose rev is newer than ours, or whose account we never heard of."""
+def _which_are_behind(conn: Connection, repos: list[JsonObject]) -> list[tuple[Did, str]]:
+    """Name those whose rev is newer than ours, or whose account we never heard of."""
+    return [(Did(repo["did"]), repo["rev"]) for repo in repos if _is_behind(conn, repo)]
+
+
+def _is_behind(conn: Connection, repo: JsonObject) -> bool:
+    try:
+        Did(repo["did"])
+    except InvalidSyntax:
+        return False
+    return repo.get("active", True) and actors.is_behind(conn, repo["did"], repo["rev"])
+
+
+def _mark_behind(conn: Connection, known: list[tuple[Did, str]], now_us: int) -> int:
+    """Ask for the repos that are still behind these revs."""
     marked = 0
-    for repo in repos:
-        try:
-            did = Did(repo["did"])
-        except InvalidSyntax:
-            continue
-        state = actors.sync_state(conn, did, now_us)
-        behind = state.rev is None or state.rev < repo["rev"]
-        if behind and state.sync != actors.PENDING and repo.get("active", True):
+    for did, rev in known:
+        if actors.is_behind(conn, did, rev):
+            state = actors.sync_state(conn, did, now_us)
             actors.set_pending(conn, state.actor_id, "the relay knows a later rev", now_us)
             marked += 1
     return marked

@@ -169,7 +169,7 @@ async def open_appview(
             ("follow the relay", follower.run),
             ("refresh identities", refresher.run),
             ("fetch repos", backfill.run),
-            ("compare with the relay", reconciler.run),
+            ("compare with the relay", partial(reconciler.run, ingest.caught_up)),
             ("fetch the newest of houses", head_starts.run),
             ("tidy the index", keeper.run),
             ("count rows", row_counts.run),

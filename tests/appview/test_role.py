@@ -4,8 +4,9 @@ from dataclasses import replace
 import apsw
 import pytest
 
-from appliance.appview import identities
+from appliance.appview import identities, ingest
 from appliance.appview.role import AppView
+from appliance.atproto.syntax import Datetime
 from appliance.base.database import WriteFailed
 from appliance.settings import Settings
 from tests.support.appview_house import AppViewHouse
@@ -176,6 +177,37 @@ async def test_what_the_relay_knows_and_the_index_does_not_is_fetched(
     assert await appview.reconciler.compare() == 2
     await until(lambda: posts(appview) == 2)
     assert await appview.reconciler.compare() == 0
+
+
+async def test_what_is_under_way_in_the_stream_is_waited_for_not_fetched(
+    appview: AppView, network: FakeNetwork
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    event = alice.post("on its way")
+
+    async def caught_up(_since_us: int) -> None:
+        await network.tell(event)
+        assert await appview.revs.wait(alice.did, event.rev, timeout=60)
+
+    assert await appview.reconciler.compare(caught_up) == 0
+    assert alice.did not in network.served
+
+
+async def test_the_stream_has_caught_up_by_the_times_of_events_or_when_it_is_silent(
+    appview: AppView, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = network.add(RepoAuthor("alice"))
+    begun_us = appview.clock.now_us()
+    monkeypatch.setattr(ingest, "LOOK_SECONDS", 0.01)
+    waiting = asyncio.ensure_future(appview.ingest.caught_up(begun_us))
+    event = alice.post()
+    await network.tell(replace(event, time=str(Datetime.from_us(begun_us + 1))))
+    async with asyncio.timeout(60):
+        await waiting
+    assert await appview.revs.wait(alice.did, event.rev, timeout=60)
+    monkeypatch.setattr(ingest, "SILENT_SECONDS", 0.05)
+    async with asyncio.timeout(60):
+        await appview.ingest.caught_up(appview.clock.now_us() + 3600 * 1_000_000)
 
 
 async def test_a_handle_that_does_not_lead_back_is_not_shown(
