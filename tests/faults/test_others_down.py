@@ -26,6 +26,7 @@ from tests.support.whole_house import House, opened, place
 MOST_ASKED = 90
 MOST_GROWTH = 24 * 1024**2
 A_WHILE = 600.0
+A_MOMENT = 120.0
 
 
 class Outside:
@@ -53,7 +54,7 @@ async def live(house: House, ann: Member, bob: Member, hour: int) -> None:
 async def is_refused(house: House, virtual: VirtualTime) -> bool:
     """Ask for what needs the directory."""
     joining = asyncio.ensure_future(join(house.http, house.pds_url, "late"))
-    await virtual.pass_by(A_WHILE)
+    await virtual.pass_by(A_MOMENT)
     try:
         await joining
     except Refused as refused:
@@ -94,6 +95,7 @@ async def hours_alone(
             finally:
                 far.popen.send_signal(signal.SIGCONT)
             cyd = await sign_in(house.http, far.pds, cyd.handle)
+            # Whoever has waited longest looks again within so long.
             await virtual.pass_by(A_WHILE)
             bob = await sign_in(house.http, house.pds_url, bob.handle)
             await bob.sees(await cyd.write_post("back again"))

@@ -64,6 +64,7 @@ class Machine:
     def __init__(self, name: str, bridge: str, address: str, router: str) -> None:
         self.name = name
         self.address = address
+        self._router = router
         self._cable = f"v{next(_numbers) % 10_000_000}"
         ip("netns", "add", name)
         inside = ("netns", "exec", name, "ip")
@@ -81,6 +82,13 @@ class Machine:
     def mend(self) -> None:
         """Plug it in again."""
         ip("link", "set", self._cable, "up")
+
+    def move(self, address: str) -> None:
+        """Give it another address, as another Wi-Fi or router does."""
+        inside = ("netns", "exec", self.name, "ip")
+        ip(*inside, "addr", "flush", "dev", "eth0")
+        ip(*inside, "addr", "add", f"{address}/24", "dev", "eth0")
+        ip(*inside, "route", "add", "default", "via", self._router)
 
     def remove(self) -> None:
         ip("netns", "del", self.name)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,6 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.root]
 
 PASSWORD = "the cat sleeps all day"
 PATIENCE_MS = 60_000
+# Addresses are looked at every 20 s, who is there every 10.
+AWHILE = 180.0
 
 
 @dataclass
@@ -55,9 +58,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def until(house: Box, true: Callable[[Any], object]) -> Any:
+async def until(house: Box, true: Callable[[Any], object], seconds: float = 60) -> Any:
     """Wait until what a house says of its neighbours is so."""
-    return await soon(house.neighbours, lambda told: bool(true(told)), 60)
+    return await soon(house.neighbours, lambda told: bool(true(told)), seconds)
 
 
 def seen(told: Any) -> set[str]:
@@ -242,6 +245,32 @@ async def handle_known(one: Member, other: Member) -> bool:
 async def texts_of(one: Member, other: Member) -> list[str]:
     found = await one.get("app.bsky.feed.getAuthorFeed", actor=other.did, limit=50)
     return [item["post"]["record"]["text"] for item in found["feed"]]
+
+
+async def test_a_house_that_slept_and_woke_with_another_address_is_found_there(
+    street: Street, http: aiohttp.ClientSession
+) -> None:
+    smiths, jones = street.smiths, street.jones
+    assert jones.process is not None
+    ann, bob = await member(http, smiths, "abe"), await member(http, jones, "bea")
+    await soon(lambda: handle_known(ann, bob), bool, 60)
+    await ann.follow(bob)
+    await ann.sees(await bob.write_post("good night"))
+    jones.process.send_signal(signal.SIGSTOP)
+    try:
+        await until(smiths, lambda told: not told["paired"][0]["here"], AWHILE)
+        await ann.write_post("is anybody there?")
+        elsewhere = f"{street.lan.prefix}.77"
+        await asyncio.to_thread(jones.machine.move, elsewhere)
+    finally:
+        jones.process.send_signal(signal.SIGCONT)
+    bob.base = f"http://{elsewhere}:2580"
+    await until(smiths, lambda told: told["paired"][0]["here"], AWHILE)
+    await until(jones, lambda told: told["paired"][0]["here"], AWHILE)
+    await bob.write_post("good morning")
+    await soon(
+        lambda: texts_of(ann, bob), lambda seen: seen == ["good morning", "good night"], AWHILE
+    )
 
 
 async def test_a_pair_that_ends_leaves_nothing_open(street: Street) -> None:
