@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.appliance import ROOT
@@ -22,6 +24,8 @@ PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
 UBUNTU = "noble"
 UBUNTU_MIRROR = "HEARTH_UBUNTU_MIRROR"
 WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
+# Which programs the kernel has run by another.
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
 # What a machine without a screen, and a test without a reader, have no use for.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 
@@ -77,6 +81,27 @@ def learn(machine: str) -> None:
         subprocess.run([str(ROOT / "image-build/foreign.sh")], check=True)  # noqa: S603
 
 
+@contextmanager
+def emulated(machine: str) -> Iterator[None]:
+    """Have programs of another kind of machine run by the qemu of Debian 13, whatever is here.
+
+    For as long as that takes, all that are started on this machine. The systemd of Debian 13 makes
+    processes and their views of the file system in ways that qemu knows since 9.
+    """
+    program = cache() / f"qemu-{KINDS[machine]}"
+    if not program.exists():
+        _from_package("qemu-user", f"usr/bin/qemu-{KINDS[machine]}", program)
+    learn(machine)
+    fields = Path(f"/usr/lib/binfmt.d/qemu-{KINDS[machine]}.conf").read_text().strip().split(":")
+    name = fields[1] = f"hearth-{machine}-{os.getpid()}"
+    fields[-2] = str(program)
+    (BINFMT / "register").write_text(":".join(fields))
+    try:
+        yield
+    finally:
+        (BINFMT / name).write_text("-1")
+
+
 def suites() -> tuple[str, ...]:
     """What installations are tried on: Ubuntu as well, where its mirror is named."""
     debians = ("trixie", "bookworm")
@@ -87,13 +112,18 @@ def _ubuntu_keys() -> Path:
     """Give the file of Ubuntu's keys, from the package that Debian has of them."""
     place = cache() / "ubuntu-keys.gpg"
     if not place.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["mmdebstrap", "--mode=root", "--variant=extract", "--quiet"]
-            command += ["--include=ubuntu-keyring", "trixie", f"{folder}/debian"]
-            subprocess.run([*command, *sources("trixie")], check=True)  # noqa: S603
-            keys = Path(folder, "debian/usr/share/keyrings/ubuntu-archive-keyring.gpg")
-            shutil.copy(keys, place)
+        keys = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
+        _from_package("ubuntu-keyring", keys, place)
     return place
+
+
+def _from_package(package: str, name: str, place: Path) -> None:
+    """Take a file out of a package of Debian 13, which need not be installed here."""
+    with tempfile.TemporaryDirectory(dir=cache()) as folder:
+        command = ["mmdebstrap", "--mode=root", "--variant=extract", "--quiet"]
+        command += [f"--include={package}", "trixie", f"{folder}/debian"]
+        subprocess.run([*command, *sources("trixie")], check=True)  # noqa: S603
+        Path(folder, "debian", name).rename(place)
 
 
 def sources(suite: str) -> list[str]:
