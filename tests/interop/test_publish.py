@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.journeys.test_publish import hearth, make_home, running
+from tests.journeys.test_publish import make_home, running
 from tests.support.client import PASSWORD, Client, Member, Ref, Refused, sign_in, soon
+from tests.support.commands import hearth
 from tests.support.reference_network import ReferenceNetwork, reference_network
 
 pytestmark = pytest.mark.slow
