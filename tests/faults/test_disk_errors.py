@@ -91,9 +91,9 @@ async def fail_at_each(
                     await asyncio.sleep(pause)
                 assert fails.fired > fired, f"not so many calls: {number}"
                 fails.disarm()
-                refused = day.failed
+                refused = day.at_fault
                 await day.steps(1)  # it goes on, at once and in the same process
-                assert day.failed == refused, number
+                assert day.at_fault == refused, (number, day.refusals)
                 assert faults_in(data, day.promises) == [], number
             await house.appview_is_up_to_date()
             before = index_of(data)

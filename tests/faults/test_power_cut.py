@@ -97,7 +97,7 @@ async def cut_the_power(
                 cuts = PowerCuts(disk, data, folder, seed)
                 with cuts.taken(day, share, most):
                     await day.steps(steps)
-                assert day.failed == 0
+                assert day.at_fault == 0, day.refusals
             assert faults_in(data, day.promises) == [], f"seed {seed}"
         for cut in cuts.cuts:
             assert faults_in(cut.data, cut.promises) == [], cut.at

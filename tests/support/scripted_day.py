@@ -15,6 +15,8 @@ from tests.support.whole_house import FarHouse, House
 POST = "app.bsky.feed.post"
 LIKE = "app.bsky.feed.like"
 PROFILE = "app.bsky.actor.profile"
+# What a call is answered with when another role takes too long: on a machine with too much to do.
+BUSY = "502 UpstreamFailure"
 # A directory takes ten operations of an identity in an hour.
 RENAMES_AN_HOUR = 8
 PIXEL = base64.b64decode(
@@ -84,6 +86,11 @@ class Day:
         self.promises.keep(changes)
         self.done += 1
         return answer
+
+    @property
+    def at_fault(self) -> int:
+        """How many calls failed for more than that another role was too busy to answer in time."""
+        return self.failed - self.refusals[BUSY]
 
     def _note(self, refused: Refused) -> None:
         """Only the storage may be at fault."""
