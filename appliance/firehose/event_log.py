@@ -315,14 +315,22 @@ def _seq_of(entry: Entry) -> int:
 
 
 def _find_cut(conn: Connection, before_us: int, max_bytes: int) -> int:
-    """Find the newest event to drop."""
-    kept = 0
-    rows = conn.execute("SELECT seq, time_us, length(frame) FROM event ORDER BY seq DESC")
-    for seq, time_us, size in rows:
+    """Find the newest event to drop.
+
+    By time, those before the first that is young: what a clock said that was set back for a while
+    (a computer without one of its own starts long ago) does not take along what came before it.
+    """
+    cut = kept = 0
+    for seq, time_us in conn.execute("SELECT seq, time_us FROM event ORDER BY seq"):
+        if time_us >= before_us:
+            break
+        cut = int(seq)
+    sql = "SELECT seq, length(frame) FROM event WHERE seq > ? ORDER BY seq DESC"
+    for seq, size in conn.execute(sql, (cut,)):
         kept += size
-        if time_us < before_us or kept > max_bytes:
+        if kept > max_bytes:
             return int(seq)
-    return 0
+    return cut
 
 
 def _drop(conn: Connection, cut: int) -> int:

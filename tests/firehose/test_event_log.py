@@ -194,6 +194,19 @@ async def test_pruning_drops_old_events_and_then_the_oldest_above_the_size(
     assert await log.prune(0, 10**9) == 0
 
 
+async def test_a_clock_that_was_set_back_for_a_while_takes_no_older_events_along(
+    db: Database, log: EventLog
+) -> None:
+    await db.write(write, 2, ALICE, 1_000_000)
+    await db.write(write, 3, ALICE, 2_000_000)
+    await db.write(write, 1, ALICE, 5)
+    await db.write(write, 1, ALICE, 9_000_000)
+    assert await log.prune(1_500_000, 10**9) == 2
+    assert seqs(log.after(0)) == [3, 4, 5, 6, 7]
+    assert await log.prune(9_000_000, 10**9) == 4
+    assert seqs(log.after(0)) == [7]
+
+
 async def test_every_inline_statement_is_bounded(db: Database, log: EventLog) -> None:
     await db.write(write, 2)
     log.head(), log.floor(), log.after(0)
