@@ -28,6 +28,7 @@ _FIELDS = (
     "invites_disabled",
     "invite_note",
     "suspended_until",
+    "session_generation",
 )
 _COLUMNS = ", ".join(_FIELDS)
 _BY_DID = f"SELECT {_COLUMNS} FROM account WHERE did = ?"  # noqa: S608
@@ -78,7 +79,10 @@ class NameTaken(Exception):
 
 @dataclass(frozen=True)
 class Account:
-    """One account as it stands; times in microseconds."""
+    """One account as it stands; times in microseconds.
+
+    `session_generation`: the number that its access tokens have to name.
+    """
 
     id: int
     did: Did
@@ -93,6 +97,7 @@ class Account:
     invites_disabled: bool
     invite_note: str | None
     suspended_until: int | None = None
+    session_generation: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -263,6 +268,16 @@ def confirm_email(conn: Connection, did: Did, now_us: int) -> None:
 
 def set_password(conn: Connection, did: Did, password_hash: str) -> None:
     _change(conn, did, "password_hash = ?", password_hash)
+
+
+def session_generation(conn: Connection, did: Did) -> int:
+    """The number that access tokens of an account name that are made now."""
+    return int(conn.value("SELECT session_generation FROM account WHERE did = ?", did) or 0)
+
+
+def end_access(conn: Connection, did: Did) -> None:
+    """Have no access token count that is out; whoever may refresh gets another."""
+    _change(conn, did, "session_generation = session_generation + 1")
 
 
 def renew_hash(conn: Connection, account: Account, password_hash: str) -> None:

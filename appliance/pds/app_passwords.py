@@ -52,6 +52,11 @@ class AppPasswordStore:
         )
         return sorted((_app_password(row) for row in rows), key=lambda one: -one.created_at)
 
+    def is_there(self, did: Did, made_at: int) -> bool:
+        """Whether an account still has the app password that was made then, in microseconds."""
+        asked = "SELECT 1 FROM app_password WHERE did = ? AND created_at = ?"
+        return self._db.read_one(asked, did, made_at) is not None
+
     async def match(self, did: Did, password: str) -> AppPassword | None:
         """The app password that this text is, if it is one.
 

@@ -1,7 +1,9 @@
 """Password sessions: the tokens a client holds, and how they are renewed and revoked.
 
-Access tokens are not stored: they are checked by their signature and live two hours. Refresh
-tokens are rows; each is used once, with a grace time in which it gives the same successor again.
+Access tokens are not stored: they are checked by their signature and live two hours. One ends
+before when a session of its account is ended from elsewhere (each names the generation it is of),
+or with the app password that it came by. Refresh tokens are rows; each is used once, with a grace
+time in which it gives the same successor again.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from appliance.atproto import jwt
 from appliance.atproto.syntax import Did, JsonObject
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
-from appliance.pds import app_passwords
+from appliance.pds import accounts, app_passwords
 from appliance.pds.app_passwords import AppPassword
 
 SessionKind = Literal["full", "app_pass", "app_pass_privileged", "takendown"]
@@ -56,11 +58,16 @@ class ExpiredSessionToken(ValueError):
 
 @dataclass(frozen=True)
 class AccessClaims:
-    """What a valid access token says; `expires_at` in seconds."""
+    """What a valid access token says; `expires_at` in seconds.
+
+    `app_password`: when the one was made by which it came, in microseconds; 0 for none.
+    """
 
     did: Did
     kind: SessionKind
     expires_at: int
+    generation: int = 0
+    app_password: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,14 +104,20 @@ class TokenMint:
         self._clock = clock
         self._checked: OrderedDict[str, AccessClaims] = OrderedDict()
 
-    def access(self, did: Did, kind: SessionKind) -> str:
+    def access(
+        self, did: Did, kind: SessionKind, generation: int = 0, app_password: int = 0
+    ) -> str:
+        """Make an access token; what it ends with besides its time is as in AccessClaims."""
         now = int(self._clock.now())
-        claims = {
+        claims: JsonObject = {
             "scope": _SCOPES[kind],
             "aud": self._service_did,
             "sub": did,
             "iat": now,
             "exp": now + ACCESS_SECONDS,
+        }
+        claims |= {
+            name: number for name, number in (("gen", generation), ("app", app_password)) if number
         }
         return jwt.encode_hs256(self._secret, ACCESS_TYP, claims)
 
@@ -145,9 +158,10 @@ class TokenMint:
     def _read_access(self, token: str) -> AccessClaims:
         claims = self._claims(token, ACCESS_TYP)
         kind = _KINDS.get(str(claims.get("scope")))
-        if kind is None:
+        numbers = [claims.get(name, 0) for name in ("gen", "app")]
+        if kind is None or any(type(number) is not int for number in numbers):
             raise BadSessionToken("Bad token scope")
-        return AccessClaims(Did.unchecked(claims["sub"]), kind, claims["exp"])
+        return AccessClaims(Did.unchecked(claims["sub"]), kind, claims["exp"], *numbers)
 
     def _claims(self, token: str, typ: str) -> JsonObject:
         try:
@@ -179,16 +193,18 @@ class SessionStore:
     ) -> SessionTokens:
         jti, expires_at = new_jti(), int(self._clock.now()) + REFRESH_SECONDS
         name = app_password.name if app_password else None
-        await self._db.write(insert, jti, did, name, expires_at)
+        generation = await self._db.write(insert, jti, did, name, expires_at)
         self.begun += 1
         kind: SessionKind = "takendown" if takendown else kind_of(app_password)
-        return SessionTokens(self._mint.access(did, kind), self._mint.refresh(did, jti, expires_at))
+        made_at = app_password.created_at if app_password else 0
+        access = self._mint.access(did, kind, generation, made_at)
+        return SessionTokens(access, self._mint.refresh(did, jti, expires_at))
 
     async def renew(self, claims: RefreshClaims) -> SessionTokens:
         """Exchange a refresh token for the next pair. Raises ExpiredSessionToken if revoked."""
         step = await self._db.write(rotate, claims, int(self._clock.now()))
         return SessionTokens(
-            self._mint.access(claims.did, step.kind),
+            self._mint.access(claims.did, step.kind, step.generation, step.app_password),
             self._mint.refresh(claims.did, step.jti, step.expires_at),
         )
 
@@ -211,7 +227,7 @@ class SessionStore:
         return sorted(found, key=lambda one: -one.renewed_at)
 
     async def end_open(self, did: Did, key: str) -> None:
-        """Sign one app out; what it holds is good for two hours at most."""
+        """Sign one app out, at once; the others refresh their tokens."""
         await self._db.write(end_open, did, key)
 
 
@@ -222,6 +238,8 @@ class Rotation:
     jti: str
     kind: SessionKind
     expires_at: int
+    generation: int
+    app_password: int
 
 
 def kind_of(app_password: AppPassword | None) -> SessionKind:
@@ -234,19 +252,21 @@ def new_jti() -> str:
     return secrets.token_urlsafe(32)
 
 
-def insert(conn: Connection, jti: str, did: Did, app_password: str | None, expires_at: int) -> None:
-    """Store a refresh token; does nothing when it is there already. Seconds."""
+def insert(conn: Connection, jti: str, did: Did, app_password: str | None, expires_at: int) -> int:
+    """Store a refresh token, unless it is there already; give the generation it is of. Seconds."""
     conn.execute(
         "INSERT OR IGNORE INTO refresh_token (jti, did, app_password, expires_at)"
         " VALUES (?, ?, ?, ?)",
         (jti, did, app_password, expires_at),
     )
+    return accounts.session_generation(conn, did)
 
 
 def rotate(conn: Connection, claims: RefreshClaims, now: int) -> Rotation:
     """Give a token its successor, the same one each time within the grace time."""
     row = conn.row(
-        "SELECT t.app_password, t.next_jti, t.expires_at, p.privileged FROM refresh_token t"
+        "SELECT t.app_password, t.next_jti, t.expires_at, p.privileged,"
+        " coalesce(p.created_at, 0) FROM refresh_token t"
         " LEFT JOIN app_password p ON p.did = t.did AND p.name = t.app_password"
         " WHERE t.jti = ? AND t.did = ?",
         claims.jti,
@@ -254,7 +274,7 @@ def rotate(conn: Connection, claims: RefreshClaims, now: int) -> Rotation:
     )
     if row is None or row[2] <= now:
         raise ExpiredSessionToken("Token has been revoked")
-    app_password, next_jti, expires_at, privileged = row
+    app_password, next_jti, expires_at, privileged, made_at = row
     if next_jti is None:
         next_jti = new_jti()
         conn.execute(
@@ -269,7 +289,8 @@ def rotate(conn: Connection, claims: RefreshClaims, now: int) -> Rotation:
     kind: SessionKind = "full"
     if app_password is not None:
         kind = "app_pass_privileged" if privileged else "app_pass"
-    return Rotation(next_jti, kind, until)
+    generation = accounts.session_generation(conn, claims.did)
+    return Rotation(next_jti, kind, until, generation, made_at)
 
 
 def revoke(conn: Connection, claims: RefreshClaims) -> None:
@@ -285,10 +306,12 @@ def end_open(conn: Connection, did: Did, key: str) -> None:
     for (jti,) in conn.rows("SELECT jti FROM refresh_token WHERE did = ?", did):
         if _key(jti) == key:
             revoke(conn, RefreshClaims(did, jti))
+    accounts.end_access(conn, did)
 
 
 def revoke_all(conn: Connection, did: Did) -> None:
     conn.execute("DELETE FROM refresh_token WHERE did = ?", (did,))
+    accounts.end_access(conn, did)
 
 
 def revoke_app_password(conn: Connection, did: Did, name: str) -> None:

@@ -245,6 +245,8 @@ async def test_an_app_is_signed_out_from_here(house: MembersHouse) -> None:
         await browser.post("/apps/end", session=key)
     for token in (app, house.alice.refresh, renewed.json["refreshJwt"]):
         assert (await house.box.post(refresh, token)).error == "ExpiredToken"
+    shut_out = await house.box.get("com.atproto.server.getSession", renewed.json["accessJwt"])
+    assert shut_out.error == "ExpiredToken"
     assert "No app is signed in" in (await browser.get("/apps")).words
 
 

@@ -184,6 +184,28 @@ async def test_a_revoked_app_password_ends_its_sessions(box: Box, alice: Member)
     assert (await box.log_in(alice.handle, secret)).status == 401
 
 
+async def test_access_tokens_end_with_the_session_they_came_from(box: Box, alice: Member) -> None:
+    app = (await box.post(CREATE_APP_PASSWORD, alice.access, name="phone")).json["password"]
+    phone = (await box.log_in(alice.handle, app)).json["accessJwt"]
+    assert (await box.get(GET, phone)).status == 200
+    await box.post("com.atproto.server.revokeAppPassword", alice.access, name="phone")
+    assert (await box.get(GET, phone)).error == "ExpiredToken"
+    mine = (await box.post(REFRESH, alice.refresh)).json["accessJwt"]
+    for token in (alice.access, mine):
+        assert (await box.get(GET, token)).status == 200
+
+    stolen = (await box.log_in(alice.handle)).json["accessJwt"]
+    await box.pds.credentials.set_password(alice.did, "another")
+    for token in (alice.access, mine, stolen):
+        made = await box.post(CREATE_APP_PASSWORD, token, name="kept by a thief")
+        assert (made.status, made.error) == (400, "ExpiredToken")
+    assert box.pds.app_passwords.list(alice.did) == []
+    again = (await box.log_in(alice.handle, "another")).json
+    renewed = (await box.post(REFRESH, again["refreshJwt"])).json
+    for session in (again, renewed):
+        assert (await box.get(GET, session["accessJwt"])).status == 200
+
+
 async def test_one_name_is_for_one_app_password(box: Box, alice: Member) -> None:
     await box.post(CREATE_APP_PASSWORD, alice.access, name="phone")
     again = await box.post(CREATE_APP_PASSWORD, alice.access, name="phone")

@@ -94,8 +94,15 @@ THREATS: Final = (
     Threat(
         26,
         "Tokens that live too long",
-        "A quarter of an hour; a public client is out after two weeks",
         (
+            "A quarter of an hour; a public client is out after two weeks; what came by a "
+            "password ends when that is changed, by an app password with it"
+        ),
+        (
+            (
+                "pds/test_com_atproto_server_session.py"
+                "::test_access_tokens_end_with_the_session_they_came_from"
+            ),
             "pds/oauth/test_sessions.py::test_an_access_token_lasts_a_quarter_of_an_hour",
             "pds/oauth/test_sessions.py::test_a_public_client_is_out_after_two_weeks",
         ),

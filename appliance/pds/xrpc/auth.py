@@ -17,7 +17,14 @@ from appliance.pds.accounts import Account, AccountNotFound, AccountTakedown
 from appliance.pds.oauth.permissions import Permissions, service_call
 from appliance.pds.oauth.permissions_kinds import Permission
 from appliance.pds.role import Pds
-from appliance.pds.sessions import ACCESS_TYP, REFRESH_TYP, RefreshClaims, SessionKind
+from appliance.pds.sessions import (
+    ACCESS_TYP,
+    REFRESH_TYP,
+    AccessClaims,
+    ExpiredSessionToken,
+    RefreshClaims,
+    SessionKind,
+)
 from appliance.pds.xrpc.apps import grant_of
 from appliance.upkeep import operator_access
 
@@ -179,11 +186,15 @@ def stranger_or(members: Members) -> Callable[[Pds, Request], Awaitable[Caller]]
 
 
 async def optional_service(pds: Pds, request: Request) -> Caller | None:
-    """Whoever proves a DID by a service token for this method, or nobody in particular."""
+    """Whoever proves a DID by a service token for this method, or nobody in particular.
+
+    Who arrives is judged by what the directory says now: a try that failed because it was away is
+    made again as soon as it is back, not only when that is forgotten.
+    """
     if not is_authorized(request):
         return None
     token = _bearer(request)
-    return Caller(await _service(pds, request, token), "service")
+    return Caller(await _service(pds, request, token, anew=True), "service")
 
 
 async def refresh(pds: Pds, request: Request) -> RefreshClaims:
@@ -243,11 +254,26 @@ def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Call
     claims = pds.mint.check_access(token)
     if claims.kind not in kinds:
         raise InvalidToken("Bad token scope")
+    if _is_over(pds, claims):
+        raise ExpiredSessionToken("Token has been revoked")
     return Caller(claims.did, claims.kind)
 
 
+def _is_over(pds: Pds, claims: AccessClaims) -> bool:
+    """Whether what a token came from was ended: its session, or its app password."""
+    made_at, found = claims.app_password, pds.accounts.find(claims.did)
+    if found is not None and found.session_generation != claims.generation:
+        return True
+    return made_at > 0 and not pds.app_passwords.is_there(claims.did, made_at)
+
+
 async def _service(
-    pds: Pds, request: Request, token: str, names: Sequence[str] | None = None
+    pds: Pds,
+    request: Request,
+    token: str,
+    names: Sequence[str] | None = None,
+    *,
+    anew: bool = False,
 ) -> Did:
     """Check a token for this server, or for another by these names."""
     lxm = request.match_info["nsid"]
@@ -257,6 +283,7 @@ async def _service(
         lxm=lxm,
         resolver=pds.resolver,
         now=pds.clock.now(),
+        anew=anew,
     )
 
 

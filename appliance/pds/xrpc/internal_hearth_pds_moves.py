@@ -30,7 +30,7 @@ async def open_session(pds: Pds, caller: Caller, *, did: Did) -> Json:
         "handle": found.handle,
         "email": found.email,
         "active": found.is_active,
-        "accessJwt": pds.mint.access(did, "full"),
+        "accessJwt": pds.mint.access(did, "full", found.session_generation),
     }
 
 
