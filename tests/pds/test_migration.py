@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from appliance.atproto.car import read_car
+from appliance.atproto.identity.errors import IdentityUnreachable
+from appliance.atproto.identity.plc_client import PlcClient
 from appliance.atproto.repo.commit import parse_commit
 from appliance.firehose.events import AccountEvent, CommitEvent, IdentityEvent, SyncEvent
 from appliance.firehose.verify import root_of
@@ -226,3 +228,18 @@ async def test_a_name_of_ours_moves_to_another_server_and_is_still_the_name(
     vouched = old.pds.proxy.service_token(before.did, new.pds.did, CREATE)
     again = await new.ask("POST", f"/xrpc/{CREATE}", token=vouched, json={"did": before.did})
     assert again.status in (400, 401)
+
+
+async def test_who_could_not_arrive_while_the_directory_was_away_can_as_soon_as_it_is_back(
+    old: Box, new: Box
+) -> None:
+    alice = await old.sign_up()
+
+    async def away(*_: Any) -> Any:
+        raise IdentityUnreachable("nobody there")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlcClient, "document", away)
+        with pytest.raises(AssertionError, match="502"):
+            await arrive(old, new, alice)
+    await arrive(old, new, alice)

@@ -58,12 +58,19 @@ def mint(
 
 
 async def verify(
-    token: str, *, audience: Sequence[str], lxm: str, resolver: Resolver, now: float
+    token: str,
+    *,
+    audience: Sequence[str],
+    lxm: str,
+    resolver: Resolver,
+    now: float,
+    anew: bool = False,
 ) -> Did:
     """Check a token; return the account it was made for.
 
     Checks: shape, type, time, audience, method, signature by the account's present key (looked up
-    afresh once when the known key does not fit). Does not check: whether it was used before.
+    afresh once when the known key does not fit; at once with `anew`, which asks a source also when
+    it did not answer a moment ago). Does not check: whether it was used before.
 
     Raises AuthRequired, naming what is wrong, and what the resolver raises.
     """
@@ -76,7 +83,7 @@ async def verify(
         _check_claims(parsed, service_key, audience, lxm, now)
     except (jwt.InvalidToken, InvalidSyntax) as error:
         raise AuthRequired(f"poorly formatted jwt: {error}", "BadJwt") from error
-    for fresh in (False, True):
+    for fresh in (True,) if anew else (False, True):
         key = (await resolver.document(did, fresh=fresh)).signing_key
         if key is not None and parsed.verify(key, any_s=True):
             return did
