@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,27 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SETTLED_SHARE = 0.08
 LONGEST_SETTLING = 30.0
+GROUPS = Path("/sys/fs/cgroup")
+PERIOD_US = 100_000
+MOST_SHARES = 1 << 18
+
+
+@contextmanager
+def control_group(memory: int, share: float) -> Iterator[list[Path]]:
+    """Make a control group for memory, in bytes, and one for a share of a core (cgroups v1)."""
+    places = [GROUPS / kind / f"hearth-bench-{os.getpid()}" for kind in ("memory", "cpu")]
+    for place in places:
+        place.mkdir()
+    (places[0] / "memory.limit_in_bytes").write_text(str(memory))
+    (places[1] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+    (places[1] / "cpu.cfs_quota_us").write_text(str(int(PERIOD_US * share)))
+    # Its share is what it gets, also where others want the processor.
+    (places[1] / "cpu.shares").write_text(str(MOST_SHARES))
+    try:
+        yield places
+    finally:
+        for place in places:
+            place.rmdir()
 
 
 def family(pid: int) -> list[int]:

@@ -8,7 +8,6 @@ minute. What is asked for is p95 below 300 ms.
 """
 
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -16,19 +15,20 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.machine import control_group
+
 MEMORY = 512 << 20
 SHARE = 0.25
-PERIOD_US = 100_000
-MOST_SHARES = 1 << 18
 SECONDS = 60.0
 MEMBERS = tuple(f"member{number}" for number in range(20))
 # Between two calls of one member, in the middle.
@@ -42,7 +42,6 @@ PAGES = {
     "timeline": "feed.getTimeline?limit=50",
     "news": "notification.listNotifications",
 }
-GROUPS = Path("/sys/fs/cgroup")
 SETTINGS = f"""\
 [network]
 mode = "home"
@@ -54,24 +53,6 @@ port = {DOOR}
 [admin]
 port = {PANEL}
 """
-
-
-@contextmanager
-def group() -> Iterator[list[Path]]:
-    """Make a control group for memory and one for the processor."""
-    places = [GROUPS / kind / f"hearth-small-{os.getpid()}" for kind in ("memory", "cpu")]
-    for place in places:
-        place.mkdir()
-    (places[0] / "memory.limit_in_bytes").write_text(str(MEMORY))
-    (places[1] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-    (places[1] / "cpu.cfs_quota_us").write_text(str(int(PERIOD_US * SHARE)))
-    # Its quarter is what it gets, also where others want the processor.
-    (places[1] / "cpu.shares").write_text(str(MOST_SHARES))
-    try:
-        yield places
-    finally:
-        for place in places:
-            place.rmdir()
 
 
 def ask(path: str, body: bytes | None = None, **headers: str) -> Any:
@@ -188,7 +169,7 @@ def report(memory: Path, start: float, took: dict[str, list[float]]) -> None:
 
 def main() -> None:
     """Run it all."""
-    with tempfile.TemporaryDirectory() as around, group() as groups:
+    with tempfile.TemporaryDirectory() as around, control_group(MEMORY, SHARE) as groups:
         data = Path(around, "data")
         data.mkdir(mode=0o700)
         (data / "hearth.toml").write_text(SETTINGS)
