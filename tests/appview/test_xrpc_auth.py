@@ -2,16 +2,21 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from appliance.appview import actors
+from appliance.appview.feed_services import Named, Skeleton
 from appliance.appview.indexed_revs import IndexedRevs
+from appliance.atproto.syntax import AtUri
 from tests.support.appview_house import AppViewHouse, open_house
 from tests.support.index_lab import IndexLab
 
 TIMELINE = "app.bsky.feed.getTimeline"
 PROFILE = "app.bsky.actor.getProfile"
+GENERATOR = "app.bsky.feed.generator"
+SERVICE = "did:web:feeds.example"
 
 
 async def test_a_token_for_another_method_or_service_is_refused(house: AppViewHouse) -> None:
@@ -33,6 +38,37 @@ async def test_a_token_may_name_the_service_in_the_document(house: AppViewHouse)
     headers = {"Authorization": f"Bearer {token}"}
     status, _, _ = await house.ask(None, TIMELINE, headers=headers)
     assert status == 200
+
+
+@pytest.mark.parametrize("lives_here", [True, False])
+async def test_the_service_of_a_feed_sees_nothing_as_its_reader(
+    house: AppViewHouse, monkeypatch: pytest.MonkeyPatch, lives_here: bool
+) -> None:
+    """A PDS of the reference sends such tokens to AppViews, ours never."""
+
+    def scene(lab: IndexLab) -> tuple[str, str, Any, Any]:
+        ann, bob = lab.account("ann"), lab.account("bob")
+        if lives_here:
+            actors.set_identity(lab.conn, ann, "ann.test", house.role.home_pds, 2**60)
+        post = lab.post(bob, "seen by all")
+        feed = lab.put(bob, GENERATOR, {"did": SERVICE, "displayName": "Feed"})
+        return ann, bob, post, feed
+
+    async def skeleton(*_args: object) -> Skeleton:
+        return Skeleton([Named(AtUri(post["uri"]), None, {})], None)
+
+    ann, bob, post, feed = await house.write(scene)
+    await house.post(ann, "app.bsky.graph.muteActor", actor=bob)
+    monkeypatch.setattr(house.role.feed_services, "skeleton", skeleton)
+    token = house.token(ann, "app.bsky.feed.getFeedSkeleton", SERVICE)
+    headers = {"Authorization": f"Bearer {token}"}
+    nsid, asked = "app.bsky.feed.getFeed", {"feed": feed["uri"]}
+    status, value, _ = await house.ask(None, nsid, asked, headers=headers)
+    assert status == 200
+    assert [each["post"]["uri"] for each in value["feed"]] == ([post["uri"]] if lives_here else [])
+    assert "viewer" not in str(value)
+    status, value, _ = await house.ask(ann, nsid, asked)
+    assert (status, value["feed"]) == (200, [])
 
 
 async def test_a_member_nobody_has_heard_of_yet_gets_empty_answers(house: AppViewHouse) -> None:

@@ -217,6 +217,7 @@ async def test_the_service_of_a_feed_elsewhere_is_told_who_reads(
 
         answer = await soon(read, lambda seen: "feed" in seen and seen["feed"])
         assert (uris(answer), answer["cursor"]) == ([post.uri], "more")
+        assert "viewer" in answer["feed"][0]["post"]
         token = jwt.parse(heard[0]["Authorization"].removeprefix("Bearer "))
         assert (token.text("iss"), token.text("aud")) == (ann.did, did)
         assert token.text("lxm") == "app.bsky.feed.getFeedSkeleton"
@@ -227,6 +228,8 @@ async def test_the_service_of_a_feed_elsewhere_is_told_who_reads(
         answer = await other.get("app.bsky.feed.getFeed", feed=feed.uri)
         assert uris(answer) == [post.uri]
         assert heard[-1]["Authorization"] == f"Bearer {asked['token']}"
+        # Ours does not, so whoever comes with one may be the service: it learns nothing of ann.
+        assert "viewer" not in answer["feed"][0]["post"]
         asked = await ann.get("com.atproto.server.getServiceAuth", aud=own, lxm=nsid)
         with pytest.raises(Refused, match="BadJwtAudience"):
             await Client(http, served.appview, asked["token"]).get(

@@ -89,9 +89,10 @@ THREATS: Final = (
         "A proxied call does what only the account may, or carries the member's token away",
         (
             "Methods of the account are never passed on; the service gets a token of its own, "
-            "for one method and one minute"
+            "for one method and one minute; with that of a feed's reader it learns nothing of them"
         ),
         (
+            "appview/test_xrpc_auth.py::test_the_service_of_a_feed_sees_nothing_as_its_reader",
             "pds/test_appview_choices.py::test_protected_methods_go_to_no_chosen_appview_either",
             "pds/test_fallback.py::test_the_appview_gets_our_token_and_never_the_members",
             "pds/oauth/test_enforcement.py::test_what_concerns_the_account_is_not_asked_of_others",

@@ -39,13 +39,21 @@ async def signed_in(appview: AppView, request: web.Request) -> SignedIn:
 
 
 async def feed_reader(appview: AppView, request: web.Request) -> Audience:
-    """As `anyone`; other PDSes send a token for the service of the feed in place of ours."""
+    """As `anyone`; other PDSes send a token for the service of the feed in place of ours.
+
+    Our own PDS does not: such a token of a member here has been at that service, which is not to
+    learn by it whom they mute or what they keep. The page is made for nobody in particular then.
+    """
     token = _token(request)
     if token is None or _method_of(token) != SKELETON:
         return await anyone(appview, request)
     name = str(jwt.parse(token).claims.get("aud", ""))
     viewer = await appview.tokens.viewer(token, SKELETON, (name,))
     request[FEED_TOKEN] = (token, name.partition("#")[0])
+    if appview.hosts.is_home(appview.actors.pds(viewer.did)):
+        if not appview.logged_out_reads:
+            raise AuthRequired
+        return Audience(None, _labelers(appview, request))
     return SignedIn(viewer, _labelers(appview, request))
 
 
