@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
-import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
 from appliance.base.addresses import OutboundFailed
+from appliance.base.answers import pass_body
 from appliance.base.http import HttpClient
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,7 +30,6 @@ _OF_THE_HOP: Final = frozenset(
     + ("upgrade", "expect")
 )
 _AS_SOCKET: Final = ("Connection: Upgrade", "Upgrade: websocket")
-_EMPTY: Final = frozenset((204, 304))
 _CHUNK: Final = 1 << 16
 # Subscribers have little to say.
 _MOST_UNSAID: Final = 1 << 20
@@ -44,9 +43,11 @@ def build_passage(role: str, address: str, http: HttpClient) -> web.Application:
     async def pass_on(request: web.Request) -> web.StreamResponse:
         try:
             if _wants_socket(request):
-                tunnel = await _Tunnel.dug(request, address.removeprefix("unix:"))
-                if tunnel is not None:
-                    return await tunnel.served()
+                found = await _Tunnel.dug(request, address.removeprefix("unix:"))
+                if isinstance(found, _Tunnel):
+                    return await found.served()
+                if found is not None:
+                    return found
             return await _pass(request, http, address)
         except (OutboundFailed, OSError, EOFError, TimeoutError):
             return _no_answer(role)
@@ -113,18 +114,25 @@ async def _pass(request: web.Request, http: HttpClient, address: str) -> web.Str
     ) as answer:
         response = web.StreamResponse(status=answer.status, reason=answer.reason)
         response.headers.extend(_passed(answer.headers))
-        await response.prepare(request)
-        if request.method == "HEAD" or answer.status in _EMPTY:
-            return response
-        try:
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
-        except (aiohttp.ClientError, ConnectionError, TimeoutError):
-            # Cut short, and seen to be.
-            if request.transport is not None:
-                request.transport.abort()
-        return response
+        return await pass_body(request, answer, response)
+
+
+async def _refusal(head: bytes, reader: asyncio.StreamReader) -> web.Response | None:
+    """Read an answer that refuses in few words; None for others. Raises EOFError.
+
+    Who asks again without the wish for a WebSocket is refused for another reason.
+    """
+    first, *lines = head.decode("utf-8", "surrogateescape").rstrip("\r\n").split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    headers = CIMultiDict((name, text.strip()) for name, _, text in pairs)
+    _, status, reason = first.split(" ", 2)
+    length = int(headers.popall("Content-Length", ["-1"])[0])
+    if int(status) < 400 or not 0 <= length <= _CHUNK:
+        return None
+    body = await reader.readexactly(length)
+    answer = web.Response(status=int(status), reason=reason, body=body)
+    answer.headers.extend(_passed(headers))
+    return answer
 
 
 class _Tunnelled(web.StreamResponse):
@@ -148,11 +156,12 @@ class _Tunnel:
         self._writer = writer
 
     @classmethod
-    async def dug(cls, request: web.Request, path: str) -> "_Tunnel | None":
-        """Ask for a WebSocket; None where that is refused.
+    async def dug(cls, request: web.Request, path: str) -> "_Tunnel | web.Response | None":
+        """Ask for a WebSocket; give the refusal where it is refused, None for any other answer.
 
         Raises OSError, EOFError, TimeoutError.
         """
+        answer = None
         reader, writer = await asyncio.open_unix_connection(path, limit=_CHUNK)
         is_open = False
         try:
@@ -166,12 +175,14 @@ class _Tunnel:
             writer.write("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
             async with asyncio.timeout(SECONDS_TO_ANSWER):
                 head = await reader.readuntil(b"\r\n\r\n")
-            is_open = head.startswith(b"HTTP/1.1 101 ") and request.transport is not None
+                is_open = head.startswith(b"HTTP/1.1 101 ") and request.transport is not None
+                if not is_open:
+                    answer = await _refusal(head, reader)
         finally:
             if not is_open:
                 writer.close()
         if not is_open:
-            return None
+            return answer
         assert request.transport is not None  # noqa: S101
         request.transport.write(head)
         return cls(request, reader, writer)

@@ -25,6 +25,7 @@ class Role:
 
     path: Path
     runner: web.AppRunner | None = None
+    asked: int = 0
     closed: list[int | None] = field(default_factory=list)
     gone_on: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,8 +90,11 @@ class Role:
         return answer
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
+        if "Upgrade" not in request.headers:
+            raise web.HTTPUpgradeRequired
+        self.asked += 1
         if "cursor" not in request.query:
-            raise web.HTTPTooManyRequests(text="later")
+            raise web.HTTPTooManyRequests(text="later", headers={"Retry-After": "60"})
         ws = web.WebSocketResponse(protocols=("frames",))
         await ws.prepare(request)
         await ws.send_str(f"for {request.remote}")
@@ -216,6 +220,15 @@ async def test_a_websocket_that_is_refused_is_answered_as_the_role_does(door: Do
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await door.http.ws_connect(f"{door.url}/stream")
     assert refused.value.status == 429
+    assert refused.value.headers is not None
+    assert refused.value.headers["Retry-After"] == "60"
+    assert door.role.asked == 1
+    wish = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    async with door.http.get(f"{door.url}/stream", headers=wish) as answer:
+        assert (answer.status, await answer.read()) == (429, b"later")
+        assert answer.headers.getall("Content-Type") == ["text/plain; charset=utf-8"]
+    async with door.http.get(f"{door.url}/asked", headers=wish) as answer:
+        assert (answer.status, (await answer.json())["remote"]) == (200, "127.0.0.1")
 
 
 async def test_who_hangs_up_is_hung_up_on(door: Door) -> None:

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from appliance.admin.panel import Panel
 from appliance.admin.session import LIFETIME_SECONDS
-from appliance.base.browsers import address_of, form_token, is_https
+from appliance.atproto.xrpc.limits import client_address
+from appliance.base.browsers import form_token, is_https
 from appliance.base.times import When
 from appliance.settings import Settings
 
@@ -44,7 +45,7 @@ class Visit:
     @property
     def address(self) -> str:
         """Who is asking, for counting tries."""
-        return address_of(self.request, self.settings.network.trusted_proxies)
+        return client_address(self.request, self.settings.network.trusted_proxies) or "local"
 
     def text(self, name: str) -> str:
         """What was filled into a field, without blanks around it."""

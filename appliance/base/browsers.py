@@ -51,15 +51,6 @@ def is_https(request: web.Request, trusted_proxies: int) -> bool:
     return request.secure
 
 
-def address_of(request: web.Request, trusted_proxies: int) -> str:
-    """Tell who is asking, for counting tries: behind known proxies, whom the outermost names."""
-    if trusted_proxies:
-        named = [one for one in request.headers.get("X-Forwarded-For", "").split(",") if one]
-        if len(named) >= trusted_proxies:
-            return named[-trusted_proxies].strip()
-    return request.remote or "local"
-
-
 def safe_path(text: str, home: str = "/") -> str:
     """Return a path of ours to go on to; the home page for anything else."""
     ours = text.startswith("/") and not text.startswith("//")

@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 
 from appliance.base.addresses import OutboundFailed
+from appliance.base.answers import pass_body
 from appliance.base.http import HttpClient
 
 STREAM: Final = "com.atproto.sync.subscribeRepos"
@@ -65,16 +66,7 @@ async def _pass_answer(
     ) as answer:
         kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
         response = web.StreamResponse(status=answer.status, headers=kept)
-        await response.prepare(request)
-        try:
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
-        except (aiohttp.ClientError, ConnectionError, TimeoutError):
-            # Cut short, and seen to be.
-            if request.transport is not None:
-                request.transport.close()
-        return response
+        return await pass_body(request, answer, response)
 
 
 async def _pass_stream(

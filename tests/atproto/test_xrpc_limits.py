@@ -1,5 +1,6 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from appliance.atproto.xrpc import limits as module
 from appliance.atproto.xrpc.errors import RateLimitExceeded
@@ -96,6 +97,12 @@ def test_only_trusted_proxies_are_believed(trusted: int, header: str, expected: 
     request = make_mocked_request("GET", "/", headers=headers)
     found = client_address(request.clone(remote="peer"), trusted)
     assert found == expected
+
+
+def test_a_proxy_that_adds_a_line_of_its_own_is_the_one_believed() -> None:
+    lines = CIMultiDict([("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "2.2.2.2")])
+    request = make_mocked_request("GET", "/", headers=lines)
+    assert client_address(request.clone(remote="peer"), 1) == "2.2.2.2"
 
 
 def test_our_own_roles_are_not_counted() -> None:

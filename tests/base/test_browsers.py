@@ -3,7 +3,7 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from appliance.base.browsers import address_of, comes_from_here, is_https, safe_path
+from appliance.base.browsers import comes_from_here, is_https, safe_path
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,7 @@ def test_after_signing_in_one_stays_here(text: str, path: str) -> None:
 
 
 def test_what_a_proxy_says_counts_only_when_there_is_one() -> None:
-    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 10.0.0.1, 10.0.0.2"}
+    headers = {"X-Forwarded-Proto": "https"}
     request = make_mocked_request("GET", "/", headers)
     assert not is_https(request, 0)
-    assert address_of(request, 0) != "6.6.6.6"
     assert is_https(request, 1)
-    assert address_of(request, 1) == "10.0.0.2"
-    assert address_of(request, 2) == "10.0.0.1"
-    assert address_of(request, 4) not in ("6.6.6.6", "10.0.0.1")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from appliance.passage import CALLER, FROM_THE_DOOR, SCHEME
 from appliance.settings import Settings
 from appliance.settings_file import save
+from tests.support.acme_authority import write_signed
 from tests.support.appliance import ROOT, wait_until
 from tests.support.client import Client, Member, Operator, join
 from tests.support.ending import end, kill
+from tests.support.in_service import Here
 from tests.support.ports import free_port
 from tests.support.whole_house import Place, place
 
@@ -25,6 +29,8 @@ pytestmark = pytest.mark.slow
 
 DEV = {"HEARTH_NETWORK_MODE": "dev"}
 RELAY = "relay.split.test"
+# So often an address may ask the relay to crawl in five minutes; one comes back in three seconds.
+CRAWLS, FEW = 100, 30
 MAIN = ("directory", "neighbours", "pds", "labeler", "admin")
 
 
@@ -80,10 +86,14 @@ def where() -> Iterator[Place]:
         yield taken
 
 
-def settings_for(where: Place, data: Path) -> Settings:
-    """Write them, and give up the ports that were held for them."""
+def settings_for(where: Place, data: Path, **changes: object) -> Settings:
+    """Write them, and give up the ports that were held for them.
+
+    changes: settings, "__" in the place of the dot.
+    """
+    given = {name.replace("__", "."): value for name, value in changes.items()}
     settings = where.settings(data).with_values(
-        {"door.host": "127.0.0.1", "door.port": free_port(), "relay.hostname": RELAY}
+        {"door.host": "127.0.0.1", "door.port": free_port(), "relay.hostname": RELAY, **given}
     )
     data.mkdir(mode=0o700, exist_ok=True)
     save(settings)
@@ -155,6 +165,76 @@ async def goes_on_without_relay(
     stack.enter_context(part(data, "relay"))
     await ann.sees(post)
     assert (await asked()).status == 200
+
+
+async def refused_after(http: aiohttp.ClientSession, url: str, **headers: str) -> int:
+    """Ask the relay for what an address may ask a hundred times; count until it may not."""
+    for count in range(3 * CRAWLS):
+        async with http.post(
+            f"{url}/xrpc/com.atproto.sync.requestCrawl", json={"hostname": "x"}, headers=headers
+        ) as answer:
+            if answer.status == 429:
+                return count
+            assert answer.status == 400, await answer.text()
+    raise AssertionError("nobody counts")
+
+
+def caller(address: str) -> aiohttp.ClientSession:
+    """Somebody at an address; all names are this machine's, whatever they show."""
+    connector = aiohttp.TCPConnector(resolver=Here(), local_addr=(address, 0), ssl=False)
+    return aiohttp.ClientSession(connector=connector)
+
+
+async def test_who_calls_is_told_apart_behind_the_door_by_http_and_https(
+    tmp_path: Path, where: Place
+) -> None:
+    data, port = tmp_path / "data", free_port()
+    write_signed(tmp_path / "relay.pem", [RELAY])
+    settings = settings_for(
+        where,
+        data,
+        limits__enabled=True,
+        limits__subscribers_per_address=1,
+        https__mode="files",
+        https__certificate=str(tmp_path / "relay.pem"),
+        https__host="127.0.0.1",
+        https__port=port,
+        https__plain_port=port + 1,
+    )
+    plain, secure = f"http://{RELAY}:{settings.door.port}", f"https://{RELAY}:{port}"
+    with part(data, "appview"), part(data, "relay"), part(data, *MAIN):
+        wait_until(lambda: all_answer(data), "every role answers")
+        async with caller("127.0.0.2") as ann, caller("127.0.0.3") as bob:
+            assert await refused_after(ann, secure) >= CRAWLS
+            # Nobody is somebody else by saying so: not at the door,
+            forged = {"X-Forwarded-For": "127.0.0.3", CALLER: "127.0.0.3", SCHEME: "https"}
+            for door in (plain, secure):
+                assert await refused_after(ann, door) < FEW
+                assert await refused_after(ann, door, **forged) < FEW
+            assert await refused_after(bob, plain) >= CRAWLS
+            # nor at the role's own port, which has a count of its own.
+            own = f"http://localhost:{settings.relay.port}"
+            assert await refused_after(ann, own) >= CRAWLS
+            assert await refused_after(ann, own, **forged) < FEW
+            await one_may_listen(ann, bob, secure, forged)
+        # What the door says is said where nobody else can say it.
+        sockets = list(settings.paths.run.glob(f"*{FROM_THE_DOOR}.sock"))
+        assert len(sockets) == 2
+        assert {stat.S_IMODE(path.stat().st_mode) for path in sockets} == {0o600}
+        assert stat.S_IMODE(settings.paths.run.stat().st_mode) == 0o700
+
+
+async def one_may_listen(
+    ann: aiohttp.ClientSession, bob: aiohttp.ClientSession, secure: str, forged: dict[str, str]
+) -> None:
+    """Have them subscribe by HTTPS, where one place is for each address."""
+    stream = f"{secure}/xrpc/com.atproto.sync.subscribeRepos?cursor=0"
+    async with ann.ws_connect(stream):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await ann.ws_connect(stream, headers=forged)
+        assert refused.value.status == 429
+        async with bob.ws_connect(stream):
+            pass
 
 
 def test_no_role_runs_twice(tmp_path: Path, where: Place) -> None:

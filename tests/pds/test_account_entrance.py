@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from multidict import CIMultiDict
 
+from appliance.base.throttle import TRIES
 from appliance.pds.account_pages.door import FRESH, MEMBERS
 from appliance.pds.devices import FRESH_US, KEPT_US
 from tests.pds.test_factors import set_up_app
@@ -99,6 +101,40 @@ async def test_a_passkey_signs_in_while_guessing_is_held_up(house: MembersHouse)
     page = await guesser.get("/sign-in")
     entered = await guesser.post("/passkey", factor_code=key.get(options_in(page.text)))
     assert entered.location == "/account"
+
+
+async def test_nobody_guesses_on_by_naming_other_addresses_to_a_proxy(tmp_path: Path) -> None:
+    async with open_members_house(tmp_path, network_trusted_proxies=1) as house:
+        errors, guesser = [], house.browser()
+        for number in range(TRIES + 1):
+            await guesser.get("/sign-in")
+            guess = {"form_token": guesser.token, "identifier": "alice.test", "password": "guess"}
+            said = [("X-Forwarded-For", f"10.0.0.{number}"), ("X-Forwarded-For", "10.1.1.1")]
+            lines = CIMultiDict([("Origin", guesser.origin), *said])
+            seen = await guesser.ask("POST", "/account/sign-in", headers=lines, data=guess)
+            errors.append(seen.errors[0])
+        assert errors[-1].startswith("Too many tries.")
+
+
+async def test_a_stranger_who_tries_all_names_keeps_no_member_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.pds.account_pages.door.MOST_TRIES_TOGETHER", 70)
+
+    async def try_in(browser: Browser, at: str, name: str, password: str) -> int:
+        headers = {"Origin": browser.origin, "X-Forwarded-For": at}
+        data = {"identifier": name, "password": password, "form_token": browser.token}
+        seen = await browser.ask("POST", "/account/sign-in", headers=headers, data=data)
+        return seen.status
+
+    async with open_members_house(tmp_path, network_trusted_proxies=1) as house:
+        stranger, member = house.browser(), house.browser()
+        for browser in (stranger, member):
+            await browser.get("/sign-in")
+        for number in range(75):
+            assert await try_in(stranger, "6.6.6.6", f"name{number}.test", "a guess") == 422
+        assert await try_in(stranger, "6.6.6.6", "alice.test", PASSWORD) == 422
+        assert await try_in(member, "1.1.1.1", "alice.test", PASSWORD) == 303
 
 
 async def test_what_touches_the_account_is_shown_to_who_proved_it_anew(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, DummyCookieJar
 from aiohttp.connector import UnixConnector
+from multidict import CIMultiDict
 
 from tests.support.panel_house import FORM_TOKEN, Seen
 from tests.support.pds_box import PASSWORD, Box, Member, open_box
@@ -31,7 +32,8 @@ class Browser:
         self, verb: str, path: str, *, headers: Mapping[str, str] | None = None, data: Any = None
     ) -> Seen:
         host = urlsplit(self.origin).netloc
-        sent = {"Host": host, "User-Agent": "A browser", **(headers or {})}
+        sent = CIMultiDict({"Host": host, "User-Agent": "A browser"})
+        sent.extend(headers or {})
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         url = f"http://localhost{path}"

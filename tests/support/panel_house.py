@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import ClientSession, DummyCookieJar
 from aiohttp.test_utils import BaseTestServer, TestServer
+from multidict import CIMultiDict
 
 from appliance.admin.app import build_app
 from appliance.admin.panel import Panel, open_admin
@@ -78,7 +79,8 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
         data: Any = None,
     ) -> Seen:
-        sent = {"Host": HOST, **(headers or {})}
+        sent = CIMultiDict(headers or {})
+        sent.setdefault("Host", HOST)
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         async with self._session.request(

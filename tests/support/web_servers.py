@@ -13,7 +13,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from appliance.base.browsers import address_of, is_https
+from appliance.atproto.xrpc.limits import client_address
+from appliance.base.browsers import is_https
 from tests.support.appliance import ROOT
 from tests.support.ending import end
 
@@ -78,7 +79,7 @@ async def server(port: int) -> AsyncIterator[None]:
             size += len(piece)
         seen = {
             "host": request.host,
-            "address": address_of(request, PROXIES),
+            "address": client_address(request, PROXIES),
             "https": is_https(request, PROXIES),
             "size": size,
         }

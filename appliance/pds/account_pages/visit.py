@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from appliance.atproto.syntax import Did
-from appliance.base.browsers import address_of, form_token
+from appliance.atproto.xrpc.limits import client_address
+from appliance.base.browsers import form_token
 from appliance.base.pages import Pages
 from appliance.base.strings import Strings
 from appliance.base.throttle import Throttle
@@ -102,7 +103,7 @@ class Visit:
     @property
     def address(self) -> str:
         """Who is asking, for counting tries."""
-        return address_of(self.request, self.pds.settings.network.trusted_proxies)
+        return client_address(self.request, self.pds.settings.network.trusted_proxies) or "local"
 
     @property
     def form_key(self) -> str:

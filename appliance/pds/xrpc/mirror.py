@@ -5,7 +5,8 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
-from appliance.base.browsers import address_of, is_https
+from appliance.atproto.xrpc.limits import client_address
+from appliance.base.browsers import is_https
 from appliance.pds.doctor.mirror import BODY_BYTES, PATH, Mirror, Reflection
 
 LONGEST_GREETING: Final = 64
@@ -29,7 +30,7 @@ def add_mirror(app: web.Application, mirror: Mirror, trusted_proxies: int) -> No
         seen = Reflection(
             nonce,
             request.host,
-            address_of(request, trusted_proxies),
+            client_address(request, trusted_proxies) or "local",
             request.headers.get("X-Forwarded-For"),
             is_https(request, trusted_proxies),
             size,

@@ -1,6 +1,7 @@
 """Claim the network, sign in, sign out."""
 
 import pytest
+from multidict import CIMultiDict
 
 from appliance.admin.session import LIFETIME_SECONDS
 from appliance.base.throttle import TRIES
@@ -133,6 +134,20 @@ async def test_guessing_is_stopped_even_for_the_right_password(house: House) -> 
     assert seen.errors == ["Too many tries. Wait 10 minutes, then try again."]
     house.clock.advance(600)
     assert (await guesser.post("/sign-in", password=OWNER_PASSWORD)).location == "/"
+
+
+async def test_nobody_guesses_on_by_naming_other_addresses_to_a_proxy(house: House) -> None:
+    await house.claim()
+    async with house.with_settings({"network.trusted_proxies": 1}) as proxied:
+        errors, guesser = [], proxied.visitor()
+        await guesser.get("/sign-in")
+        for number in range(TRIES + 1):
+            guess = {"form_token": guesser.token, "password": f"guess number {number}"}
+            said = [("X-Forwarded-For", f"10.0.0.{number}"), ("X-Forwarded-For", "10.1.1.1")]
+            lines = CIMultiDict([("Origin", f"http://{HOST}"), *said])
+            seen = await guesser.ask("POST", "/sign-in", headers=lines, data=guess)
+            errors.append(seen.errors[0])
+        assert errors[-1].startswith("Too many tries.")
 
 
 async def test_a_session_ends_after_two_weeks(house: House) -> None:
