@@ -33,7 +33,7 @@ async def sign_in(visit: Visit) -> web.Response:
     after, proving = following(visit.text("next")), visit.text("proving") == "yes"
     name = visit.did if proving else visit.text("identifier").removeprefix("@")
     try:
-        visit.desk.throttle.count(f"{visit.address} {name.lower()}")
+        visit.desk.throttle.count(visit.address, name.lower())
         found = await visit.desk.sign_in.password(name, visit.secret("password"), visit.form_key)
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)
@@ -43,7 +43,7 @@ async def sign_in(visit: Visit) -> web.Response:
         return _sign_in_page(visit, after, visit.words(f"entrance.{kind}"), proving=proving)
     if isinstance(found, HalfWay):
         return _second_page(visit, found, after, "")
-    visit.desk.throttle.forgive(f"{visit.address} {name.lower()}")
+    visit.desk.throttle.forgive(visit.address, name.lower())
     await visit.enter(found.did)
     return visit.go(after)
 
@@ -108,7 +108,7 @@ async def send_reset(visit: Visit) -> web.Response:
     """Mail a code; who is here and who is not is not told."""
     email, after = visit.text("email"), following(visit.text("next"))
     try:
-        visit.desk.throttle.count(f"{visit.address} reset")
+        visit.desk.throttle.count(visit.address, "reset")
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)
         return _forgotten_page(visit, after, error=error, email=email)
@@ -124,7 +124,7 @@ async def reset(visit: Visit) -> web.Response:
     """Set a new password with a mailed code; the second step stays as it is."""
     code, error, after = visit.text("code"), "", following(visit.text("next"))
     try:
-        visit.desk.throttle.count(f"{visit.address} reset")
+        visit.desk.throttle.count(visit.address, "reset")
         await visit.pds.credentials.reset_password(code, visit.secret("password"))
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)

@@ -40,7 +40,7 @@ async def accept(visit: Visit) -> web.Response:
     if problem:
         filled.errors["form" if name == "invite_code" else name] = visit.words(problem)
         return _page(visit, invite, filled)
-    visit.desk.throttle.forgive(f"{visit.address} sign-up")
+    visit.desk.throttle.forgive(visit.address, "sign-up")
     return visit.go(WELCOME)
 
 
@@ -69,14 +69,14 @@ async def _invite(visit: Visit) -> InviteCode | None:
     code = visit.request.match_info["code"]
     found = await visit.pds.invites.find(code) if len(code) <= LONGEST_CODE else None
     if found is None:
-        visit.desk.throttle.count(f"{visit.address} invite")
+        visit.desk.throttle.count(visit.address, "invite")
     return found if found is not None and found.is_open(visit.pds.clock.now_us()) else None
 
 
 async def _is_fit(visit: Visit, filled: Filled, password: str) -> bool:
     """Look the form over before anything is opened."""
     try:
-        visit.desk.throttle.count(f"{visit.address} sign-up")
+        visit.desk.throttle.count(visit.address, "sign-up")
     except TooManyTries as stop:
         filled.errors["form"] = visit.words("errors.tries", count=stop.wait)
         return False

@@ -58,7 +58,7 @@ async def join(visit: Visit) -> web.Response:
     filled = Filled({name: visit.text(name) for name in _FIELDS})
     password = visit.secret("password")
     try:
-        visit.desk.throttle.count(f"{visit.address} sign-up")
+        visit.desk.throttle.count(visit.address, "sign-up")
     except TooManyTries as stop:
         filled.errors["form"] = visit.words("errors.tries", count=stop.wait)
         return _page(visit, after, filled)
@@ -70,7 +70,7 @@ async def join(visit: Visit) -> web.Response:
     if problem:
         filled.errors[name] = visit.words(problem)
         return _page(visit, after, filled)
-    visit.desk.throttle.forgive(f"{visit.address} sign-up")
+    visit.desk.throttle.forgive(visit.address, "sign-up")
     return visit.go(after)
 
 
