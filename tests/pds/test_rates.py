@@ -126,6 +126,34 @@ async def test_guessing_from_many_addresses_is_still_guessing(
     assert (refused.status, refused.error) == (429, "RateLimitExceeded")
 
 
+async def test_guessing_keeps_nobody_out_at_home(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.pds.credentials.FAILURE_SECONDS", 0.0)
+    member, other = await box.sign_up(), await box.sign_up("other")
+    refresh = "com.atproto.server.refreshSession"
+    assert (await log_in(box, member.handle, at="5.5.5.5")).status == 200
+    assert (await ask(box, refresh, member.refresh, at="7.7.7.7")).status == 200
+    assert (await log_in(box, other.handle, at="8.8.8.8")).status == 200
+    with monkeypatch.context() as guessing:
+        guessing.setattr("appliance.pds.credentials.verify_password", _wrong)
+        guesses = [
+            (await log_in(box, member.handle, "guess", at=f"2001:db8:0:{number:x}::1")).status
+            for number in range(101)
+        ]
+    assert guesses[-1] == 429
+    for at, status in (("5.5.5.5", 200), ("7.7.7.7", 200), ("8.8.8.8", 429), ("9.9.9.8", 429)):
+        assert (await log_in(box, member.handle, at=at)).status == status
+    # What is known of an address gives it no more tries than anybody has.
+    monkeypatch.setattr("appliance.pds.credentials.verify_password", _wrong)
+    statuses = []
+    for _ in range(2):
+        for name in (member.handle, member.did, member.email):
+            for _ in range(30):
+                statuses.append((await log_in(box, name, "guess", at="5.5.5.5")).status)
+        box.clock.advance(300)
+    assert 100 <= statuses.count(401) <= 109
+    assert set(statuses) == {401, 429}
+
+
 async def test_guessing_by_way_of_deletion_is_guessing(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:

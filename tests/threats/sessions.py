@@ -112,9 +112,15 @@ THREATS: Final = (
         "Passwords are guessed; who is here is found out",
         (
             "Counted by name, by address and by /64; answers and their time are the same; "
-            "nobody is locked out for good"
+            "nobody is locked out for good, nor from where they have come in before"
         ),
         (
+            "pds/test_rates.py::test_guessing_keeps_nobody_out_at_home",
+            (
+                "pds/test_account_entrance.py"
+                "::test_a_stranger_who_tries_all_names_keeps_no_member_out"
+            ),
+            "base/test_throttle.py::test_who_knew_it_before_is_not_kept_out_by_others",
             "pds/test_rates.py::test_guessing_from_many_addresses_is_still_guessing",
             "pds/test_rates.py::test_one_ipv6_network_is_one_address",
             (

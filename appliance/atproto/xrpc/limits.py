@@ -16,6 +16,7 @@ from aiohttp import web
 from appliance.atproto.xrpc.errors import RateLimitExceeded
 
 MOST_BUCKETS: Final = 100_000
+MOST_KNOWN: Final = 10_000
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86_400
@@ -67,6 +68,7 @@ class Limits:
         self._now = now
         self._policy = policy
         self._buckets: OrderedDict[tuple[str, str, Rule], tuple[float, float]] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def check_request(self, nsid: str, request: web.Request) -> None:
         """Count one call of a method from the request's address. Raises RateLimitExceeded.
@@ -104,6 +106,22 @@ class Limits:
     def address_key(self, request: web.Request) -> str:
         """Name what a request's address is counted as."""
         return address_key(client_address(request, self._policy.trusted_proxies))
+
+    def know(self, request: web.Request, key: str) -> None:
+        """Note that whoever has this key has come from the request's address."""
+        known = self._at(request, key)
+        self._known[known] = None
+        self._known.move_to_end(known)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    def key_of(self, request: web.Request, key: str) -> str:
+        """Name what is counted for a key: apart for an address from which its owner has come."""
+        known = self._at(request, key)
+        return known if known in self._known else key
+
+    def _at(self, request: web.Request, key: str) -> str:
+        return f"{key} {self.address_key(request)}"
 
     def take(self, name: str, key: str, rules: Sequence[Rule], points: int = 1) -> None:
         """Take points from the buckets of a key, from all or from none.

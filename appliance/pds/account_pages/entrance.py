@@ -9,9 +9,10 @@ from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.errors import RateLimitExceeded
 from appliance.base.browsers import safe_path
 from appliance.base.throttle import TooManyTries
-from appliance.pds import rates
+from appliance.pds import guesses, rates
 from appliance.pds.account_pages.asking import asking_behind, leading_out
 from appliance.pds.account_pages.visit import CHOICE_COOKIE, HOME, Visit
+from appliance.pds.accounts import Account
 from appliance.pds.credentials import InvalidPassword, WrongCredentials
 from appliance.pds.email_tokens import ExpiredEmailToken, InvalidEmailToken
 from appliance.pds.factors.factors import FactorRequired, TooManyGuesses, WrongFactor
@@ -33,8 +34,7 @@ async def sign_in(visit: Visit) -> web.Response:
     after, proving = following(visit.text("next")), visit.text("proving") == "yes"
     name = visit.did if proving else visit.text("identifier").removeprefix("@")
     try:
-        visit.desk.throttle.count(visit.address, name.lower())
-        found = await visit.desk.sign_in.password(name, visit.secret("password"), visit.form_key)
+        found = await _judged(visit, name)
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)
         return _sign_in_page(visit, after, error, proving=proving)
@@ -44,6 +44,7 @@ async def sign_in(visit: Visit) -> web.Response:
     if isinstance(found, HalfWay):
         return _second_page(visit, found, after, "")
     visit.desk.throttle.forgive(visit.address, name.lower())
+    guesses.right(visit.pds.limits, visit.request, found.did)
     await visit.enter(found.did)
     return visit.go(after)
 
@@ -135,6 +136,23 @@ async def reset(visit: Visit) -> web.Response:
     if error:
         return _forgotten_page(visit, after, error=error, sent=True, code=code)
     return visit.go(f"{HOME}/sign-in?next={quote(after, safe='')}")
+
+
+async def _judged(visit: Visit, name: str) -> Account | HalfWay:
+    """Check a password, unless too many have been tried. Raises TooManyTries, WrongCredentials."""
+    visit.desk.throttle.count(visit.address, name.lower())
+    meant, limits = visit.pds.credentials.named(name), visit.pds.limits
+    try:
+        if meant is not None:
+            guesses.check(limits, visit.request, meant.did)
+        return await visit.desk.sign_in.password(name, visit.secret("password"), visit.form_key)
+    except WrongCredentials:
+        if meant is not None:
+            with suppress(RateLimitExceeded):
+                guesses.wrong(limits, visit.request, meant.did)
+        raise
+    except RateLimitExceeded as limit:
+        raise TooManyTries(-(-int(limit.headers["Retry-After"]) // 60)) from limit
 
 
 def following(text: str) -> str:

@@ -5,7 +5,7 @@ from aiohttp.web import Request
 from appliance.atproto.syntax import Datetime, Did, Handle, Json
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
-from appliance.pds import rates
+from appliance.pds import guesses
 from appliance.pds.credentials import WrongCredentials
 from appliance.pds.joining import Wish
 from appliance.pds.oauth.permissions_kinds import AccountPermission
@@ -121,11 +121,11 @@ async def delete_account(
     found = pds.accounts.find(did)
     if found is None:
         raise WrongCredentials
-    pds.limits.require(request, "wrong-password", did, rates.WRONG_PASSWORDS)
+    guesses.check(pds.limits, request, did)
     try:
         await pds.credentials.check_password(found, password)
     except WrongCredentials:
-        pds.limits.take_for(request, "wrong-password", did, rates.WRONG_PASSWORDS)
+        guesses.wrong(pds.limits, request, did)
         raise
     await pds.email_tokens.use(did, "delete_account", token)
     await pds.lifecycle.delete(did)

@@ -7,7 +7,7 @@ from aiohttp.web import Request
 from appliance.atproto.syntax import Datetime, Did, InvalidSyntax, Json, JsonObject, Nsid
 from appliance.atproto.xrpc.errors import InvalidRequest, InvalidToken
 from appliance.atproto.xrpc.methods import MethodTable
-from appliance.pds import rates
+from appliance.pds import guesses, rates
 from appliance.pds.accounts import Account, AccountTakedown
 from appliance.pds.app_passwords import AppPassword
 from appliance.pds.credentials import Login, WrongCredentials
@@ -52,18 +52,20 @@ async def create_session(
         raise AccountTakedown
     if login.app_password is None:
         await _check_second_step(pds, login.account, auth_factor_token or "")
+    guesses.right(pds.limits, request, login.account.did)
     tokens = await pds.sessions.begin(login.account.did, login.app_password, takendown=taken_down)
     return await session_view(pds, login.account, tokens)
 
 
 @methods.procedure("com.atproto.server.refreshSession", auth=refresh)
-async def refresh_session(pds: Pds, claims: RefreshClaims) -> Json:
+async def refresh_session(pds: Pds, claims: RefreshClaims, *, request: Request) -> Json:
     found = pds.accounts.find(claims.did)
     if found is None:
         raise ExpiredSessionToken("Token has been revoked")
     if found.takedown_ref is not None:
         raise AccountTakedown
     tokens = await pds.sessions.renew(claims)
+    guesses.right(pds.limits, request, claims.did)
     return await session_view(pds, found, tokens)
 
 
@@ -119,12 +121,12 @@ async def _login(pds: Pds, identifier: str, password: str, request: Request) -> 
     pds.limits.take_for(request, "login", whose, rates.LOGIN)
     found = pds.credentials.named(identifier)
     if found is not None:
-        pds.limits.require(request, "wrong-password", found.did, rates.WRONG_PASSWORDS)
+        guesses.check(pds.limits, request, found.did)
     try:
         return await pds.credentials.login(identifier, password)
     except WrongCredentials:
         if found is not None:
-            pds.limits.take_for(request, "wrong-password", found.did, rates.WRONG_PASSWORDS)
+            guesses.wrong(pds.limits, request, found.did)
         raise
 
 
