@@ -108,6 +108,18 @@ async def test_only_known_headers_come_back(box: Box, alice: Member) -> None:
     assert "X-Secret" not in answer.headers
 
 
+async def test_what_another_service_answers_is_no_page_of_ours(
+    box: Box, alice: Member, stranger: tuple[AppViewStub, str]
+) -> None:
+    stub, url = stranger
+    stub.body, stub.headers = b"<script>alert(1)</script>", {"Content-Type": "text/html"}
+    did = await registered(box, url)
+    answer = await proxied(box, f"{did}#labeler", alice.access)
+    assert (answer.status, answer.body) == (200, stub.body)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
 async def test_an_answer_that_is_compressed_comes_through_as_it_is(box: Box, alice: Member) -> None:
     box.appview.body = gzip.compress(b'{"packed":true}')
     box.appview.headers["Content-Encoding"] = "gzip"

@@ -21,6 +21,11 @@ _MEMBER: Final = account.for_apps(looked_at_inside)
 LARGEST_WHOLE: Final = 256 * 1024
 # What is the same for everybody: apps need no permission for it.
 _PUBLIC: Final = "com.atproto.repo.getRecord"
+# What others answer comes under our name: it is never a page of ours, whatever it says it is.
+_NO_PAGE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
 # What anybody may ask of our AppView through us, as the official client does when signed out.
 _OPEN_TO_ALL = ("app.bsky.", _PUBLIC)
 
@@ -101,7 +106,7 @@ async def _send(
 
 
 async def _stream(request: web.Request, answer: Answer, *, private: bool) -> web.StreamResponse:
-    headers = {**answer.headers, **PRIVATE} if private else answer.headers
+    headers = {**answer.headers, **_NO_PAGE, **(PRIVATE if private else {})}
     size = answer.headers.get("content-length", "")
     if request.method != "HEAD" and size.isdecimal() and int(size) <= LARGEST_WHOLE:
         # A page goes out in one piece: head and body apart cost the client two awakenings.
