@@ -110,6 +110,8 @@ make_file() { # make_file MACHINE
     make_python "$1" "$tree"
     add_packages "$1" "$tree"
     compile "$tree"
+    # amd64 has pages of 4 kB, and nothing else.
+    [ "$1" != arm64 ] || .venv/bin/python tools/elf_pages.py "$tree" || exit 1
     find "$tree" -name RECORD -delete
     tar -C "$tree" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
         --mode=u=rwX,go= --format=gnu -cf - . | gzip -9n >"$work/content"
