@@ -55,6 +55,10 @@ class Operator:
             await self._log.procedure("internal.hearth.pds.noteAct", act, self._headers)
         return answer
 
+    async def order(self, nsid: str, **params: Any) -> Any:
+        """Have the role do something that is said in the address."""
+        return await self._role.procedure(nsid, None, self._headers, params)
+
     async def pages(self, nsid: str, name: str, **params: Any) -> AsyncIterator[Any]:
         """Give the items of a paged list, page by page."""
         cursor = None

@@ -120,6 +120,7 @@ OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("GET", "/checkup"): checkup.show,
     ("POST", "/checkup"): checkup.look,
     ("POST", "/checkup/again"): checkup.again,
+    ("POST", "/checkup/mend"): checkup.mend,
     ("GET", "/backup"): backup.show,
     ("POST", "/backup"): backup.ask,
     ("POST", "/backup/key"): backup.show_key,

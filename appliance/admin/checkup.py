@@ -51,6 +51,10 @@ class Checkup:
         """Have the PDS look, unless it does. Raises XrpcError."""
         await self._roles.pds.call(f"{PDS}.beginExamination")
 
+    async def mend(self) -> None:
+        """Have the PDS mend what is damaged on its disk, then look. Raises XrpcError."""
+        await self._roles.pds.order(f"{PDS}.beginExamination", mend=True)
+
     async def try_again(self) -> None:
         """Have what failed and waits tried at once. Raises XrpcError."""
         await self._roles.pds.call("internal.hearth.upkeep.tryAgain")

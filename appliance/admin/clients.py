@@ -58,6 +58,10 @@ class RoleClient:
         with contextlib.suppress(XrpcError):
             await self.call(NOTE, method=method, about=dict(about))
 
+    async def order(self, nsid: str, **params: Any) -> Json:
+        """Call a procedure that is told in its address what to do. Raises XrpcError."""
+        return await self._client.procedure(nsid, None, self._headers, params)
+
     async def call_as_anybody(self, nsid: str, **fields: Any) -> Json:
         """Call a procedure that takes no operator. Raises XrpcError, UpstreamFailure."""
         return await self._client.procedure(nsid, fields)

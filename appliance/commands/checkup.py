@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -23,11 +24,21 @@ from appliance.upkeep.systemd import answers
 Say = Callable[[str], None]
 
 EXAMINE: Final = "internal.hearth.pds.examine"
+BEGIN: Final = "internal.hearth.pds.beginExamination"
+LAST: Final = "internal.hearth.pds.getExamination"
+LOOK_AGAIN_SECONDS: Final = 1.0
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
     """Look, tell, and return the exit status: 1 when something is wrong."""
-    findings = asyncio.run(look(Paths.of(args.data)))
+    paths = Paths.of(args.data)
+    if args.mend:
+        try:
+            asyncio.run(_mend(paths, args.place))
+        except (operator.NotRunning, XrpcError) as problem:
+            sys.stderr.write(f"hearth: {problem}\n")
+            return 1
+    findings = asyncio.run(look(paths))
     bad = [finding for finding in findings if finding.level == "bad"]
     if args.json:
         say(json.dumps({"findings": [asdict(each) for each in findings], "wrong": len(bad)}))
@@ -36,6 +47,23 @@ def run(args: argparse.Namespace, say: Say) -> int:
         say(line)
     say(f"{len(findings)} things looked at, {len(bad)} wrong")
     return 1 if bad else 0
+
+
+async def _mend(paths: Paths, place: str) -> None:
+    """Have the PDS mend, and wait for the end of that. Raises NotRunning, XrpcError."""
+    async with operator.at_the_network(str(paths.data)) as network:
+        pds = network.operator("pds")
+        await _ended(pds)  # a look that was begun before
+        await pds.order(BEGIN, mend=True, **({"place": place} if place else {}))
+        await _ended(pds)
+
+
+async def _ended(pds: operator.Operator) -> None:
+    """Wait until the PDS looks at nothing any more."""
+    while True:
+        if not (await pds.query(LAST))["isRunning"]:
+            return
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def look(paths: Paths) -> list[Finding]:

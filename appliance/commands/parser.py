@@ -44,7 +44,9 @@ Look for new releases in the channel that the setting update.channel names, and 
 release has to answer; if it does not, the one before comes back, with the data as it was."""
 CHECKUP: Final = """\
 Look everything over: the data folder, the clock, every database, every part of the running
-network. Ends with status 0 when all is well, 1 when something is wrong."""
+network. Ends with status 0 when all is well, 1 when something is wrong. With --mend, records and
+pictures that are damaged on the disk are looked for in our own logs and at other servers first, and
+put back where the bytes are exactly those that were signed."""
 HEALTH: Final = """\
 Ask every part of the network that should run whether it answers. Ends with status 0 when all do."""
 CLAIM: Final = """\
@@ -106,6 +108,10 @@ def parser() -> argparse.ArgumentParser:
     _add_update(commands.add_parser("update", help="install new releases", description=UPDATE))
     checkup = commands.add_parser("checkup", help="look everything over", description=CHECKUP)
     checkup.add_argument("--json", action="store_true", help="tell it for programs")
+    checkup.add_argument("--mend", action="store_true", help="have again what is damaged")
+    checkup.add_argument(
+        "--from", dest="place", default="", metavar="URL", help="ask this server for it as well"
+    )
     _add_data(checkup)
     for name, help_text, text in (
         ("health", "ask whether all of it answers", HEALTH),

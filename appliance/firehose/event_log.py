@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import cached_property, partial
 
+from appliance.atproto.car import InvalidCar, read_car
+from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Did
 from appliance.atproto.xrpc.frames import Unnumbered, unnumbered
 from appliance.base.connection import Connection
 from appliance.base.database import Database
-from appliance.firehose.events import CommitEvent, Made
+from appliance.firehose.events import CommitEvent, InvalidEvent, Made, parse
 from appliance.firehose.messages import binary_messages
 from appliance.firehose.own_frames import OwnFrames
 
@@ -115,6 +117,25 @@ def jump(conn: Connection, to: int) -> None:
     if conn.value(_HEAD) is None:
         conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('event', 0)")
     conn.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'event'", (to,))
+
+
+def find_block(conn: Connection, did: Did, cid: Cid) -> bytes | None:
+    """Look for a block in the commits of an account that are still in the log, the newest first.
+
+    What it gives is what the CID says, whatever a damaged disk made of the log.
+    """
+    sql = "SELECT frame FROM event WHERE did = ? AND kind = 'commit' ORDER BY seq DESC"
+    for (frame,) in conn.execute(sql, (did,)):
+        if cid not in frame:
+            continue
+        try:
+            event = parse(frame)
+            found = read_car(event.blocks) if isinstance(event, CommitEvent) else None
+        except (InvalidEvent, InvalidCar):
+            continue
+        if found is not None and cid in found.blocks:
+            return found.blocks[cid]
+    return None
 
 
 class EventLog:

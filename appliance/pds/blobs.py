@@ -177,6 +177,18 @@ class BlobStore:
         except FileNotFoundError:
             raise BlobNotFound(cid) from None
 
+    async def put_back(self, cid: Cid, chunks: AsyncIterable[bytes]) -> bool:
+        """Put the file of a blob in its place, if these bytes are what its CID says.
+
+        Raises NoRoom, BlobTooLarge, and what reading raises.
+        """
+        received = await self._files.receive(chunks, self._limit, "application/octet-stream")
+        if received.cid != cid or self._db.read_one(_IS_USED, cid) is None:
+            received.temporary.unlink()
+            return False
+        await asyncio.to_thread(self._files.keep, received)
+        return True
+
     def state(self, did: Did, cid: Cid) -> tuple[str | None] | None:
         """Tell a blob's takedown reference, in a tuple; None if there is no such blob."""
         row = self._db.read_one(_STATE, did, cid)

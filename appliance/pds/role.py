@@ -58,6 +58,7 @@ from appliance.pds.lexicons import Lexicons
 from appliance.pds.lifecycle import Lifecycle
 from appliance.pds.mail_server import MailServer
 from appliance.pds.mailer import Mailer
+from appliance.pds.mending.mending import Mending
 from appliance.pds.move_reports import MoveReports
 from appliance.pds.moves import Moves
 from appliance.pds.network_account import Acts, NetworkAccount
@@ -343,6 +344,7 @@ def _build(
             Reach(PublicPlace.of(settings), Mirror(clock.now), http, clock.now),
             IdentityRounds(db, accounts, keys, checks),
             Post(server, sender, settings.pds.contact_email),
+            Mending.of(settings, http, db, blobs, site.routes.appview, clock),
             clock.now,
         ),
         email_tokens=email_tokens,

@@ -81,6 +81,8 @@ CAUSES: Final[Mapping[str, str]] = {
     "disk-errors": "the file system has met errors",
     "two-processes": "a second program writes into the databases",
     "database-damaged": "a database is damaged",
+    "record-damaged": "records on the disk are not what was signed",
+    "blob-damaged": "pictures or films on the disk are gone or changed",
     "backup-never": "no backup was ever taken",
     "backup-failed": "the last backup failed",
     "backup-old": "the last backup is too old",

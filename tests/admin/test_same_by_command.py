@@ -63,6 +63,7 @@ SAME: Final[Mapping[str, Ways]] = {
     "/labels/forget": Ways(f"{LABELER}.deleteDefinition", "label forget x"),
     "/settings/{group}": Ways(f"{PDS}.putSettings", "settings pds.blob_quota 1000"),
     "/checkup": Ways(f"{PDS}.beginExamination", "checkup"),
+    "/checkup/mend": Ways(f"{PDS}.beginExamination", "checkup --mend"),
     "/checkup/again": Ways("internal.hearth.upkeep.tryAgain", "https again"),
     "/backup": Ways("internal.hearth.backups.askForBackup", "backup now"),
     "/backup/key": Ways(OWN, "backup key"),

@@ -15,6 +15,8 @@ import pytest
 from appliance.atproto.tid import TidClock
 from appliance.base.connection import Connection
 from appliance.base.damage import damage_in
+from appliance.commands import checkup
+from appliance.commands.parser import parser
 from appliance.pds import soundness
 from tests.support import bit_flips
 from tests.support.appliance import ROOT
@@ -212,6 +214,40 @@ async def test_no_record_and_no_blob_is_served_that_is_not_what_its_cid_says(
         [f"{owner}: the blob {gone} is missing", f"{other}: the blob {changed} is damaged"]
     )
     assert any(path in fault for fault in faults_of(data))
+
+
+def flipped_below(data: Path, often: int) -> list[str]:
+    """Flip bits of the records' pages until so many records are damaged, the file still whole."""
+    path = data / "pds.sqlite"
+    with closing(Connection(path, writable=True)) as conn:
+        conn.pragma("journal_mode", "DELETE")
+    for seed in range(200):
+        before = path.read_bytes()
+        known = faults_of(data)
+        bit_flips.flip(path, "record", random.Random(seed))  # noqa: S311
+        found = [] if damage_in(path, indexes=True) else faults_of(data)
+        if {fault.partition(": ")[2][:10] for fault in found} != {"the record"}:
+            path.write_bytes(before)
+        elif len(found) == often:
+            return found
+        elif found == known:
+            path.write_bytes(before)
+    raise AssertionError("no bit of a record was ever met")
+
+
+async def test_what_was_flipped_below_the_database_is_put_right_by_one_command(
+    where: Place, whole: Path
+) -> None:
+    data = damaged(whole, "mended")
+    assert len(flipped_below(data, 3)) == 3
+    said: list[str] = []
+    async with opened(where, data):
+        for order, wrong in (((), 1), (("--mend",), 0), ((), 0)):
+            args = parser().parse_args(["checkup", *order, "--data", str(data)])
+            said.clear()
+            await asyncio.to_thread(checkup.run, args, said.append)
+            assert sum("BAD  Records" in line for line in said) == wrong, said
+    assert faults_of(data) == []
 
 
 @pytest.mark.parametrize(("table", "column"), sorted(NOT_COVERED))

@@ -8,5 +8,6 @@
 - `identity_checks`: does each identity lead here, and did anybody else change it?
 - `identity_rounds`: all of them
 - `mail_checks`: could mail be sent? Name, connection, encryption, login, sender, recipient apart
+- `pds/mending`: what is damaged on the disk, and where it can be had again
 - `doctor`: all of it, for `internal.hearth.pds.examine`
 """

@@ -9,6 +9,7 @@ from appliance.pds.doctor import mail_checks
 from appliance.pds.doctor.identity_rounds import IdentityRounds
 from appliance.pds.doctor.reach import Reach
 from appliance.pds.mail_server import MailServer
+from appliance.pds.mending.mending import Mending
 from appliance.upkeep.causes import told_apart
 from appliance.upkeep.checkup import Finding
 
@@ -40,14 +41,20 @@ class Examination:
 
 
 class Doctor:
-    """Looks at the way in, at identities and at mail, when it is asked."""
+    """Looks at the way in, at identities, at mail and at what is kept, when it is asked."""
 
     def __init__(
-        self, reach: Reach, identities: IdentityRounds, post: Post, now: Callable[[], float]
+        self,
+        reach: Reach,
+        identities: IdentityRounds,
+        post: Post,
+        mending: Mending,
+        now: Callable[[], float],
     ) -> None:
         self.reach = reach
         self.identities = identities
         self.post = post
+        self.mending = mending
         self._now = now
         self._one_look = asyncio.Lock()
         self.last = Examination()
@@ -82,6 +89,18 @@ class Doctor:
         """The same, for a worker."""
         await self.examine()
 
+    async def mend(self, place: str) -> None:
+        """Have again what is damaged, then look; `place` is one more server to ask. A worker."""
+        async with self._one_look:
+            self.last.is_running = True
+            self._note("mending")
+            try:
+                await self.mending.mend(place)
+            finally:
+                self.last.is_running = False
+                self.last.step = ""
+        await self.examine()
+
     async def _look(self) -> list[Finding]:
         found = await self.reach.look(
             await self.identities.handle_below(self.reach.place.domains), self._note
@@ -91,6 +110,8 @@ class Doctor:
         if self.post.server is not None:
             self._note("mail")
             found += await asyncio.to_thread(self._mail, self.post.server)
+        self._note("content")
+        found += await self.mending.look()
         return found
 
     def _mail(self, server: MailServer) -> list[Finding]:

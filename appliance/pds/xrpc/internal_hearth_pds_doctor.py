@@ -1,6 +1,7 @@
 """internal.hearth.pds.*: looking at this server, and at another's door for its operator."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,9 +24,18 @@ async def examine(pds: Pds, caller: Caller) -> Json:
 
 
 @methods.procedure("internal.hearth.pds.beginExamination", auth=operator)
-async def begin_examination(pds: Pds, caller: Caller) -> None:
-    """Begin to look, unless somebody does."""
-    if not pds.doctor.last.is_running:
+async def begin_examination(
+    pds: Pds, caller: Caller, *, mend: bool | None, place: str | None
+) -> None:
+    """Begin to look, unless somebody does; with `mend`, have again what is damaged here.
+
+    `place` is a server to ask for that, beside those that are asked anyway.
+    """
+    if pds.doctor.last.is_running:
+        return
+    if mend:
+        pds.workers.start(EXAMINATION, partial(pds.doctor.mend, place or ""))
+    else:
         pds.workers.start(EXAMINATION, pds.doctor.look_once)
 
 
