@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from appliance.base.connection import Connection
 from appliance.pds.doctor.doctor import Doctor
 from appliance.upkeep.again import Again
 from appliance.upkeep.checkup import Finding
 from tests.support.panel_house import House
+from tests.support.waiting import until
 
 FAULT = Finding("Name x.example", "bad", "seen <b>so</b>", "expected", "do this", "dns-name")
 
@@ -79,3 +81,30 @@ async def test_what_waits_is_tried_again_when_its_owner_says_so(
     assert await again.wait(60)
     assert (await house.visitor().post("/checkup/again")).status == 403
     assert not await again.wait(0)
+
+
+async def test_a_record_that_is_damaged_on_the_disk_is_put_right_by_one_press(
+    house: House,
+) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up()
+    post = {"$type": "app.bsky.feed.post", "text": "hi", "createdAt": "2026-11-20T10:00:00Z"}
+    given = {"repo": member.did, "collection": post["$type"], "record": post}
+    answer = await house.box.post("com.atproto.repo.createRecord", member.access, **given)
+    doctor = house.box.pds.doctor
+
+    def damage(conn: Connection) -> None:
+        conn.execute("UPDATE record SET block = x'a0'")
+
+    await doctor.mending._db.write(damage)
+    assert "Mend what is damaged" not in (await owner.get("/checkup")).words
+    await doctor.examine()
+    seen = await owner.get("/checkup")
+    assert answer.json["uri"] in seen.words
+    assert "Mend what is damaged" in seen.words
+    assert (await house.visitor().post("/checkup/mend")).status == 403
+    assert (await owner.post("/checkup/mend")).location == "/checkup"
+    await until(lambda: doctor.mending.known.mended and not doctor.last.is_running)
+    seen = await owner.get("/checkup")
+    assert "1 put right" in seen.words
+    assert "Mend what is damaged" not in seen.words
