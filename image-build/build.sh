@@ -23,6 +23,13 @@ for pair in mmdebstrap=mmdebstrap mke2fs=e2fsprogs mkfs.vfat=dosfstools mcopy=mt
     grub-mkimage=grub-common xz=xz-utils; do
     command -v "${pair%%=*}" >/dev/null || { echo "image: apt install ${pair#*=}" >&2 && exit 1; }
 done
+case $machine in
+amd64) set -- /usr/lib/grub/i386-pc=grub-pc-bin /usr/lib/grub/x86_64-efi=grub-efi-amd64-bin ;;
+*) set -- /usr/bin/arch-test=arch-test ;;
+esac
+for pair; do
+    [ -e "${pair%%=*}" ] || { echo "image: apt install ${pair#*=}" >&2 && exit 1; }
+done
 umask 022
 commit=$(git rev-parse HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit")
