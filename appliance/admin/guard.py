@@ -1,5 +1,6 @@
 """Who may ask the panel, and under which names: all else is refused (DNS rebinding)."""
 
+import re
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +12,9 @@ LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104
 # What proxies and tunnels tell of whom they ask for.
 _ON_BEHALF: Final = ("X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP")
+# The same in the form of RFC 7239: with quotes, brackets and a port, as may be.
+_FORWARDED: Final = re.compile(r'\bfor\s*=\s*"?\[?([^\]";,\s]*)', re.IGNORECASE)
+_PORT: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+", re.ASCII)
 STANDARD_PORTS: Final = (80, 443)
 
 
@@ -32,6 +36,8 @@ class NearRule:
         for name in _ON_BEHALF:
             for line in request.headers.getall(name, ()):
                 asked_by.update(each.strip() for each in line.split(","))
+        for line in request.headers.getall("Forwarded", ()):
+            asked_by.update(_PORT.sub(r"\1", each) for each in _FORWARDED.findall(line) or [line])
         return all(_is_here(str(each), request) for each in asked_by)
 
 

@@ -213,6 +213,7 @@ class _Pages:
 
 
 def _host(request: web.Request) -> str:
-    """The host asked for, in lower case and without a port."""
+    """The host asked for, in lower case, without a port and the dot that ends a whole name."""
     host = request.host.lower()
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return name.removesuffix(".")

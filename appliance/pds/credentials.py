@@ -3,6 +3,8 @@
 import asyncio
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from appliance.atproto.syntax import Did, Handle, InvalidSyntax
@@ -17,7 +19,7 @@ from appliance.pds.oauth import grants
 LONGEST_PASSWORD_TRIED = 512
 LONGEST_PASSWORD = 256
 LONGEST_EMAIL = 254
-# Every failed login takes this long, so that it does not tell whom it failed for.
+# So long every failed login takes, and every wish for a letter: so neither tells who is here.
 FAILURE_SECONDS = 0.35
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f.]+")
@@ -102,7 +104,7 @@ class Credentials:
             if await verify_password(password, account.password_hash):
                 await self._renew_hash(account, password)
                 return Login(account, None)
-        await asyncio.sleep(FAILURE_SECONDS - (time.monotonic() - started))
+        await _rest_since(started)
         raise WrongCredentials
 
     async def check_password(self, account: Account, password: str) -> None:
@@ -160,6 +162,18 @@ class Credentials:
             return self._accounts.find(Handle(identifier))
         except InvalidSyntax:
             return None
+
+
+@asynccontextmanager
+async def taking_its_time() -> AsyncIterator[None]:
+    """Have what is done inside last as long for everybody, whoever is here and who is not."""
+    started = time.monotonic()
+    yield
+    await _rest_since(started)
+
+
+async def _rest_since(started: float) -> None:
+    await asyncio.sleep(FAILURE_SECONDS - (time.monotonic() - started))
 
 
 async def new_hash(password: str) -> str:

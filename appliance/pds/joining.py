@@ -68,9 +68,10 @@ class Joining:
             raise EmailMissing
         check_email(wish.email)
         await self._handles.check(wish.handle, wish.did)
+        # Before anything is told of who is here: whoever is not invited does not learn that.
+        code = await self._code(wish)
         # Looked at before the costly hashing, and once more in the transaction.
         self._accounts.check_names_free(wish.handle, wish.email)
-        code = await self._code(wish)
         hashed = await new_hash(wish.password)
         recovery_key = wish.recovery_key or self.terms.recovery_key or None
         application = Application(wish.handle, wish.email, hashed, code, recovery_key, wish.did)

@@ -86,6 +86,26 @@ def test_only_those_at_home_are_answered(remote: str | None, forwarded: str, all
         assert NearRule(settings.with_values({"admin.from_anywhere": True})).allows(request)
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "allowed"),
+    [
+        ("for=192.168.1.5", True),
+        ('For="[fd00::5]:4711";proto=https', True),
+        ("for=192.168.1.5:80, for=10.0.0.2", True),
+        ("for=93.184.216.34", False),
+        ('proto=https;for="93.184.216.34:80"', False),
+        ("for=192.168.1.5, FOR = 93.184.216.34", False),
+        ('for="[2606:4700::1111]"', False),
+        ("for=unknown", False),
+        ("for=_hidden", False),
+        ("by=192.168.1.1", False),
+    ],
+)
+def test_what_the_standard_header_says_counts_too(forwarded: str, allowed: bool) -> None:
+    request = make_mocked_request("GET", "/", {"Forwarded": forwarded}).clone(remote="127.0.0.1")
+    assert NearRule(PANEL).allows(request) is allowed
+
+
 @pytest.mark.parametrize("header", ["X-Real-IP", "CF-Connecting-IP", "True-Client-IP"])
 def test_a_tunnel_that_ends_here_does_not_make_strangers_near(header: str) -> None:
     request = make_mocked_request("GET", "/", {header: "93.184.216.34"}).clone(remote="127.0.0.1")

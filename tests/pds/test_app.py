@@ -28,7 +28,8 @@ async def test_a_deactivated_members_host_tells_nothing(box: Box, alice: Member)
 
 @pytest.mark.parametrize("path", ["/", "/xrpc/_health", "/.well-known/did.json", "/robots.txt"])
 async def test_a_handles_host_serves_nothing_else(box: Box, alice: Member, path: str) -> None:
-    assert (await box.ask("GET", path, headers={"Host": alice.handle})).status == 404
+    for host in (alice.handle, f"{alice.handle}.", f"{alice.handle.upper()}.:2583"):
+        assert (await box.ask("GET", path, headers={"Host": host})).status == 404
     assert (await box.ask("GET", path)).status == 200
 
 

@@ -49,6 +49,15 @@ async def test_without_a_good_code_nobody_comes_in(box: Box) -> None:
         assert (answer.status, answer.error) == (400, "InvalidInviteCode")
 
 
+async def test_who_is_not_invited_does_not_learn_who_is_here(box: Box) -> None:
+    alice = await box.sign_up(inviteCode=await code_of(box))
+    for known in ({"email": alice.email}, {"handle": alice.handle}):
+        refused = await come_in(box, "bob", inviteCode="no-such-code", **known)
+        assert (refused.status, refused.error) == (400, "InvalidInviteCode")
+    told = await come_in(box, "bob", inviteCode=await code_of(box), email=alice.email)
+    assert told.json["message"] == f"Email already taken: {alice.email}"
+
+
 async def test_a_code_survives_a_sign_up_that_fails(box: Box) -> None:
     code = await code_of(box)
     assert (await come_in(box, "admin", inviteCode=code)).status == 400

@@ -21,6 +21,7 @@ THREATS: Final = (
             "admin/test_guard.py::test_only_our_names_are_answered",
             "admin/test_guard.py::test_only_those_at_home_are_answered",
             "admin/test_guard.py::test_a_tunnel_that_ends_here_does_not_make_strangers_near",
+            "admin/test_guard.py::test_what_the_standard_header_says_counts_too",
         ),
     ),
     Threat(

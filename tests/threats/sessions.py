@@ -117,6 +117,10 @@ THREATS: Final = (
         (
             "pds/test_rates.py::test_guessing_keeps_nobody_out_at_home",
             (
+                "pds/test_com_atproto_server_invite.py"
+                "::test_who_is_not_invited_does_not_learn_who_is_here"
+            ),
+            (
                 "pds/test_account_entrance.py"
                 "::test_a_stranger_who_tries_all_names_keeps_no_member_out"
             ),

@@ -13,7 +13,7 @@ from appliance.pds import guesses, rates
 from appliance.pds.account_pages.asking import asking_behind, leading_out
 from appliance.pds.account_pages.visit import CHOICE_COOKIE, HOME, Visit
 from appliance.pds.accounts import Account
-from appliance.pds.credentials import InvalidPassword, WrongCredentials
+from appliance.pds.credentials import InvalidPassword, WrongCredentials, taking_its_time
 from appliance.pds.email_tokens import ExpiredEmailToken, InvalidEmailToken
 from appliance.pds.factors.factors import FactorRequired, TooManyGuesses, WrongFactor
 from appliance.pds.factors.passkeys import BadPasskey
@@ -113,11 +113,12 @@ async def send_reset(visit: Visit) -> web.Response:
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)
         return _forgotten_page(visit, after, error=error, email=email)
-    found = visit.pds.accounts.by_email(email)
-    if found is not None:
-        with suppress(RateLimitExceeded):
-            visit.pds.limits.take("mail-reset", found.did, rates.MAILS)
-            await visit.pds.codes.send(found, "reset_password")
+    async with taking_its_time():
+        found = visit.pds.accounts.by_email(email)
+        if found is not None:
+            with suppress(RateLimitExceeded):
+                visit.pds.limits.take("mail-reset", found.did, rates.MAILS)
+                await visit.pds.codes.send(found, "reset_password")
     return _forgotten_page(visit, after, sent=True, email=email)
 
 

@@ -7,7 +7,7 @@ from appliance.atproto.xrpc.errors import InvalidRequest, RateLimitExceeded
 from appliance.atproto.xrpc.methods import MethodTable
 from appliance.pds import rates
 from appliance.pds.accounts import Account
-from appliance.pds.credentials import TokenRequired
+from appliance.pds.credentials import TokenRequired, taking_its_time
 from appliance.pds.letters import address_changed
 from appliance.pds.oauth.permissions_kinds import AccountPermission
 from appliance.pds.role import Pds
@@ -59,12 +59,13 @@ async def update_email(
 @methods.procedure("com.atproto.server.requestPasswordReset")
 async def request_password_reset(pds: Pds, *, email: str) -> None:
     """Answer the same whether there is such an account or not, and has had too many letters."""
-    found = pds.accounts.by_email(email)
-    if found is None:
-        return
-    with suppress(RateLimitExceeded):
-        pds.limits.take("mail-reset", found.did, rates.MAILS)
-        await pds.codes.send(found, "reset_password")
+    async with taking_its_time():
+        found = pds.accounts.by_email(email)
+        if found is None:
+            return
+        with suppress(RateLimitExceeded):
+            pds.limits.take("mail-reset", found.did, rates.MAILS)
+            await pds.codes.send(found, "reset_password")
 
 
 @methods.procedure("com.atproto.server.resetPassword")
