@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.system.disks import boot_file, copy_boot_file
+from tests.system.large_pages import kernel
 
 UEFI = "/usr/share/ovmf/OVMF.fd"
 
@@ -36,6 +37,13 @@ def arm(disk: Path, folder: Path) -> list[str]:
     machine = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-smp", "2"]
     machine += ["-m", "1024", *drive(disk, "virtio"), "-device", "virtio-rng-pci"]
     return [*machine, *what_firmware_starts(disk, folder, " console=ttyAMA0")]
+
+
+def arm_16k(first: Path, _: Path) -> list[str]:
+    """A computer with the processor of a Raspberry Pi 5 and its pages, without a disk."""
+    machine = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a76", "-smp", "2"]
+    machine += ["-m", "2048", "-device", "virtio-rng-pci", "-kernel", str(kernel())]
+    return [*machine, "-initrd", str(first), "-append", "console=ttyAMA0 panic=30"]
 
 
 def pi_3(disk: Path, folder: Path) -> list[str]:
@@ -78,5 +86,6 @@ KINDS = {
     "uefi": pc("-bios", UEFI),
     "bios": pc(),
     "arm": Hardware(arm, "virtio-net-pci"),
+    "arm-16k": Hardware(arm_16k, "virtio-net-pci", has_cable=False),
     "pi-3": Hardware(pi_3, "usb-net", has_cable=False),
 }

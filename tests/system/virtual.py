@@ -21,7 +21,10 @@ PANEL, DOOR = 2587, 80
 
 
 class VirtualMachine:
-    """A computer with a disk of its own, made from an image; switched on with `start`."""
+    """A computer with a disk of its own, made from an image; switched on with `start`.
+
+    With a disk of 0 GB the image is what the kernel starts with, and stays as it is.
+    """
 
     def __init__(self, image: Path, kind: str = "uefi", disk_gigabytes: int = 4) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="hearth-virtual-"))
@@ -30,8 +33,9 @@ class VirtualMachine:
             ["cp", "--sparse=always", str(image), str(self.disk)],  # noqa: S607
             check=True,
         )
-        with self.disk.open("r+b") as file:
-            file.truncate(disk_gigabytes << 30)
+        if disk_gigabytes:
+            with self.disk.open("r+b") as file:
+                file.truncate(disk_gigabytes << 30)
         self._hardware = KINDS[kind]
         self.panel_port = free_port()
         self.door_port = free_port()
