@@ -36,7 +36,7 @@ _BLOBS: Final = 50
 _TREE_SECONDS: Final = 120.0
 _NAMED: Final = 5
 _PRESS: Final = (
-    "press “Mend” on the page Checkup, or run: hearth checkup --mend; "
+    "press “Mend what is damaged” on the page Checkup, or run: hearth checkup --mend; "
     "what is damaged is looked for in our own logs and at other servers"
 )
 _NOWHERE: Final = (

@@ -31,11 +31,9 @@ async def begin_examination(
 
     `place` is a server to ask for that, beside those that are asked anyway.
     """
-    if pds.doctor.last.is_running:
-        return
-    if mend:
+    if mend:  # after the look that is under way, if one is
         pds.workers.start(EXAMINATION, partial(pds.doctor.mend, place or ""))
-    else:
+    elif not pds.doctor.last.is_running:
         pds.workers.start(EXAMINATION, pds.doctor.look_once)
 
 

@@ -103,7 +103,11 @@ async def test_a_record_that_is_damaged_on_the_disk_is_put_right_by_one_press(
     assert answer.json["uri"] in seen.words
     assert "Mend what is damaged" in seen.words
     assert (await house.visitor().post("/checkup/mend")).status == 403
-    assert (await owner.post("/checkup/mend")).location == "/checkup"
+    # Also while somebody looks: it begins after that.
+    async with doctor._one_look:
+        doctor.last.is_running = True
+        assert (await owner.post("/checkup/mend")).location == "/checkup"
+        doctor.last.is_running = False
     await until(lambda: doctor.mending.known.mended and not doctor.last.is_running)
     seen = await owner.get("/checkup")
     assert "1 put right" in seen.words
