@@ -130,6 +130,26 @@ async def test_a_report_to_the_networks_labeler_is_one_to_us(box: Box) -> None:
     assert len(await box.pds.reports.page(None, 10)) == 1
 
 
+async def test_a_report_by_a_service_token_is_not_passed_on_in_the_name_of_who_made_it(
+    box: Box,
+) -> None:
+    did = (await _open(box, SERVICE)).json["did"]
+    alice = await box.sign_up()
+    nsid = "com.atproto.moderation.createReport"
+    answer = await box.ask(
+        "POST",
+        f"/xrpc/{nsid}",
+        token=box.pds.proxy.service_token(alice.did, did, nsid),
+        headers={"atproto-proxy": f"{alice.did}#atproto_labeler"},
+        json={
+            "reasonType": "com.atproto.moderation.defs#reasonSpam",
+            "subject": {"$type": "com.atproto.admin.defs#repoRef", "did": alice.did},
+        },
+    )
+    assert (answer.status, answer.error) == (400, "InvalidRequest")
+    assert "for this network" in answer.json["message"]
+
+
 async def test_members_listen_to_its_labels_until_they_choose_otherwise(box: Box) -> None:
     alice = await box.sign_up()
     nsid = "app.bsky.actor.getPreferences"

@@ -6,7 +6,7 @@ from aiohttp.web import Request
 
 from appliance.atproto import data
 from appliance.atproto.syntax import Datetime, Json, JsonObject
-from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
+from appliance.atproto.xrpc.errors import InvalidRequest, UpstreamFailure, XrpcError
 from appliance.atproto.xrpc.methods import MethodTable, Reply
 from appliance.pds.proxy import Call
 from appliance.pds.role import Pds
@@ -40,6 +40,8 @@ async def create_report(
         "modTool": mod_tool,
     }
     if service is not None and not _is_ours(pds, service):
+        if caller.kind == "service":  # we can speak for members only, when they ask us themselves
+            raise InvalidRequest("a report by a service token is for this network")
         report = {name: value for name, value in given.items() if value is not None}
         return await _pass_on(pds, caller, service, report)
     made = await pds.reports.create(caller.did, reason_type, reason, subject)
