@@ -162,6 +162,13 @@ _TOKENS_OF_THE_GONE: Final = (
         BAD,
         ("mail: ask to reset for *",),
     ),
+    Kept(
+        "An access token ends with the app password that it came by, so it says which",
+        "0",
+        "0",
+        ("app passwords: the scope *",),
+        ("shape.claims.app",),
+    ),
 )
 
 _STATES: Final = (
