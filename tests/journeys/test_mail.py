@@ -47,8 +47,8 @@ async def test_mailed_codes_open_what_they_are_for_and_only_once(
     ann = await join(http, base, "ann")
     bob = await join(http, base, "bob")
     await address_is_confirmed(mailbox, ann)
-    await password_is_reset(mailbox, ann)
-    await account_is_deleted(mailbox, ann, bob)
+    again = await password_is_reset(mailbox, ann)
+    await account_is_deleted(mailbox, again, bob)
 
 
 async def address_is_confirmed(mailbox: Mailbox, ann: Member) -> None:
@@ -62,7 +62,7 @@ async def address_is_confirmed(mailbox: Mailbox, ann: Member) -> None:
     assert (await ann.get("com.atproto.server.getSession"))["emailConfirmed"] is True
 
 
-async def password_is_reset(mailbox: Mailbox, ann: Member) -> None:
+async def password_is_reset(mailbox: Mailbox, ann: Member) -> Member:
     email = (await ann.get("com.atproto.server.getSession"))["email"]
     stranger = Client(ann.http, ann.base)
     await stranger.post("com.atproto.server.requestPasswordReset", email=email)
@@ -76,6 +76,10 @@ async def password_is_reset(mailbox: Mailbox, ann: Member) -> None:
         await sign_in(ann.http, ann.base, ann.handle, PASSWORD)
     again = await sign_in(ann.http, ann.base, email.upper(), "a second password")
     assert again.did == ann.did
+    with pytest.raises(Refused) as refused:
+        await ann.post("com.atproto.server.requestAccountDelete")
+    assert refused.value.error == "ExpiredToken"
+    return again
 
 
 async def account_is_deleted(mailbox: Mailbox, ann: Member, bob: Member) -> None:

@@ -1,7 +1,8 @@
 """Everything the PDS can look into of itself, within the time that a person waits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -57,6 +58,7 @@ class Doctor:
         self.mending = mending
         self._now = now
         self._one_look = asyncio.Lock()
+        self._lookers = 0
         self.last = Examination()
 
     async def examine(self) -> list[Finding]:
@@ -64,14 +66,8 @@ class Doctor:
         if self._one_look.locked():
             async with self._one_look:
                 return self.last.findings
-        async with self._one_look:
-            self.last.is_running, self.last.begun = True, self._now()
-            try:
-                self.last.findings = told_apart(await self._look())
-                self.last.ended = self._now()
-            finally:
-                self.last.is_running = False
-                self.last.step = ""
+        async with self._looking():
+            await self._look_at_everything()
         return self.last.findings
 
     def troubles(self) -> list[Finding]:
@@ -91,15 +87,28 @@ class Doctor:
 
     async def mend(self, place: str) -> None:
         """Have again what is damaged, then look; `place` is one more server to ask. A worker."""
-        async with self._one_look:
-            self.last.is_running = True
+        async with self._looking():
             self._note("mending")
-            try:
-                await self.mending.mend(place)
-            finally:
-                self.last.is_running = False
-                self.last.step = ""
-        await self.examine()
+            await self.mending.mend(place)
+            await self._look_at_everything()
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[None]:
+        """Look one after the other; `is_running` until nobody looks or waits to."""
+        self._lookers += 1
+        self.last.is_running = True
+        try:
+            async with self._one_look:
+                yield
+        finally:
+            self._lookers -= 1
+            self.last.is_running = self._lookers > 0
+            self.last.step = ""
+
+    async def _look_at_everything(self) -> None:
+        self.last.begun = self._now()
+        self.last.findings = told_apart(await self._look())
+        self.last.ended = self._now()
 
     async def _look(self) -> list[Finding]:
         found = await self.reach.look(
