@@ -73,13 +73,14 @@ class Checkup:
 
     async def look(self) -> Looked:
         """Look at what is here, and fetch what the last look of the PDS found."""
-        reports = await self._roles.reports()
-        found = await asyncio.to_thread(self._here, reports)
+        # Parts tell of what was found, too: asked after it, none tells of what is over by then.
         try:
             told: Any = await self._roles.pds.query(f"{PDS}.getExamination")
         except XrpcError:
-            return _sorted(found, is_away=True)
-        return _told(told, found)
+            told = None
+        reports = await self._roles.reports()
+        found = await asyncio.to_thread(self._here, reports)
+        return _sorted(found, is_away=True) if told is None else _told(told, found)
 
     def _here(self, reports: Sequence[RoleReport]) -> list[Finding]:
         now = self._clock.now()

@@ -33,7 +33,7 @@ class Browser:
     ) -> Seen:
         host = urlsplit(self.origin).netloc
         sent = CIMultiDict({"Host": host, "User-Agent": "A browser"})
-        sent.extend(headers or {})
+        sent.update(headers or {})
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         url = f"http://localhost{path}"

@@ -104,10 +104,9 @@ async def test_a_record_that_is_damaged_on_the_disk_is_put_right_by_one_press(
     assert "Mend what is damaged" in seen.words
     assert (await house.visitor().post("/checkup/mend")).status == 403
     # Also while somebody looks: it begins after that.
-    async with doctor._one_look:
-        doctor.last.is_running = True
+    async with doctor._looking():
         assert (await owner.post("/checkup/mend")).location == "/checkup"
-        doctor.last.is_running = False
+    assert doctor.last.is_running
     await until(lambda: doctor.mending.known.mended and not doctor.last.is_running)
     seen = await owner.get("/checkup")
     assert "1 put right" in seen.words
