@@ -242,7 +242,8 @@ async def check_witness(witness: Consumer, ours: Appliance, wanted: set[str]) ->
     async def missing() -> int:
         return len(wanted - set(witness.uris()))
 
-    await soon(missing, is_none)
+    # The published client waits longer and longer before it connects again, up to a minute.
+    await soon(missing, is_none, 150)
     assert witness.complaints() == []
 
 
