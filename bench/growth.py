@@ -42,7 +42,7 @@ EVENTS = 250
 IDLE_SECONDS = 5.0
 CALLS = {"create_record": 200, "get_record": 300, "list_records": 100, "get_repo": 10}
 PAGES = 60
-SETTLING = 1800.0
+SETTLING = 7200.0
 PANEL_CALLS, PASSWORD = 20, "correct horse battery"
 MOST_ASKING = 50
 GROWING = "growing.json"
@@ -102,7 +102,7 @@ async def grow(server: Server, data: Path, accounts: int, each: int, how: How) -
             note()
             if len(dids) % 50 == 0:
                 print(f"{len(dids)} accounts, {row['s']:.0f} s", file=sys.stderr, flush=True)
-        await quiet(server.pid)
+        await indexed(target, dids, each)
         note()
     count = accounts * each
     return {"filling, ms a record": row["ms"] / count, "filled a second": count / row["s"]}
@@ -118,8 +118,30 @@ async def sign_in(target: Target, dids: list[str]) -> list[Account]:
     return found
 
 
+async def indexed(target: Target, dids: list[str], each: int) -> None:
+    """Wait until the index has every post, which is two of three records, and nobody is busy."""
+    (member,) = await sign_in(target, dids[:1])
+    until, waiting = time.monotonic() + SETTLING, dids
+    while waiting:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{len(waiting)} of {len(dids)} accounts are not in the index")
+        await asyncio.sleep(5)
+        still = []
+        for first in range(0, len(waiting), 25):
+            some = waiting[first : first + 25]
+            url = target.address("app.bsky.actor.getProfiles")
+            url = url.with_query([("actors", did) for did in some])
+            told = orjson.loads(await target.get(url, member.headers))["profiles"]
+            has = {profile["did"]: profile.get("postsCount", 0) for profile in told}
+            still += [did for did in some if has.get(did, 0) < (each - FOLLOWS) * 2 // 3]
+        if len(still) // 50 != len(waiting) // 50:
+            print(f"{len(still)} accounts to be indexed", file=sys.stderr, flush=True)
+        waiting = still
+    await quiet(target.pid)
+
+
 async def quiet(pid: int) -> None:
-    """Wait until the index has caught up."""
+    """Wait until the server has nothing to do."""
     until = time.monotonic() + SETTLING
     while time.monotonic() < until:
         before = cpu_ms(pid)
