@@ -40,7 +40,7 @@ find_python() {
     others=
     for name in python3 python3.13 python3.12 python3.11; do
         command -v "$name" >/dev/null || continue
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+        if "$name" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
             2>/dev/null; then
             command -v "$name"
             return
@@ -82,7 +82,7 @@ need_commands() { # need_commands COMMAND=PACKAGE...
 
 # Say whether .venv is whole: finished, of a Python that is still there, and made for this place.
 venv_is_whole() {
-    [ ! -e "$venv/.unfinished" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null &&
+    [ ! -e "$venv/.unfinished" ] && "$venv/bin/python" -I -c 'import pip' 2>/dev/null &&
         grep -qF -- " $venv" "$venv/pyvenv.cfg"
 }
 
@@ -95,14 +95,14 @@ begin_change() {
 make_venv() {
     python=$(find_python)
     # Debian keeps venv in a package of its own.
-    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    "$python" -I -c 'import ensurepip, venv' 2>/dev/null ||
         need_debian "$python cannot make virtual environments" "${python##*/}-venv"
     say "hearth: making a virtual environment in .venv (once; a minute or two)"
     # What a link leads to is somebody else's.
     [ ! -L "$venv" ] || rm "$venv"
     begin_change
     find "$venv/" -mindepth 1 ! -name .unfinished -delete
-    "$python" -m venv "$venv" >&2 ||
+    "$python" -I -m venv "$venv" >&2 ||
         fail "$python could not make a virtual environment (see above)" "mend that, then run this again"
 }
 
@@ -113,7 +113,7 @@ install_locked() { # install_locked LOCK [PIP ARGS]
     # A release archive brings its packages along.
     wheels=${HEARTH_WHEELS:-$here/wheels}
     [ ! -d "$wheels" ] || set -- "$@" --no-index --find-links "$wheels"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-deps \
         --require-hashes "$@" -r "$lock" >&2
 }
 
@@ -152,7 +152,7 @@ start() { # start COMMAND [ARGS]
         need_packages base
         PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
         export PYTHONPATH
-        exec "$venv/bin/python" -m appliance try "$@"
+        exec "$venv/bin/python" -P -m appliance try "$@"
         ;;
     test:--system)
         need_root

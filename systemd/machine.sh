@@ -72,7 +72,7 @@ name_release() {
     # shellcheck disable=SC2086
     sum=$(cd "$here" && find $CONTENTS -type f ! -name '*.pyc' -exec sha256sum {} + |
         LC_ALL=C sort | sha256sum | cut -c1-8)
-    minor=$("$python" -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+    minor=$("$python" -I -c 'import sys; print("py%d%d" % sys.version_info[:2])')
     release=$version-$sum-$minor
 }
 
@@ -86,7 +86,7 @@ make_release() {
     tar -C "$here" --exclude='*.pyc' -cf - $CONTENTS | tar -C "$place" --no-same-owner -xf -
     chmod -R u=rwX,go=rX "$place"
     HEARTH_WHEELS=${HEARTH_WHEELS:-$here/wheels} "$place/install.sh" packages
-    "$place/.venv/bin/python" -m compileall -q "$place/appliance" >&2 ||
+    "$place/.venv/bin/python" -I -m compileall -q "$place/appliance" >&2 ||
         fail "$release is damaged (see above)" "fetch it once more; nothing was changed"
     sync -f "$place"
     touch "$place/.complete"
@@ -152,7 +152,7 @@ machine_install() {
     # What is new enough is for find_python to say.
     command -v python3 >/dev/null || need_debian "there is no Python" python3 python3-venv
     python=$(find_python)
-    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    "$python" -I -c 'import ensurepip, venv' 2>/dev/null ||
         need_debian "$python cannot make virtual environments" "${python##*/}-venv"
     command -v restic >/dev/null || need_debian_if_possible restic "there are no backups without it"
     name_release

@@ -36,7 +36,10 @@ point() { # point LINK RELEASE
 }
 
 # What in the data a release may change, as opposed to add to: all but blobs, and what is made anew.
-databases() { find "$data" -maxdepth 1 -type f ! -name '*.lock' ! -name reserve; }
+# Never as lines of text: whoever may write there may give a file a name of two lines.
+databases() { # databases ACTION, of find
+    find "$data" -maxdepth 1 -type f ! -name '*.lock' ! -name reserve "$@"
+}
 
 # Run a command of a release as the service would.
 as_hearth() { # as_hearth RELEASE COMMAND [ARGS]
@@ -94,7 +97,7 @@ copy_data() { # copy_data FOLDER
     mkdir -p "$kept"
     chmod 700 "$kept"
     mkdir "$1.partial"
-    databases | while IFS= read -r file; do cp -a --reflink=auto "$file" "$1.partial/"; done
+    databases -exec cp -a --reflink=auto -t "$1.partial" {} +
     schemas >"$1.partial/.schemas"
     sync -f "$1.partial"
     mv "$1.partial" "$1"
@@ -105,7 +108,7 @@ copy_data() { # copy_data FOLDER
 restore_data() { # restore_data FOLDER
     if [ ! -e "$1.undone/.whole" ]; then
         mkdir -p "$1.undone"
-        databases | while IFS= read -r file; do mv -f "$file" "$1.undone/"; done
+        databases -exec mv -f -t "$1.undone" {} +
         sync -f "$1.undone"
         touch "$1.undone/.whole"
         sync -f "$1.undone"

@@ -31,8 +31,8 @@ printf '%s\\n' "$*" >>"$NOTES/calls"
 case $* in
 -V) echo "Python 3.9.2" ;;
 *ensurepip*) [ ! -e "$NOTES/no-venv" ] ;;
-"-m venv "*)
-    mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "command = $0 $*" >"$3/pyvenv.cfg" ;;
+"-I -m venv "*)
+    mkdir -p "$4/bin" && cp "$0" "$4/bin/python" && echo "command = $0 $*" >"$4/pyvenv.cfg" ;;
 *"-m pip install"*) echo "$*" >>"$NOTES/pip"; [ ! -e "$NOTES/no-network" ] ;;
 *"-m appliance"*) printf '<%s>' "$@" ;;
 esac
@@ -146,7 +146,7 @@ def test_half_a_script_does_nothing() -> None:
 def test_arguments_are_passed_on_as_they_are(checkout: Checkout) -> None:
     done = checkout.run("try", "--data", "a folder", "--json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "<-m><appliance><try><--data><a folder><--json>"
+    assert done.stdout == "<-P><-m><appliance><try><--data><a folder><--json>"
 
 
 def test_a_second_start_installs_nothing(checkout: Checkout) -> None:
