@@ -18,7 +18,7 @@ SCRIPTS = (
 )
 READ_ONLY = (
     *("systemd/disk.sh", "systemd/machine.sh", "systemd/switch.sh"),
-    *("tests/system/boot.sh", "tests/system/possible.sh"),
+    *("tests/system/boot.sh", "tests/system/possible.sh", "tests/system/raspberry.sh"),
 )
 # These name the places that Debian gives to what is installed.
 OF_DEBIAN = READ_ONLY

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.appliance import ROOT
+from tests.system import raspberry
 
 PACKAGES = "systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps"
 # As Debian and Python name a kind of machine.
@@ -22,6 +23,7 @@ KINDS = {"amd64": "x86_64", "arm64": "aarch64"}
 OWN = next(name for name, kind in KINDS.items() if kind == os.uname().machine)
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
 UBUNTU = "noble"
+RASPBERRY = "raspberry"
 UBUNTU_MIRROR = "HEARTH_UBUNTU_MIRROR"
 WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 # Which programs the kernel has run by another.
@@ -42,22 +44,33 @@ def kind_of(system: str) -> str:
 
 def root_file_system(system: str) -> Path:
     """Give the folder of a fresh Debian, to be read only; made when it is not there yet."""
-    suite, machine = system.partition("/")[0], kind_of(system)
-    recipe = hashlib.sha256(repr((suite, PACKAGES, LEFT_OUT)).encode()).hexdigest()[:12]
-    place = cache() / ("" if machine == OWN else machine) / f"{suite}-{recipe}"
+    name, machine = system.partition("/")[0], kind_of(system)
+    suite, made_of = _made_of(name)
+    told = (name, LEFT_OUT, made_of, raspberry.SETTINGS.read_text())
+    recipe = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+    place = cache() / ("" if machine == OWN else machine) / f"{name}-{recipe}"
     if not place.exists():
         learn(machine)
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
-        leave_out = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-        command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet"]
-        command += [*leave_out, '--aptopt=APT::Install-Recommends "false"', f"--include={PACKAGES}"]
-        command += [f"--architectures={machine}"]
+        command = ["mmdebstrap", "--mode=root", "--quiet", *made_of, f"--architectures={machine}"]
+        command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
         subprocess.run([*command, suite, str(part), *sources(suite)], check=True)  # noqa: S603
         (part / "etc/apt/sources.list").unlink(missing_ok=True)
         part.rename(place)
     return place
+
+
+def _made_of(name: str) -> tuple[str, list[str]]:
+    """Give the suite of a system and what mmdebstrap is told of it."""
+    if name == RASPBERRY:
+        packages = f"--include={','.join(raspberry.PACKAGES)}"
+        recommended = '--aptopt=APT::Install-Recommends "true"'
+        settings = f"--customize-hook={raspberry.SETTINGS}"
+        return raspberry.SUITE, ["--variant=important", recommended, packages, settings]
+    lean = '--aptopt=APT::Install-Recommends "false"'
+    return name, ["--variant=minbase", lean, f"--include={PACKAGES}"]
 
 
 def bare(suite: str, machine: str) -> Path:
