@@ -11,16 +11,18 @@ from typing import BinaryIO, Final, cast
 
 from appliance.atproto.car import car_block, car_header, write_car
 from appliance.atproto.cid import Cid
-from appliance.atproto.repo.mst import Mst
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
 from appliance.base import room
 from appliance.base.database import Connection, Database
 from appliance.pds import records, repos
-from appliance.pds.repos import Head, RepoStore
+from appliance.pds.kept_trees import Head
+from appliance.pds.repos import RepoStore
 
 _IN_MEMORY: Final = 1_000_000  # bytes; larger archives wait for slow clients in a file
 _WRITTEN_TOGETHER: Final = 64_000  # bytes of blocks
+# Of the nodes written last: of 12,000 records. Several ask for a repo that is new to them.
+_LAST_BYTES: Final = 1_000_000
 _DEADLINE_S: Final = 300.0
 
 
@@ -48,6 +50,7 @@ class RepoExporter:
         self._db = db
         self._store = store
         self._folder = folder
+        self._last: tuple[Cid | None, bytes] = None, b""  # a root, and all nodes below it
 
     async def repo(self, did: Did, since: Tid | None = None) -> BinaryIO:
         """Write a repo, or what commits after `since` added to it, and open it for reading.
@@ -81,10 +84,11 @@ class RepoExporter:
             )
             file.write(car_header(head.commit_cid))
             if since is None or since < head.rev:
-                tree = self._store.tree_at(conn, head)
-                nodes = tree.walk() if since is None else _changed_nodes(conn, head, tree, since)
                 _write_blocks(file, [(head.commit_cid, head.commit_block)])
-                _write_blocks(file, nodes)
+                if since is None:
+                    self._write_nodes(file, conn, head)
+                else:
+                    _write_blocks(file, self._changed_nodes(conn, head, since))
                 _write_blocks(file, _each_once(records.blocks(conn, head.id, since)))
             file.seek(0)
             undone.pop_all()
@@ -105,7 +109,7 @@ class RepoExporter:
 
     def _record(self, conn: Connection, did: Did, path: str) -> bytes:
         head = repos.load_head(conn, did)
-        tree = self._store.tree_at(conn, head)
+        tree = self._store.tree_at(conn, head, [path])
         found = {head.commit_cid: head.commit_block, **tree.path_proof(path)}
         cid = tree.get(path)
         if cid is not None:
@@ -114,7 +118,32 @@ class RepoExporter:
 
     def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
         yield head.commit_cid, head.commit_block
-        yield from self._store.tree_at(conn, head).walk()
+        yield from self._store.nodes_at(conn, head)
+
+    def _write_nodes(self, file: BinaryIO, conn: Connection, head: Head) -> None:
+        """Write the nodes of a tree; those written last are at hand, if they are not many."""
+        root, nodes = self._last
+        if root == head.data:
+            file.write(nodes)
+            return
+        begin = file.tell()
+        _write_blocks(file, self._store.nodes_at(conn, head))
+        size = file.tell() - begin
+        if size <= _LAST_BYTES:
+            file.seek(begin)
+            self._last = head.data, file.read(size)
+
+    def _changed_nodes(
+        self, conn: Connection, head: Head, since: Tid
+    ) -> Iterable[tuple[Cid, bytes]]:
+        """Give the nodes next to every record that was written or deleted after `since`."""
+        paths = [path for path, _, _ in records.blocks(conn, head.id, since)]
+        paths += records.deleted_since(conn, head.id, since)
+        tree = self._store.tree_at(conn, head, paths)
+        nodes: dict[Cid, bytes] = {}
+        for path in paths:
+            tree.proof(path, nodes)
+        return nodes.items()
 
 
 def _write_blocks(file: BinaryIO, blocks: Iterable[tuple[Cid, bytes]]) -> None:
@@ -137,15 +166,3 @@ def _each_once(rows: Iterable[tuple[str, Cid, bytes]]) -> Iterator[tuple[Cid, by
         if cid not in seen:
             seen.add(cid)
             yield cid, block
-
-
-def _changed_nodes(
-    conn: Connection, head: Head, tree: Mst, since: Tid
-) -> Iterable[tuple[Cid, bytes]]:
-    """Give the nodes next to every record that was written or deleted after `since`."""
-    nodes: dict[Cid, bytes] = {}
-    for path, _, _ in records.blocks(conn, head.id, since):
-        tree.proof(path, nodes)
-    for path in records.deleted_since(conn, head.id, since):
-        tree.proof(path, nodes)
-    return nodes.items()

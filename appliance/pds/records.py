@@ -54,6 +54,9 @@ SELECT record.path, record.cid, record.rev, record.block
 FROM repo JOIN record ON record.repo = repo.id
 WHERE repo.did = ? AND record.path = ? AND record.takedown IS NULL AND record.rev > ?
 """
+_LEAVES_BETWEEN = """
+SELECT path, cid FROM record WHERE repo = ? AND path > ? AND path < ? ORDER BY path
+"""
 _REPOS_WITH = """
 SELECT repo.id, repo.did FROM repo
 WHERE repo.id > ? AND EXISTS (
@@ -312,6 +315,14 @@ def leaves(conn: Connection, repo: int) -> Iterator[tuple[str, Cid]]:
         yield path, Cid(cid)
 
 
+def leaves_between(
+    conn: Connection, repo: int, after: str, before: str
+) -> Iterator[tuple[str, Cid]]:
+    """Yield (path, CID) of the records behind one path and before another, in the tree's order."""
+    for path, cid in conn.execute(_LEAVES_BETWEEN, (repo, after, before)):
+        yield path, Cid(cid)
+
+
 def blocks(
     conn: Connection, repo: int, since: Tid | None = None
 ) -> Iterator[tuple[str, Cid, bytes]]:
@@ -327,11 +338,6 @@ def deleted_since(conn: Connection, repo: int, since: Tid) -> list[str]:
     """Name the paths whose record a commit after `since` deleted."""
     rows = conn.rows("SELECT path FROM deleted_record WHERE repo = ? AND rev > ?", repo, since)
     return [path for (path,) in rows]
-
-
-def count_of(conn: Connection, repo: int) -> int:
-    number: int = conn.value("SELECT count(*) FROM record WHERE repo = ?", repo)
-    return number
 
 
 def repos(conn: Connection) -> list[tuple[Did, int]]:

@@ -1,7 +1,6 @@
 """Hosted repositories: writes become records, a signed head and an event in one transaction."""
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,15 +17,14 @@ from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.firehose import event_log
 from appliance.firehose.events import CommitEvent, Made, SyncEvent
-from appliance.pds import accounts, announced_revs, blobs, records
+from appliance.pds import accounts, announced_revs, blobs, kept_trees, records
 from appliance.pds.blobs import BlobStore
+from appliance.pds.kept_trees import Head, KeptTrees
 from appliance.pds.signing_keys import SigningKeys
 from appliance.pds.writes import PreparedWrite
 
 MAX_COMMIT_BYTES: Final = 2_000_000  # of the event's archive
 _COUNTING_S: Final = 60.0
-# In trees kept in memory: 0.3 kB each when they are made, 0.6 after fifty commits of 200 each.
-CACHED_RECORDS: Final = 100_000
 
 REPO_ID: Final = "SELECT id FROM repo WHERE did = ?"
 _HEAD = "SELECT id, did, commit_cid, commit_block, rev, data FROM repo WHERE did = ?"
@@ -58,18 +56,6 @@ class CommitTooLarge(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The newest commit of a hosted repo; `id` is the repo's row."""
-
-    id: int
-    did: Did
-    commit_cid: Cid
-    commit_block: bytes
-    rev: Tid
-    data: Cid
-
-
-@dataclass(frozen=True, slots=True)
 class HostedRepo:
     """One line in the list of hosted repos; `id` is its place in the order of creation."""
 
@@ -84,7 +70,8 @@ class RepoStore:
 
     Trees are kept in memory for the repos used last. A tree is good while its commit is the one in
     the repo's row, so a transaction that was undone leaves nothing to repair; otherwise it is made
-    again from the record rows, and its root compared with the row.
+    again from the record rows, and its root compared with the row. So is a part of it that memory
+    does not have, and compared with the CID that it has in the tree.
     """
 
     def __init__(
@@ -95,7 +82,7 @@ class RepoStore:
         self._keys = keys
         self._clock = clock
         self._revs = TidClock(clock.now_us)
-        self._trees = _Trees(CACHED_RECORDS)
+        self._trees = KeptTrees(kept_trees.KEPT_BYTES)
 
     def next_rev(self) -> Tid:
         """Give a rev for a first commit."""
@@ -112,23 +99,27 @@ class RepoStore:
             for number, did, cid, rev in self._db.read(_PAGE, after_id, limit)
         ]
 
-    async def tree(self, did: Did) -> Repo:
-        """Give a repo as a value, as of its newest commit. Raises RepoNotFound, RootMismatch."""
-        repo = self._trees.find(self.head(did))
-        return await self._db.write(self._load, did) if repo is None else repo
-
     async def slim(self) -> None:
         """Forget the trees, and what the database keeps of itself in memory."""
         await self._db.write(lambda _: self._trees.forget())
         await self._db.slim()
 
-    def tree_at(self, conn: Connection, head: Head) -> Mst:
-        """Give the tree of a head read in this scan, made again if memory does not have it.
+    def tree_at(self, conn: Connection, head: Head, paths: Sequence[str] = ()) -> Mst:
+        """Give the tree of a head read in this scan, with all at hand that leads to these paths.
 
         Raises RootMismatch.
         """
         repo = self._trees.find(head)
-        return (repo or rebuild(conn, head)).tree
+        if repo is None:
+            return kept_trees.rebuild(conn, head).tree
+        return repo.tree.with_ways(paths, kept_trees.leaves_of(conn, head))
+
+    def nodes_at(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
+        """Yield every node of the tree of a head read in this scan, from the top down.
+
+        Raises RootMismatch.
+        """
+        return self.tree_at(conn, head).walk_all(kept_trees.leaves_of(conn, head))
 
     async def write(
         self, did: Did, writes: Sequence[PreparedWrite], swap_commit: Cid | None = None
@@ -171,7 +162,7 @@ class RepoStore:
         set_head(conn, head.id, commit)
         repo = self._trees.find(head)
         if repo is not None:
-            self._trees.keep(Repo(did, repo.tree, commit), 0)
+            self._trees.keep(Repo(did, repo.tree, commit))
         return commit
 
     def _write(
@@ -184,10 +175,13 @@ class RepoStore:
     ) -> Commit | None:
         head = load_head(conn, did)
         accounts.check_open(conn, did)  # it may have been closed while the write was prepared
-        repo = self._trees.find(head) or self._trees.build(conn, head)
+        repo = self._trees.for_writing(conn, head, [write.path for write in writes])
         changes = [
             change for write in writes for change in _changes(conn, head.id, repo.tree, write)
         ]
+        paths = {change.path for change in changes}
+        if not paths.issubset(write.path for write in writes):  # what is replaced lies elsewhere
+            repo = self._trees.for_writing(conn, head, paths)
         if not changes:
             return None
         if swap_commit is not None and swap_commit != head.commit_cid:
@@ -202,50 +196,8 @@ class RepoStore:
         set_head(conn, head.id, news.commit)
         checked = frozenset(each.row.cid for each in writes if each.row and each.status == "valid")
         append_commit(conn, news, key.public, self._clock.now_us(), checked)
-        self._trees.keep(repo, _growth(news.ops))
+        self._trees.keep(repo, news.ops)
         return news.commit
-
-    def _load(self, conn: Connection, did: Did) -> Repo:
-        head = load_head(conn, did)
-        return self._trees.find(head) or self._trees.build(conn, head)
-
-
-class _Trees:
-    """The trees of the repos used last, up to a number of records; changed by the writer thread."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[Did, tuple[Repo, int]] = OrderedDict()
-        self._records = 0
-
-    def find(self, head: Head) -> Repo | None:
-        """Give the repo if its commit is the head. Safe in any thread."""
-        kept = self._kept.get(head.did)
-        if kept is None or kept[0].head is None or kept[0].head.cid != head.commit_cid:
-            return None
-        return kept[0]
-
-    def build(self, conn: Connection, head: Head) -> Repo:
-        """Make a repo from its record rows and keep it. Raises RootMismatch."""
-        repo = _build(head, records.leaves(conn, head.id))
-        self._drop(head.did)
-        self.keep(repo, records.count_of(conn, head.id))
-        return repo
-
-    def keep(self, repo: Repo, growth: int) -> None:
-        """Keep the next state of a repo, `growth` records larger; forget those used longest ago."""
-        _, size = self._kept.pop(repo.did, (repo, 0))
-        self._kept[repo.did] = repo, size + growth
-        self._records += growth
-        while self._records > self._capacity and len(self._kept) > 1:
-            self._drop(next(iter(self._kept)))
-
-    def forget(self) -> None:
-        self._kept.clear()
-        self._records = 0
-
-    def _drop(self, did: Did) -> None:
-        self._records -= self._kept.pop(did, (None, 0))[1]
 
 
 def create_empty(conn: Connection, did: Did, rev: Tid, key: PrivateKey) -> CommitSlice:
@@ -313,17 +265,8 @@ def append_sync(conn: Connection, commit: Commit, now_us: int) -> int:
     return event_log.append(conn, commit.did, "sync", frame, now_us)
 
 
-def rebuild(conn: Connection, head: Head) -> Repo:
-    """Make the repo of a head from its record rows. Raises RootMismatch."""
-    return _build(head, records.leaves(conn, head.id))
-
-
 def _node_count(conn: Connection, did: Did) -> int:
     return count_nodes(path for path, _ in records.leaves(conn, load_head(conn, did).id))
-
-
-def _build(head: Head, leaves: Iterable[tuple[str, Cid]]) -> Repo:
-    return Repo.build(head.did, leaves, parse_commit(head.commit_block))
 
 
 def _head(did: Did, row: tuple[int, str, bytes, bytes, str, bytes] | None) -> Head:
@@ -391,7 +334,3 @@ def _write_claims(
         if op.cid is not None and claims[op.path]:
             blobs.claim(conn, repo, op.path, claims[op.path])
     return blobs.drop_unreferenced(conn, repo, released)
-
-
-def _growth(ops: Sequence[RecordOp]) -> int:
-    return sum((op.cid is not None) - (op.prev is not None) for op in ops)

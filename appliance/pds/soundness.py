@@ -10,10 +10,10 @@ from pathlib import Path
 
 from appliance.atproto.cid import DAG_CBOR, RAW, Cid, InvalidCid
 from appliance.atproto.repo.commit import InvalidCommitObject, parse_commit
-from appliance.atproto.repo.repo import RootMismatch
+from appliance.atproto.repo.mst_node import RootMismatch
 from appliance.base import passwords
 from appliance.base.connection import Connection
-from appliance.pds import records, repos, signing_keys
+from appliance.pds import kept_trees, records, repos, signing_keys
 from appliance.pds.blob_files import path_in
 from appliance.pds.signing_keys import DamagedSigningKey, NoSigningKey
 
@@ -83,7 +83,7 @@ def _referenced_blobs(conn: Connection, repo: int) -> Iterator[Cid]:
         yield Cid(cid)
 
 
-def _faults_of_commit(conn: Connection, head: repos.Head, *, is_moving: bool) -> Iterator[str]:
+def _faults_of_commit(conn: Connection, head: kept_trees.Head, *, is_moving: bool) -> Iterator[str]:
     """The root from the rows, the commit that names it, its signature."""
     try:
         commit = parse_commit(head.commit_block)
@@ -91,7 +91,7 @@ def _faults_of_commit(conn: Connection, head: repos.Head, *, is_moving: bool) ->
         yield f"{head.did}: {problem}"
         return
     try:
-        repos.rebuild(conn, head)
+        kept_trees.rebuild(conn, head)
     except (RootMismatch, InvalidCid):
         yield f"{head.did}: the records do not add up to the root that was signed"
     if (commit.cid, commit.rev, commit.data) != (head.commit_cid, head.rev, head.data):

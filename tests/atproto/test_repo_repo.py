@@ -12,6 +12,7 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.repo.commit import InvalidCommitObject, parse_commit, sign_commit
 from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.mst_node import RootMismatch
 from appliance.atproto.repo.proof import InvalidCommit, check_path, invert, verify_slice
 from appliance.atproto.repo.repo import (
     CommitSlice,
@@ -20,7 +21,6 @@ from appliance.atproto.repo.repo import (
     RecordOp,
     RecordWrite,
     Repo,
-    RootMismatch,
 )
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid, TidClock

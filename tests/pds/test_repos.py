@@ -11,8 +11,9 @@ from appliance.atproto.car import read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import parse_commit
 from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.mst_node import RootMismatch
 from appliance.atproto.repo.proof import invert
-from appliance.atproto.repo.repo import RecordExists, RecordMissing, RecordOp, RootMismatch
+from appliance.atproto.repo.repo import RecordExists, RecordMissing, RecordOp
 from appliance.atproto.syntax import RecordKey
 from appliance.base.database import Connection
 from appliance.firehose.events import CommitEvent, SyncEvent
@@ -95,12 +96,12 @@ async def test_the_same_content_has_the_same_root_in_any_order(stores: Stores) -
 
 async def test_trees_that_were_given_back_are_made_again(stores: Stores) -> None:
     await stores.repos.write(ALICE, [stores.prepare.create(ALICE, NOTE, None, {"n": 1}, None)])
-    kept = await stores.repos.tree(ALICE)
-    assert await stores.repos.tree(ALICE) is kept
+    trees = stores.repos._trees
+    assert trees.find(stores.repos.head(ALICE)) is not None
+    assert trees.bytes > 0
     await stores.repos.slim()
-    again = await stores.repos.tree(ALICE)
-    assert again is not kept
-    assert again.tree.root == kept.tree.root
+    assert trees.find(stores.repos.head(ALICE)) is None
+    assert trees.bytes == 0
     await stores.repos.write(ALICE, [stores.prepare.create(ALICE, NOTE, None, {"n": 2}, None)])
     assert await stores.db.write(root_of_rows, stores)
 
@@ -314,21 +315,6 @@ async def test_an_undone_transaction_leaves_the_tree_where_it_was(stores: Stores
     assert stores.records.state(ALICE, write.path) is None
     await stores.repos.write(ALICE, [write])
     assert await stores.db.write(root_of_rows, stores) == stores.repos.head(ALICE).data
-
-
-async def test_few_trees_are_kept_and_the_rest_is_made_again(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(repos, "CACHED_RECORDS", 10)
-    store = repos.RepoStore(stores.db, stores.blobs, stores.keys, stores.clock)
-    await stores.open_repo(BOB)
-    for number in range(12):
-        for did in (ALICE, BOB):
-            write = stores.prepare.create(did, NOTE, RecordKey(f"k{number}"), {}, None)
-            await store.write(did, [write])
-    assert store._trees.find(store.head(BOB)) is not None
-    assert store._trees.find(store.head(ALICE)) is None
-    assert store._trees._records == 12
 
 
 async def test_an_unknown_repo_is_named(stores: Stores) -> None:

@@ -256,5 +256,8 @@ async def test_an_import_outlives_a_restart_of_the_store(house: House) -> None:
     await house.take(repository(house.old_key, notes(100)))
     stores = house.stores
     fresh = RepoStore(stores.db, stores.blobs, stores.keys, stores.clock)
-    repo = await fresh.tree(ALICE)
+    write = stores.prepare.create(ALICE, NOTE, None, {"n": 1}, None)
+    await fresh.write(ALICE, [write])
+    repo = fresh._trees.find(stores.repos.head(ALICE))
+    assert repo is not None
     assert repo.tree.root == stores.repos.head(ALICE).data

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
 from appliance.atproto.cid import Cid
+from appliance.atproto.repo import mst_build
+from appliance.atproto.repo.mst_build import BEFORE_ALL, BEHIND_ALL, STUBS_BELOW, Builder, Leaves
 from appliance.atproto.repo.mst_node import (
     InvalidMst,
     Kid,
@@ -41,12 +43,15 @@ class Mst:
         return cls(root, 0)
 
     @classmethod
-    def build(cls, items: Iterable[tuple[str | bytes, Cid]]) -> "Mst":
-        """Make a tree of (path, CID) in rising order of path, in one pass. Raises InvalidMst."""
-        builder = _Builder()
+    def build(cls, items: Iterable[tuple[str | bytes, Cid]], *, slim: bool = False) -> "Mst":
+        """Make a tree of (path, CID) in rising order of path, in one pass. Raises InvalidMst.
+
+        A slim one has its lower layers as stubs.
+        """
+        builder = Builder(STUBS_BELOW if slim else 0)
         for path, cid in items:
             builder.add(path.encode("ascii") if isinstance(path, str) else path, cid)
-        return builder.finish()
+        return cls(*builder.finish())
 
     @classmethod
     def load(cls, root: Cid, blocks: Mapping[Cid, bytes]) -> "Mst":
@@ -132,6 +137,28 @@ class Mst:
     def walk(self) -> Iterator[tuple[Cid, bytes]]:
         """Yield every node's CID and block, parents before children, left to right."""
         return _walk(_enter(self._top))
+
+    def walk_all(self, leaves: Leaves) -> Iterator[tuple[Cid, bytes]]:
+        """Walk a tree whose stubs are made again on the way. Raises RootMismatch."""
+        return mst_build.walk(self._top, self._height, BEFORE_ALL, BEHIND_ALL, leaves)
+
+    def slim(self) -> "Mst":
+        """Give this tree with its lower layers as stubs; to be hashed before."""
+        top = mst_build.without_lower_layers(self._top, self._height)
+        return self if top is None else Mst(top, self._height)
+
+    def with_ways(self, paths: Iterable[str], leaves: Leaves) -> "Mst":
+        """Give this tree with all at hand that operations on these paths enter.
+
+        `leaves` are the records of this very tree. Raises RootMismatch.
+        """
+        ends, height = (BEFORE_ALL, BEHIND_ALL), self._height
+        top: Kid = self._top
+        if isinstance(self._top, Cid):
+            top = mst_build.made_again(self._top, height, *ends, leaves)
+        for path in paths:
+            top = mst_build.with_way(top, height, *ends, path.encode("ascii"), leaves)
+        return self if top is None or top is self._top else Mst(top, height)
 
     def path_proof(self, path: str) -> dict[Cid, bytes]:
         """Give the nodes from the top down to where `path` is, or would be."""
@@ -312,46 +339,3 @@ def check_place(node: Node, height: int, low: bytes, high: bytes) -> None:
         raise InvalidMst(f"tree node {node.seal()} has keys outside its place")
     if key_height(node.keys[0]) != height:
         raise InvalidMst(f"tree node {node.seal()} has keys that belong to another layer")
-
-
-class _Builder:
-    """Builds a tree from rising keys; keeps one open node per layer."""
-
-    def __init__(self) -> None:
-        self._open: list[Node | None] = []
-        self._last = b""
-
-    def add(self, key: bytes, cid: Cid) -> None:
-        if key <= self._last:
-            raise InvalidMst("paths are not in rising order")
-        self._last = key
-        layer = key_height(key)
-        while len(self._open) <= layer:
-            self._open.append(None)
-        below = self._close(layer)
-        node = self._open[layer]
-        if node is None:
-            self._open[layer] = Node([key], [cid], [below, None])
-            return
-        node.kids[-1] = below
-        node.keys.append(key)
-        node.values.append(cid)
-        node.kids.append(None)
-
-    def finish(self) -> Mst:
-        # The highest layer is never bridged over, so what closes last is the top.
-        top = self._close(len(self._open))
-        return Mst.empty() if top is None else Mst(top, len(self._open) - 1)
-
-    def _close(self, layer: int) -> Node | None:
-        """Finish the open nodes below a layer; give what hangs there."""
-        below: Node | None = None
-        for height in range(layer):
-            node = self._open[height]
-            self._open[height] = None
-            if node is not None:
-                node.kids[-1] = below
-                below = node
-            elif below is not None:
-                below = Node([], [], [below])
-        return below

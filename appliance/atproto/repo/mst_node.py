@@ -26,6 +26,10 @@ class MissingBlock(InvalidMst):
     """A partial tree was entered where its block is not at hand."""
 
 
+class RootMismatch(ValueError):
+    """The records do not have the root that the head names: our own storage is damaged."""
+
+
 class Node:
     """A node; never changed after it is made, except that its CID and block are filled in once.
 
@@ -63,6 +67,10 @@ class Node:
         if isinstance(before, Node) and isinstance(kid, Node) and before._cid and self._block:
             node._like = self._block, before._cid, kid
         return node
+
+    def standing_on(self, kids: list["Kid"]) -> "Node":
+        """Give this node, sealed, with the same kids in another form: whole, or their CIDs."""
+        return Node(self.keys, self.values, kids, self.seal(), self._block)
 
     def seal(self, into: dict[Cid, bytes] | None = None) -> Cid:
         """Give the CID; hash what is still unhashed below, adding those blocks, children first."""

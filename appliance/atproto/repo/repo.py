@@ -12,14 +12,12 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.repo.commit import Commit, sign_commit
 from appliance.atproto.repo.mst import Mst
+from appliance.atproto.repo.mst_build import Leaves
+from appliance.atproto.repo.mst_node import RootMismatch
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
 
 Action: TypeAlias = Literal["create", "update", "delete"]
-
-
-class RootMismatch(ValueError):
-    """The records do not have the root that the head names: our own storage is damaged."""
 
 
 class RecordExists(ValueError):
@@ -80,13 +78,30 @@ class Repo:
 
     @classmethod
     def build(
-        cls, did: Did, items: Iterable[tuple[str | bytes, Cid]], head: Commit | None
+        cls,
+        did: Did,
+        items: Iterable[tuple[str | bytes, Cid]],
+        head: Commit | None,
+        *,
+        slim: bool = False,
     ) -> "Repo":
         """Make the tree of (path, CID) in rising order of path. Raises RootMismatch."""
-        tree = Mst.build(items)
+        tree = Mst.build(items, slim=slim)
         if head is not None and tree.root != head.data:
             raise RootMismatch(f"the records of {did} have root {tree.root}, not {head.data}")
         return cls(did, tree, head)
+
+    def slim(self) -> "Repo":
+        """Give this repo with the lower layers of its tree as stubs."""
+        return Repo(self.did, self.tree.slim(), self.head)
+
+    def with_ways(self, paths: Iterable[str], leaves: Leaves) -> "Repo":
+        """Give this repo with all of its tree at hand that writes to these paths need.
+
+        `leaves` are the records of this very repo. Raises RootMismatch.
+        """
+        tree = self.tree.with_ways(paths, leaves)
+        return self if tree is self.tree else Repo(self.did, tree, self.head)
 
     def apply(
         self, writes: Sequence[RecordWrite], rev: Tid, key: PrivateKey

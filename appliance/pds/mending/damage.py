@@ -12,7 +12,8 @@ from typing import BinaryIO, Final
 
 from appliance.atproto.cid import DAG_CBOR, RAW, Cid, InvalidCid
 from appliance.atproto.repo.commit import InvalidCommitObject, parse_commit
-from appliance.atproto.repo.repo import Repo, RootMismatch
+from appliance.atproto.repo.mst_node import RootMismatch
+from appliance.atproto.repo.repo import Repo
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
 from appliance.pds import records, repos, signing_keys
