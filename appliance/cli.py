@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
+from appliance.base.terminal import guard_terminals
 from appliance.commands.parser import MOVES, parser
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import Paths
@@ -14,6 +15,7 @@ from appliance.settings_groups import Paths
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exits. Without a word it says what there is to say."""
+    guard_terminals()
     typed = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(typed or ["--help"])
     try:

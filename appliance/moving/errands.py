@@ -29,6 +29,7 @@ from appliance.moving.scene import (
     own_url,
     path_of,
     stand_in,
+    tell_keys,
     tell_password,
 )
 from appliance.moving.server import Server
@@ -93,6 +94,7 @@ async def bring_in(scene: Scene) -> None:
         await courses.bring_in(desk, giving, arrive, identity_of(scene, parties, desk))
     finally:
         tell_password(scene, desk, password)
+    tell_keys(scene, desk)
     scene.say(f"{did} lives here now, as {desk.journal.seen('arrival').get('handle')}")
 
 
@@ -177,6 +179,7 @@ async def _move(
         await courses.move(desk, taking, giving, arrive, ending)
     finally:
         tell_password(scene, desk, password)
+    tell_keys(scene, desk)
     handle = desk.journal.seen("arrival").get("handle")
     scene.say(f"{desk.journal.fact('did')} lives at {parties.target.url} now, as {handle}")
     scene.say(f"{folder.path} still holds a copy of everything; remove it when you are content")

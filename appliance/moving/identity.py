@@ -125,7 +125,9 @@ class Identity:
             theirs = set((await self._parties.source.query(RECOMMENDED))["rotationKeys"])
         new = wanted["rotationKeys"]
         own = [key for key in state["rotationKeys"] if key not in theirs and key not in new]
-        return [*own, *new][-MOST_ROTATION_KEYS:]
+        keys = [*own, *new][-MOST_ROTATION_KEYS:]
+        self._journal.note(keysKept=[key for key in keys if key not in new] or None)
+        return keys
 
     async def _is_pointed_here(self) -> bool:
         """Tell whether our server makes the document: then it objects to the code alone."""
@@ -182,7 +184,7 @@ class Identity:
                 "give the command again: another code is mailed",
             )
         try:
-            return await _sign(source, code, changes)
+            signed = await _sign(source, code, changes)
         except XrpcError as refusal:
             self._journal.note(codeRequested=None)
             raise Trouble(
@@ -190,6 +192,15 @@ class Identity:
                 "the code from the newest mail, not older than a quarter of an hour",
                 "give the command again: another code is mailed",
             ) from refusal
+        # A key more in it, and the old server could take the account back whenever it likes.
+        if {name: signed.get(name) for name in changes} != changes:
+            self._journal.note(codeRequested=None)
+            raise Trouble(
+                f"{source.url} has signed another operation than was asked for",
+                "the keys, the handle and the server that were sent, and nothing else",
+                "nothing has changed; tell whoever runs that server, or use --recovery-key FILE",
+            )
+        return signed
 
     async def _mailed(self, source: Server) -> str:
         """Have a code mailed, unless one is on its way, and ask for it."""

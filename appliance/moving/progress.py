@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TextIO
 
 from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.terminal import printable, unguarded
 
 EVERY_SECONDS: Final = 1.0
 _WIDTH: Final = 30
@@ -20,7 +21,7 @@ class Progress:
     def __init__(self, report: Report, out: TextIO | None = None) -> None:
         """Take what passes a report on; it may fail without harm."""
         self._report = report
-        self._out = out or sys.stderr
+        self._out = out or unguarded(sys.stderr)
         self._bar = self._out.isatty()
         self._step, self._unit = "", ""
         self._of = self._done = 0
@@ -50,7 +51,7 @@ class Progress:
 
     async def end(self, words: str) -> None:
         """Say what became of the step."""
-        self._out.write(f"{self._clear()}{self._step:15} {words}\n")
+        self._out.write(f"{self._clear()}{self._step:15} {printable(words)}\n")
         self._out.flush()
         self._of = self._done
 

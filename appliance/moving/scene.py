@@ -140,6 +140,18 @@ async def login_of(scene: Scene) -> tuple[str, str]:
     return args.account, await asyncio.to_thread(getpass.getpass, prompt)
 
 
+def tell_keys(scene: Scene, desk: Desk) -> None:
+    """Say which keys stay above ours: nobody but the member knows whether they are theirs."""
+    kept = desk.journal.fact("keysKept") or ()
+    for key in kept:
+        scene.say(f"{key} can change this identity as well")
+    if kept:
+        scene.say(
+            "If it is not the member's own recovery key, have them make one on their page "
+            "/account, in place of all others"
+        )
+
+
 def tell_password(scene: Scene, desk: Desk, before: str) -> None:
     """Say the password that was made, also when the move has stopped after that."""
     kept = desk.journal.secret("password") or before

@@ -12,7 +12,9 @@ from appliance.atproto.data import loads
 from appliance.atproto.syntax import Json
 from appliance.atproto.xrpc.client import MOST_JSON_BYTES, XrpcClient, upstream_error
 from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
+from appliance.base.room import NoRoom, Room
 from appliance.moving.folder import PIECE
+from appliance.moving.trouble import Trouble
 
 T = TypeVar("T")
 Advance = Callable[[int], Awaitable[None]]
@@ -136,6 +138,8 @@ class Server:
     ) -> Fetched:
         into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = into.with_name(f".{into.name}.new")
+        # Nobody knows how much comes, and who sends it may not mean well.
+        room = Room(into.parent)
         seen = hashlib.sha256()
         size = 0
         try:
@@ -148,6 +152,7 @@ class Server:
                 kind = answer.headers.get("Content-Type", "application/octet-stream")
                 with aside.open("wb") as file:
                     async for piece in answer.content.iter_any():
+                        room.require()
                         seen.update(piece)
                         file.write(piece)
                         size += len(piece)
@@ -156,6 +161,13 @@ class Server:
                     os.fsync(file.fileno())
         except OSError as broken:
             raise UpstreamFailure(f"{nsid}: {broken}") from broken
+        except NoRoom as full:
+            aside.unlink(missing_ok=True)
+            raise Trouble(
+                f"the disk is nearly full, after {size:,} bytes of {nsid}",
+                "room for all that the other server sends",
+                "make room, then give the command again",
+            ) from full
         aside.replace(into)
         return Fetched(size, kind.partition(";")[0].strip(), seen.digest())
 
@@ -192,4 +204,5 @@ async def _body(parcel: Parcel, advance: Advance) -> AsyncIterator[bytes]:
 def _pause(refusal: XrpcError, number: int) -> float:
     """Seconds until the next try: as the server says, else longer each time."""
     told = refusal.headers.get("Retry-After", "")
-    return min(float(told), LONGEST_WAIT) if told.isdigit() else 2.0**number
+    is_number = told.isascii() and told.isdigit()
+    return min(float(told), LONGEST_WAIT) if is_number else 2.0**number

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.atproto.car import CarReader, InvalidCar
-from appliance.atproto.cid import Cid
+from appliance.atproto.cid import Cid, InvalidCid
 from appliance.atproto.repo.commit import Commit, parse_commit
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.moving import private_data
@@ -28,6 +28,7 @@ from appliance.moving.vault import PAPERS, Vault
 BLOBS_AT_ONCE: Final = 4
 _NOTED_EVERY: Final = 40  # blobs; those fetched since the last note are fetched again
 _PAGE: Final = 500
+MOST_BLOBS: Final = 1_000_000
 # What a server says that keeps no preferences, since no AppView is set for it.
 HAS_NONE: Final = frozenset({"InvalidRequest", "MethodNotImplemented"})
 _GET_LATEST: Final = "com.atproto.sync.getLatestCommit"
@@ -153,10 +154,27 @@ class Taking:
             page = await self._server.query(
                 "com.atproto.sync.listBlobs", did=self._did, limit=_PAGE, cursor=cursor
             )
-            found += page["cids"]
+            found += map(self._name, page["cids"])
+            if len(found) > MOST_BLOBS:
+                raise Trouble(
+                    f"{self._server.url} lists more than {MOST_BLOBS} blobs",
+                    "the blobs of one account",
+                    "tell whoever runs that server",
+                )
             cursor = page.get("cursor")
             if not cursor or not page["cids"]:
                 return found
+
+    def _name(self, cid: object) -> str:
+        """See that a blob is named by its hash: what others name becomes a file here."""
+        try:
+            return str(Cid.parse(str(cid)))
+        except InvalidCid as bad:
+            raise Trouble(
+                f"{self._server.url} lists {str(cid)[:100]!r}, which is no name of a blob",
+                "the CIDs of blobs",
+                "tell whoever runs that server",
+            ) from bad
 
     async def _blob(self, cid: str) -> str | None:
         """Fetch one blob; give its media type, or None if the server does not have it."""
