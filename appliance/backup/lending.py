@@ -11,7 +11,7 @@ from appliance.settings import load
 from appliance.settings_groups import Paths
 from appliance.upkeep.lodging.lodgers import Lodgers, UnfitName
 from appliance.upkeep.lodging.routes import FOLDER, PATH
-from appliance.upkeep.lodging.store import Store
+from appliance.upkeep.lodging.store import used_in
 
 Say = Callable[[str], None]
 
@@ -36,7 +36,7 @@ def lend(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
 def lodgers(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
     data = Paths.of(args.data).data
     for one in Lodgers(data).all():
-        used = Store(data / FOLDER / one.name, one.quota).used()
+        used = used_in(data / FOLDER / one.name)
         say(f"{one.name}: {used / 10**9:.1f} of {one.quota / 10**9:.0f} GB")
 
 

@@ -1,19 +1,23 @@
 """Room for the copies of others: theirs alone, so much, and never gone at once."""
 
+import asyncio
 import hashlib
 import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, encode_basic_auth, web
 from aiohttp.test_utils import TestServer
 
+from appliance.base.room import Room
 from appliance.upkeep.lodging.lodgers import Lodgers, UnfitName
 from appliance.upkeep.lodging.routes import FOLDER, LIST, add_lodging
-from appliance.upkeep.lodging.store import KEPT_SECONDS
+from appliance.upkeep.lodging.store import KEPT_SECONDS, used_in
+from tests.support.waiting import until
 
 QUOTA = 1000
 
@@ -27,9 +31,7 @@ class Inn:
     data: Path
     token: str
 
-    async def ask(
-        self, verb: str, path: str, body: bytes | None = None, **more: str
-    ) -> tuple[int, bytes]:
+    async def ask(self, verb: str, path: str, body: Any = None, **more: str) -> tuple[int, bytes]:
         login = encode_basic_auth(more.pop("name", "attic"), more.pop("token", self.token))
         headers = {"Authorization": login, **more}
         url = f"{self.base}/-/copies/{path}"
@@ -109,6 +111,44 @@ async def test_what_is_deleted_lies_aside_for_a_month_and_counts_so_long(inn: In
     os.utime(aside, (then, then))
     assert (await inn.ask("POST", f"attic/data/{name}", more))[0] == 200
     assert not aside.exists()
+
+
+async def slowly(content: bytes, half_way: asyncio.Event, go_on: asyncio.Event) -> Any:
+    yield content[: len(content) // 2]
+    half_way.set()
+    await go_on.wait()
+    yield content[len(content) // 2 :]
+
+
+async def test_however_many_files_come_at_once_the_quota_is_for_all(inn: Inn) -> None:
+    go_on = asyncio.Event()
+    first, second = bytes([1]) * 800, bytes([2]) * 800
+    begun = []
+    for content in (first, second):
+        half_way = asyncio.Event()
+        name = hashlib.sha256(content).hexdigest()
+        told = inn.ask("POST", f"attic/data/{name}", slowly(content, half_way, go_on))
+        begun.append(asyncio.ensure_future(told))
+        await asyncio.wait_for(half_way.wait(), 60)
+    # The files that have begun to come are there now.
+    await until(lambda: len([one for one in inn.data.rglob(".*") if one.is_file()]) == 2)
+    go_on.set()
+    statuses = [(await each)[0] for each in begun]
+    assert sorted(statuses) == [200, 507]
+    assert used_in(inn.data / FOLDER / "attic") == 800
+    # What was refused takes no room from what comes later.
+    await inn.keep(bytes([3]) * 200)
+    assert (await inn.ask("POST", f"attic/data/{hashlib.sha256(b'x').hexdigest()}", b"x"))[0] == 507
+
+
+async def test_no_lodger_fills_the_disk_but_whoever_reads_gets_a_lock(
+    inn: Inn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Room, "is_short", True)
+    name = hashlib.sha256(b"x").hexdigest()
+    assert (await inn.ask("POST", f"attic/data/{name}", b"x"))[0] == 507
+    await inn.keep(b"reading", "locks")
+    assert [each.name for each in (inn.data / FOLDER / "attic/data").iterdir()] == []
 
 
 async def test_a_lock_goes_at_once(inn: Inn) -> None:

@@ -6,14 +6,16 @@ https://restic.readthedocs.io/en/stable/100_references.html#rest-backend
 import base64
 import binascii
 import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from appliance.base import room
 from appliance.upkeep.lodging.lodgers import Lodgers
-from appliance.upkeep.lodging.store import CONFIG, Damaged, NoRoom, NoSuchFile, Store
+from appliance.upkeep.lodging.store import CONFIG, Damaged, Load, NoRoom, NoSuchFile, Store
 
 PATH: Final = "/-/copies"
 FOLDER: Final = "lodging"
@@ -24,7 +26,7 @@ Answer = Callable[[web.Request, Store], Awaitable[web.StreamResponse]]
 
 def add_lodging(app: web.Application, data: Path) -> None:
     """Serve whoever may keep copies here."""
-    desk = _Desk(Lodgers(data), data / FOLDER)
+    desk = _Desk(Lodgers(data), data / FOLDER, room.Room(data))
     base = PATH + "/{lodger}/"
     for verb, path, answer in (
         ("POST", base, _create),
@@ -43,9 +45,11 @@ def add_lodging(app: web.Application, data: Path) -> None:
 class _Desk:
     """Lets lodgers in, and each to their own files."""
 
-    def __init__(self, lodgers: Lodgers, folder: Path) -> None:
+    def __init__(self, lodgers: Lodgers, folder: Path, disk: room.Room) -> None:
         self._lodgers = lodgers
         self._folder = folder
+        self._disk = disk
+        self._loads: defaultdict[str, Load] = defaultdict(Load)
 
     def serve(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """Make a handler of an answer."""
@@ -56,17 +60,20 @@ class _Desk:
             if lodger is None or name != request.match_info["lodger"]:
                 raise web.HTTPUnauthorized(headers={"WWW-Authenticate": 'Basic realm="copies"'})
             try:
-                return await answer(request, Store(self._folder / name, lodger.quota))
+                return await answer(request, self._store(name, lodger.quota))
             except NoSuchFile as missing:
                 raise web.HTTPNotFound from missing
             except FileExistsError as known:
                 raise web.HTTPForbidden(text="what is there is not overwritten\n") from known
-            except NoRoom as full:
+            except (NoRoom, room.NoRoom) as full:
                 raise web.HTTPInsufficientStorage(text="there is no room left\n") from full
             except Damaged as damaged:
                 raise web.HTTPBadRequest(text="this is not what its name says\n") from damaged
 
         return handle
+
+    def _store(self, name: str, quota: int) -> Store:
+        return Store(self._folder / name, quota, self._loads[name], self._disk.require)
 
 
 async def _create(_request: web.Request, _store: Store) -> web.Response:
