@@ -94,6 +94,11 @@ async def test_a_newer_like_of_the_same_thing_finds_the_older_one_below_a_stub(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await stores.create(LIKE, like("at://did:example:one"), "3aaaaaaaaaa2a")
+    between = [
+        stores.prepare.create(ALICE, LIKE, None, like(f"at://did:example:{number}"), None)
+        for number in range(200)
+    ]
+    await stores.repos.write(ALICE, between)
     store = with_room_for(stores, monkeypatch, 10_000_000)
     key = RecordKey("3zzzzzzzzzz2z")
     again = stores.prepare.create_replacing(ALICE, LIKE, key, like("at://did:example:one"), None)
