@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
     decode_dss_signature,
     encode_dss_signature,
 )
@@ -31,6 +32,14 @@ ORDERS: Final[dict[CurveName, int]] = {
 
 # The names under which Debian and its relatives have shipped the library, newest first.
 _SYSTEM_LIBRARIES: Final = tuple(f"libsecp256k1.so.{number}" for number in (6, 5, 2, 1, 0))
+# What stands before r and between r and s in a signature's DER, by whether each of the two numbers
+# has its first bit set and so takes a zero in front.
+_AROUND: Final = {
+    (False, False): (b"\x30\x44\x02\x20", b"\x02\x20"),
+    (False, True): (b"\x30\x45\x02\x20", b"\x02\x21\x00"),
+    (True, False): (b"\x30\x45\x02\x21\x00", b"\x02\x20"),
+    (True, True): (b"\x30\x46\x02\x21\x00", b"\x02\x21\x00"),
+}
 _CONTEXT_SIGN_VERIFY: Final = 0x301
 _COMPRESSED: Final = 0x102
 _UNCOMPRESSED: Final = 0x002
@@ -51,8 +60,8 @@ class Curve(Protocol):
     def point(self, public: Any) -> bytes:
         """Give x and y, 64 bytes."""
 
-    def verify(self, public: Any, message: bytes, signature: bytes) -> bool:
-        """Check a 64-byte signature whose s is low."""
+    def verify(self, public: Any, message: bytes, signature: bytes, any_s: bool) -> bool:
+        """Check a 64-byte signature whose s is low, or either with `any_s`."""
 
     def load_private(self, scalar: bytes) -> Any:
         """Load a 32-byte scalar already known to lie within the order."""
@@ -70,11 +79,14 @@ class OpenSsl:
     def __init__(self, name: CurveName) -> None:
         self._curve = ec.SECP256K1() if name == "k256" else ec.SECP256R1()
         self._order = ORDERS[name]
-        self._checks = ec.ECDSA(hashes.SHA256())
+        self._highest_low = (self._order // 2).to_bytes(32)
+        # The hash is made outside: whoever verifies once in a while pays for cold caches, so for
+        # all the code that is run through, and there is less of it this way.
+        self._checks = ec.ECDSA(Prehashed(hashes.SHA256()))
         try:
             self._signs = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         except UnsupportedAlgorithm:
-            self._signs = self._checks
+            self._signs = ec.ECDSA(hashes.SHA256())
 
     def load_public(self, compressed: bytes) -> ec.EllipticCurvePublicKey:
         try:
@@ -85,12 +97,13 @@ class OpenSsl:
     def point(self, public: ec.EllipticCurvePublicKey) -> bytes:
         return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
 
-    def verify(self, public: ec.EllipticCurvePublicKey, message: bytes, signature: bytes) -> bool:
-        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-        if s > self._order // 2:
+    def verify(
+        self, public: ec.EllipticCurvePublicKey, message: bytes, signature: bytes, any_s: bool
+    ) -> bool:
+        if not any_s and signature[32:] > self._highest_low:
             return False
         try:
-            public.verify(encode_dss_signature(r, s), message, self._checks)
+            public.verify(_der(signature), sha256(message).digest(), self._checks)
         except InvalidSignature:
             return False
         return True
@@ -125,9 +138,10 @@ class Coincurve:
         whole: bytes = public.format(compressed=False)
         return whole[1:]
 
-    def verify(self, public: Any, message: bytes, signature: bytes) -> bool:
-        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-        valid: bool = public.verify(encode_dss_signature(r, s), message)
+    def verify(self, public: Any, message: bytes, signature: bytes, any_s: bool) -> bool:
+        if any_s:
+            signature = _with_low_s(signature)
+        valid: bool = public.verify(_der(signature), message)
         return valid
 
     def load_private(self, scalar: bytes) -> Any:
@@ -173,7 +187,9 @@ class SystemLibrary:
         )
         return out.raw
 
-    def verify(self, public: Any, message: bytes, signature: bytes) -> bool:
+    def verify(self, public: Any, message: bytes, signature: bytes, any_s: bool) -> bool:
+        if any_s:
+            signature = _with_low_s(signature)
         parsed = ctypes.create_string_buffer(64)
         parse = self._library.secp256k1_ecdsa_signature_parse_compact
         if not parse(self._context, parsed, signature):
@@ -196,6 +212,21 @@ class SystemLibrary:
         self._library.secp256k1_ecdsa_sign(self._context, signature, digest, private, None, None)
         self._library.secp256k1_ecdsa_signature_serialize_compact(self._context, out, signature)
         return out.raw
+
+
+def _der(signature: bytes) -> bytes:
+    """Write r and s as OpenSSL reads them; the long way where one of them begins with a zero."""
+    if not signature[0] or not signature[32]:
+        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+        return encode_dss_signature(r, s)
+    before, between = _AROUND[signature[0] > 127, signature[32] > 127]
+    return before + signature[:32] + between + signature[32:]
+
+
+def _with_low_s(signature: bytes) -> bytes:
+    """Give a signature on K-256 with its low s, for a library that takes no other."""
+    order, s = ORDERS["k256"], int.from_bytes(signature[32:])
+    return signature[:32] + (order - s).to_bytes(32) if order // 2 < s < order else signature
 
 
 def _first_library(names: Sequence[str]) -> ctypes.CDLL:

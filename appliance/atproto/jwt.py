@@ -6,14 +6,14 @@ https://atproto.com/specs/xrpc#inter-service-authentication-jwt https://atproto.
 """
 
 import hmac
-from base64 import b64encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from binascii import Error as InvalidBase64
 from binascii import a2b_base64
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from appliance.atproto.crypto import InvalidKey, PrivateKey, PublicKey
@@ -25,7 +25,12 @@ MAX_TOKEN: Final = 16 * 1024
 MAX_JTI: Final = 256
 MAX_PROOF_HEADER: Final = 2048
 
-_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+# The letters of the other alphabet become one that is in neither.
+_TO_STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING: Final = (b"", b"===", b"==", b"=")
+# By how many letters stand behind the last four: those that may be the last, as the bits that they
+# have too many are zero. One alone never is enough.
+_LAST_LETTERS: Final = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 _SECRET_JWK_FIELDS: Final = frozenset(("d", "k", "p", "q", "dp", "dq", "qi", "oth"))
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -34,12 +39,6 @@ class InvalidToken(ValueError):
     """A token is malformed, of another shape, not signed as it says, or says the wrong thing."""
 
     xrpc_name = "InvalidToken"
-
-
-class DpopNonceWanted(InvalidToken):
-    """A DPoP proof carries no nonce of ours that is still fresh; its maker should try again."""
-
-    xrpc_name = "use_dpop_nonce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +61,14 @@ class UnverifiedJwt:
 
     def text(self, claim: str, longest: int = 2048) -> str:
         """Give a claim that must be a text that is not empty; raise InvalidToken."""
-        value = self.claims.get(claim)
-        if not isinstance(value, str) or not 0 < len(value) <= longest:
-            raise InvalidToken(f"the claim {claim} must be a text of 1 to {longest} letters")
-        return value
+        return _text(self.claims, claim, longest)
 
     def time(self, claim: str) -> float:
         """Give a claim that must be seconds since 1970; raise InvalidToken."""
-        value = self.claims.get(claim)
-        if type(value) is int or type(value) is float:
-            return value
-        raise InvalidToken(f"the claim {claim} must be a number of seconds")
+        return _time(self.claims, claim)
 
 
-@dataclass(frozen=True, slots=True)
-class DpopProof:
+class DpopProof(NamedTuple):
     """What a verified DPoP proof says: who holds the key, and what makes the proof unique."""
 
     thumbprint: str
@@ -146,35 +138,33 @@ def verify_dpop(
     url: str,
     now: float,
     access_token: str | None = None,
-    nonce_is_fresh: Callable[[str], bool] | None = None,
     window: float = 180,
 ) -> DpopProof:
     """Check a DPoP proof for a request; the caller remembers its `jti` against replay.
 
-    `window` is how many seconds the proof's clock may be off. Without `nonce_is_fresh` no nonce is
-    asked for. Raises InvalidToken, or DpopNonceWanted when all but the nonce is right.
-    https://www.rfc-editor.org/rfc/rfc9449#section-4.3
+    `window` is how many seconds the proof's clock may be off. Whether the nonce is a good one the
+    caller knows. Raises InvalidToken. https://www.rfc-editor.org/rfc/rfc9449#section-4.3
     """
-    header, claims, signature = _segments(proof)
-    jwt_header, key, name = _proof_header(header)
-    signing_input = header + b"." + claims
-    jwt = UnverifiedJwt(jwt_header, _object(claims), signing_input, _from_base64url(signature))
-    if not jwt.verify(key, any_s=True):
+    # With every call of an app: few steps, as the caches are cold when it comes.
+    header, body, signature = _segments(proof)
+    key, name = _proof_key(header)
+    said = _object(body)
+    if not key.verify(header + b"." + body, _from_base64url(signature), any_s=True):
         raise InvalidToken("the proof is not signed by the key it shows")
-    jti = jwt.text("jti", MAX_JTI)
-    issued_at = jwt.time("iat")
-    if jwt.text("htm") != method:
+    jti, issued_at, nonce = _text(said, "jti", MAX_JTI), _time(said, "iat"), said.get("nonce")
+    if said.get("htm") != method:
         raise InvalidToken("the proof's htm is another method")
-    if not _is_same_place(jwt.text("htu"), url):
+    if said.get("htu") != url and not _is_same_place(_text(said, "htu"), url):
         raise InvalidToken("the proof's htu is another URL")
     if not abs(now - issued_at) <= window:
         raise InvalidToken("the proof is too old, or from the future")
-    _check_token_hash(jwt, access_token)
-    nonce = jwt.claims.get("nonce")
+    if access_token is None:
+        if "ath" in said:
+            raise InvalidToken("the proof is bound to an access token, but none came")
+    elif said.get("ath") != _token_hash(access_token):
+        raise InvalidToken("the proof's ath is another access token")
     if nonce is not None and type(nonce) is not str:
         raise InvalidToken("the claim nonce must be a text")
-    if nonce_is_fresh is not None and (nonce is None or not nonce_is_fresh(nonce)):
-        raise DpopNonceWanted("the proof needs the server's current nonce")
     return DpopProof(name, jti, issued_at, nonce)
 
 
@@ -214,8 +204,8 @@ def verify_client_assertion(
 
 
 @lru_cache(maxsize=1024)
-def _proof_header(segment: bytes) -> tuple[JsonObject, PublicKey, str]:
-    """Read the header of a proof, with its key and the key's thumbprint.
+def _proof_key(segment: bytes) -> tuple[PublicKey, str]:
+    """Read the header of a proof: its key, and the key's thumbprint.
 
     Read once: an app's proofs all have the same, to the letter.
     """
@@ -224,7 +214,10 @@ def _proof_header(segment: bytes) -> tuple[JsonObject, PublicKey, str]:
     header = _header_of(segment)
     if header.get("typ") != "dpop+jwt":
         raise InvalidToken("not a DPoP proof")
-    return header, *_p256_key(header.get("jwk"))
+    key, name = _p256_key(header.get("jwk"))
+    if header.get("alg") != key.alg:
+        raise InvalidToken("the proof's algorithm is not its key's")
+    return key, name
 
 
 def _client_key(key_id: str, keys: Sequence[JsonObject]) -> tuple[PublicKey, str]:
@@ -249,15 +242,6 @@ def _p256_key(jwk: object) -> tuple[PublicKey, str]:
     return key, thumbprint(key)
 
 
-def _check_token_hash(jwt: UnverifiedJwt, access_token: str | None) -> None:
-    if access_token is None:
-        if "ath" in jwt.claims:
-            raise InvalidToken("the proof is bound to an access token, but none came")
-        return
-    if jwt.text("ath") != _token_hash(access_token):
-        raise InvalidToken("the proof's ath is another access token")
-
-
 @lru_cache(maxsize=1024)
 def _token_hash(access_token: str) -> str:
     return _base64url(sha256(access_token.encode()).digest()).decode()
@@ -265,7 +249,7 @@ def _token_hash(access_token: str) -> str:
 
 def _is_same_place(htu: str, url: str) -> bool:
     """Whether both are one URL but for query and fragment; `url` is our own."""
-    return htu == url or _without_query(htu) == _without_query(url)
+    return _without_query(htu) == _without_query(url)
 
 
 def _audiences(jwt: UnverifiedJwt) -> set[str]:
@@ -306,6 +290,20 @@ def _header_of(segment: bytes) -> JsonObject:
     return header
 
 
+def _text(claims: JsonObject, claim: str, longest: int = 2048) -> str:
+    value = claims.get(claim)
+    if not isinstance(value, str) or not 0 < len(value) <= longest:
+        raise InvalidToken(f"the claim {claim} must be a text of 1 to {longest} letters")
+    return value
+
+
+def _time(claims: JsonObject, claim: str) -> float:
+    value = claims.get(claim)
+    if type(value) is int or type(value) is float:
+        return value
+    raise InvalidToken(f"the claim {claim} must be a number of seconds")
+
+
 def _object(segment: bytes) -> JsonObject:
     try:
         value = loads(_from_base64url(segment))
@@ -327,11 +325,10 @@ def _base64url(raw: bytes) -> bytes:
 
 def _from_base64url(segment: bytes) -> bytes:
     """Decode base64url without padding, in its one canonical form; raise InvalidToken."""
-    standard = segment.translate(_TO_STANDARD, b"+/=")
+    behind = len(segment) % 4
+    if behind and (not _LAST_LETTERS[behind] or segment[-1] not in _LAST_LETTERS[behind]):
+        raise InvalidToken("the token is not base64url")
     try:
-        raw = a2b_base64(standard + b"=" * (-len(standard) % 4), strict_mode=True)
+        return a2b_base64(segment.translate(_TO_STANDARD) + _PADDING[behind], strict_mode=True)
     except InvalidBase64:
         raise InvalidToken("the token is not base64url") from None
-    if len(standard) != len(segment) or b64encode(raw).rstrip(b"=") != standard:
-        raise InvalidToken("the token is not base64url")
-    return raw

@@ -344,9 +344,7 @@ def _proof(data: bytes) -> object:
     """Take the bytes for a proof's claims, signed by the key that it shows."""
     header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": SIGNER.public.to_jwk()}
     sealed = _sealed(orjson.dumps(header), data)
-    return jwt.verify_dpop(
-        sealed, method="POST", url=f"{OWN}/a", now=NOW, nonce_is_fresh=lambda nonce: nonce == "n"
-    )
+    return jwt.verify_dpop(sealed, method="POST", url=f"{OWN}/a", now=NOW)
 
 
 def _client(value: Any) -> object:

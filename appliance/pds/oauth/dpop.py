@@ -58,33 +58,26 @@ class DpopGuard:
         """
         if not proof:
             raise DpopRefused("A DPoP proof is required")
+        now = self._clock.now()
         try:
             found = jwt.verify_dpop(
                 proof,
                 method=method,
                 url=url,
-                now=self._clock.now(),
+                now=now,
                 access_token=access_token,
-                nonce_is_fresh=self._is_fresh,
                 window=CLOCK_MAY_DIFFER,
             )
-        except jwt.DpopNonceWanted as wanted:
-            raise NonceWanted from wanted
         except jwt.InvalidToken as bad:
             raise DpopRefused(f"DPoP: {bad}") from bad
-        self._remember(found)
-        return found.thumbprint
-
-    def _is_fresh(self, nonce: str) -> bool:
-        known = self._nonces.get(nonce)
-        return known is not None and self._clock.now() < known.born + NONCE_SECONDS
-
-    def _remember(self, proof: jwt.DpopProof) -> None:
-        seen = self._nonces[proof.nonce or ""].seen
-        mark = hashlib.sha256(f"{proof.thumbprint} {proof.jti}".encode()).digest()[:16]
-        if mark in seen:
+        nonce = self._nonces.get(found.nonce or "")
+        if nonce is None or now >= nonce.born + NONCE_SECONDS:
+            raise NonceWanted
+        mark = hashlib.sha256(f"{found.thumbprint} {found.jti}".encode()).digest()[:16]
+        if mark in nonce.seen:
             raise DpopRefused("DPoP: the proof was used before")
-        seen.add(mark)
+        nonce.seen.add(mark)
+        return found.thumbprint
 
     def _forget(self, now: float) -> None:
         """Drop nonces that are over; under a flood of proofs, the oldest early."""

@@ -64,6 +64,14 @@ def test_a_proof_needs_a_nonce_of_ours(guard: DpopGuard, proof: Callable[..., st
             guard.check(missing, method="POST", url=URL)
 
 
+def test_a_nonce_is_not_asked_of_a_proof_that_is_wrong_anyway(
+    guard: DpopGuard, proof: Callable[..., str]
+) -> None:
+    for nonce in (None, "made-up"):
+        with pytest.raises(DpopRefused, match="htu"):
+            guard.check(proof(nonce=nonce), method="POST", url=f"{URL}/elsewhere")
+
+
 def test_a_proof_that_lacked_its_nonce_was_not_used_up(
     guard: DpopGuard, proof: Callable[..., str]
 ) -> None:
