@@ -1,6 +1,7 @@
 """The command line: what each command of `hearth` does; `commands/parser` says what is typed."""
 
 import argparse
+import os
 import signal
 import sys
 import textwrap
@@ -16,6 +17,9 @@ from appliance.settings_groups import Paths
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exits. Without a word it says what there is to say."""
     guard_terminals()
+    if argv is None:
+        # Whatever is written from here on is for its owner alone, wherever it lies.
+        os.umask(0o077)
     typed = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(typed or ["--help"])
     try:

@@ -18,6 +18,7 @@ from appliance.backup.left_over import REHEARSAL, alone
 from appliance.backup.places import Disks
 from appliance.backup.schedule import what_is_due
 from appliance.backup.take import REST, Progress, engine_of, take, with_login
+from appliance.base.terminal import unguarded
 from appliance.pds.soundness import Soundness
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
@@ -130,8 +131,9 @@ class Bar:
         if self._drawn:
             full = round(min(max(share, 0.0), 1.0) * WIDTH)
             line = f"\r[{'#' * full}{'.' * (WIDTH - full)}] {what:<32}"
-            sys.stderr.write(line)
-            sys.stderr.flush()
+            terminal = unguarded(sys.stderr)
+            terminal.write(line)
+            terminal.flush()
         elif what != self._what:
             sys.stderr.write(f"{what}\n")
         self._what = what

@@ -37,6 +37,14 @@ def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:
     assert said_to_a_terminal(SAYS).replace("\r\n", "\n") == "a?[2J?]0;x??2J??b\n" * 2
 
 
+def test_what_we_draw_there_is_drawn() -> None:
+    draws = "from appliance.backup.commands import Bar; Bar(True).show('taking a backup', 0.5)\n"
+    draws += "from appliance.service import picture_of; print(picture_of('http://x'))"
+    told = said_to_a_terminal(f"{SAYS.partition('guard();')[0]}guard()\n{draws}")
+    assert told.startswith("\r[###")
+    assert "?" not in told
+
+
 def test_a_file_is_told_everything_as_it_is() -> None:
     run = [sys.executable, "-c", SAYS]
     done = subprocess.run(run, capture_output=True, check=True, timeout=60)  # noqa: S603

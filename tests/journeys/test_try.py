@@ -1,6 +1,7 @@
 """`hearth try` itself: what it prints, what its options do, how it starts and ends."""
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -49,6 +50,24 @@ async def test_one_line_says_where_everything_is(
         assert (answer.status, "version" in answer.json) == (200, True), name
     async with http.get(network.report["claim_url"]) as page:
         assert (page.status, page.content_type) == (200, "text/html")
+
+
+def modes_below(folder: Path) -> dict[Path, int]:
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # deleted by now
+            found[path] = path.stat().st_mode
+    return found
+
+
+async def test_nothing_it_writes_is_for_other_users(
+    network: Appliance, http: aiohttp.ClientSession
+) -> None:
+    ann = await join(http, network.pds, "ann")
+    await ann.upload(b"a picture", "image/png")
+    modes = modes_below(network.data)
+    assert {"pds.sqlite", "pds.sock", "blobs", "secrets", "reserve"} <= {one.name for one in modes}
+    assert [path for path, mode in modes.items() if mode & 0o077] == []
 
 
 def test_it_listens_on_this_computer_only(network: Appliance) -> None:
