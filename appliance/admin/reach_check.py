@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from appliance.admin.clients import Roles
+from appliance.base.lookups import Lookups
 from appliance.base.machine import own_address, own_names
 from appliance.base.strings import Strings
 from appliance.settings import Settings
@@ -22,13 +23,12 @@ SECONDS: Final = 6.0
 
 async def addresses_of(name: str) -> Sequence[str]:
     """Ask the resolver of this machine; no addresses when it knows none."""
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(SECONDS):
-            found = await loop.getaddrinfo(name, 443, type=socket.SOCK_STREAM)
+            found = await Lookups().resolve(name, family=socket.AF_UNSPEC)
     except (OSError, TimeoutError):
         return ()
-    return sorted({str(each[4][0]) for each in found})
+    return sorted({each["host"] for each in found})
 
 
 class ReachCheck:

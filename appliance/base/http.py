@@ -19,11 +19,11 @@ from typing import Any, Final, Self, TypeAlias
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from multidict import CIMultiDict
 from yarl import URL
 
 from appliance.base.addresses import OutboundFailed, OutboundPolicy, OutboundRefused
+from appliance.base.lookups import Lookups
 from appliance.base.role_wires import LengthUnknown, RoleWires, WholeAnswer
 
 __all__ = ["HttpClient", "OutboundFailed", "OutboundPolicy", "OutboundRefused", "Response"]
@@ -80,7 +80,7 @@ class HttpClient:
     ) -> AsyncIterator[Self]:
         """Open the client: `async with HttpClient.open(policy) as http`."""
         connector = aiohttp.TCPConnector(
-            resolver=_CheckedResolver(policy, resolver or ThreadedResolver()),
+            resolver=_CheckedResolver(policy, resolver or Lookups()),
             socket_factory=_CheckedSockets(policy),
             limit=256,
             limit_per_host=32,
