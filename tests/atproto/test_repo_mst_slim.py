@@ -84,18 +84,20 @@ def test_a_repo_that_is_made_slim_between_commits_makes_the_same_commits(
                 items[write.path] = Cid.for_block(write.block)
         items = dict(sorted(items.items()))
         if rng.random() < 0.7:
-            slim = slim.slim()
+            slim = slim.slim(rng.randint(1, 4))
         assert list(slim.tree.walk_all(leaves_of(items))) == list(whole.tree.walk())
 
 
-@given(st.sets(NUMBERS, max_size=150), st.lists(NUMBERS, min_size=1, max_size=6))
+@given(st.sets(NUMBERS, max_size=150), st.lists(NUMBERS, min_size=1, max_size=6), st.integers(1, 5))
 @settings(deadline=None, max_examples=100)
-def test_a_slim_tree_proves_what_a_whole_one_does(numbers: set[int], asked: list[int]) -> None:
+def test_a_slim_tree_proves_what_a_whole_one_does(
+    numbers: set[int], asked: list[int], height: int
+) -> None:
     items = items_of(numbers)
     whole = Mst.build(items.items())
     whole.seal()
     paths = [path_of(number) for number in asked]
-    found = whole.slim().with_ways(paths, leaves_of(items))
+    found = whole.slim(height).with_ways(paths, leaves_of(items))
     assert found.root == whole.root
     for path in paths:
         assert found.get(path) == whole.get(path)
@@ -116,7 +118,7 @@ def test_a_slim_tree_holds_a_small_part_and_says_where_it_ends() -> None:
         low = next(number for number in range(3000) if number not in HIGH)
         with pytest.raises(MissingBlock):
             slim.slim().get(path_of(low))
-    assert 20 < len(HIGH) < 100
+    assert 100 < len(HIGH) < 300
 
 
 def test_a_way_that_is_at_hand_asks_for_nothing() -> None:

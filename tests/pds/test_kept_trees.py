@@ -139,7 +139,7 @@ async def test_archives_and_proofs_are_the_same_from_a_slim_tree(stores: Stores)
         whole = file.read()
     proof = await exports.record(ALICE, path)
     trees = stores.repos._trees
-    await stores.db.write(lambda _: trees._make_slim(ALICE))
+    await stores.db.write(lambda _: trees._make_slim(ALICE, 3))
     assert await exports.record(ALICE, path) == proof
     exports._last = None, b""
     for _ in range(2):  # the second time the nodes are at hand
@@ -147,7 +147,7 @@ async def test_archives_and_proofs_are_the_same_from_a_slim_tree(stores: Stores)
             assert file.read() == whole
     await make(stores, stores.repos, 1)
     await stores.repos.write(ALICE, [stores.prepare.delete(ALICE, NOTE, RecordKey("k010"))])
-    await stores.db.write(lambda _: trees._make_slim(ALICE))
+    await stores.db.write(lambda _: trees._make_slim(ALICE, 3))
     with await exports.repo(ALICE, since) as file:
         part = read_car(file.read()).blocks
     new = stores.repos.head(ALICE)

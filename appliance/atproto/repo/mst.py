@@ -142,9 +142,9 @@ class Mst:
         """Walk a tree whose stubs are made again on the way. Raises RootMismatch."""
         return mst_build.walk(self._top, self._height, BEFORE_ALL, BEHIND_ALL, leaves)
 
-    def slim(self) -> "Mst":
-        """Give this tree with its lower layers as stubs; to be hashed before."""
-        top = mst_build.without_lower_layers(self._top, self._height)
+    def slim(self, stubs_below: int = STUBS_BELOW) -> "Mst":
+        """Give this tree with stubs below a layer; to be hashed before."""
+        top = mst_build.without_layers(self._top, self._height, stubs_below)
         return self if top is None else Mst(top, self._height)
 
     def with_ways(self, paths: Iterable[str], leaves: Leaves) -> "Mst":

@@ -1,7 +1,7 @@
 """Trees made from sorted records: whole, without their lower layers, or a part of one again.
 
-A tree that is kept need not hold what can be made again: below `STUBS_BELOW` layers a subtree
-may be its CID alone (a stub), until something goes that way. Records between two keys make one
+A tree that is kept need not hold what can be made again: below a layer its subtrees may be their
+CIDs alone (stubs), until something goes that way. Records between two keys make one
 subtree, so a stub is made again from the records between its neighbours, and has to have its CID.
 """
 
@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.mst_node import InvalidMst, Kid, Node, RootMismatch, key_height
 
-# A stub stands for 63 records in the middle: 0.4 ms to make again, 5 bytes a record to keep.
-STUBS_BELOW: Final = 3
+# A stub then stands for 16 records in the middle, which takes 0.2 ms to make again.
+STUBS_BELOW: Final = 2
 
 # Gives (path, CID) of the records behind one path and before another, in rising order.
 Leaves: TypeAlias = Callable[[str, str], Iterable[tuple[str, Cid]]]
@@ -68,13 +68,13 @@ class Builder:
         return below
 
 
-def without_lower_layers(kid: Kid, layer: int) -> Kid:
-    """Give a sealed subtree whose top is in this layer, with stubs below."""
+def without_layers(kid: Kid, layer: int, stubs_below: int) -> Kid:
+    """Give a sealed subtree whose top is in this layer, with stubs below another."""
     if not isinstance(kid, Node):
         return kid
-    if layer < STUBS_BELOW:
+    if layer < stubs_below:
         return kid.seal()
-    return kid.standing_on([without_lower_layers(each, layer - 1) for each in kid.kids])
+    return kid.standing_on([without_layers(each, layer - 1, stubs_below) for each in kid.kids])
 
 
 def with_way(kid: Kid, layer: int, low: bytes, high: bytes, key: bytes, leaves: Leaves) -> Kid:

@@ -12,7 +12,7 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.repo.commit import Commit, sign_commit
 from appliance.atproto.repo.mst import Mst
-from appliance.atproto.repo.mst_build import Leaves
+from appliance.atproto.repo.mst_build import STUBS_BELOW, Leaves
 from appliance.atproto.repo.mst_node import RootMismatch
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
@@ -91,9 +91,9 @@ class Repo:
             raise RootMismatch(f"the records of {did} have root {tree.root}, not {head.data}")
         return cls(did, tree, head)
 
-    def slim(self) -> "Repo":
-        """Give this repo with the lower layers of its tree as stubs."""
-        return Repo(self.did, self.tree.slim(), self.head)
+    def slim(self, stubs_below: int = STUBS_BELOW) -> "Repo":
+        """Give this repo with stubs below a layer of its tree."""
+        return Repo(self.did, self.tree.slim(stubs_below), self.head)
 
     def with_ways(self, paths: Iterable[str], leaves: Leaves) -> "Repo":
         """Give this repo with all of its tree at hand that writes to these paths need.
