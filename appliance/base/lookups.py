@@ -7,11 +7,11 @@ these threads are no pool's, they do no other work, and the process ends without
 
 import asyncio
 import socket
-import threading
-from contextlib import suppress
 from typing import Final, TypeAlias
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from appliance.base.apart import apart
 
 MOST_AT_ONCE: Final = 8
 LONGEST_SECONDS: Final = 10.0
@@ -40,31 +40,15 @@ class Lookups(AbstractResolver):
         """Nothing is to be closed: a lookup that goes on holds nobody up."""
 
     async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[_Found] = loop.create_future()
-
-        def tell(found: _Found | OSError | UnicodeError) -> None:
-            self._free.release()
-            if told.done():
-                return
-            if isinstance(found, list):
-                told.set_result(found)
-            else:
-                told.set_exception(found)
-
-        def ask() -> None:
-            found: _Found | OSError | UnicodeError
-            try:
-                found = _look_up(host, port, family)
-            except (OSError, UnicodeError) as error:
-                found = error
-            # Nobody is there any more: the process ends.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(tell, found)
-
         await self._free.acquire()
-        threading.Thread(target=ask, name="lookup", daemon=True).start()
-        return await told
+        asked = apart("lookup", lambda: _look_up(host, port, family))
+        asked.add_done_callback(self._is_over)
+        # Who gives up leaves the thread where it is.
+        return await asyncio.shield(asked)
+
+    def _is_over(self, asked: "asyncio.Future[_Found]") -> None:
+        self._free.release()
+        asked.exception()  # somebody has seen it
 
 
 def _look_up(host: str, port: int, family: socket.AddressFamily) -> _Found:

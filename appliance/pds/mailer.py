@@ -4,15 +4,15 @@ The outbox lets an operator hand a code over in person, so that nothing here dep
 """
 
 import asyncio
-import contextlib
 import logging
 import smtplib
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
-from threading import Thread
+from functools import partial
 
 from appliance.atproto.syntax import Did
+from appliance.base.apart import apart
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
 from appliance.pds.mail_server import MailServer
@@ -78,32 +78,12 @@ class Mailer:
         if not self.sends:
             return
         for mail in await self._db.scan(unsent):
-            failure = await self._deliver_beside(mail)
+            failure = await apart("mail", partial(self._deliver, mail))
             if failure is None:
                 await self._db.write(mark_sent, mail.id, self._clock.now_us())
             else:
                 log.warning("mail not sent id=%d reason=%s", mail.id, failure)
                 await self._db.write(mark_failed, mail.id, failure)
-
-    async def _deliver_beside(self, mail: Mail) -> str | None:
-        """Deliver in a thread that the process need not wait for when it stops."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[str | None] = loop.create_future()
-
-        def tell(failure: str | None) -> None:
-            if not done.done():
-                done.set_result(failure)
-
-        def deliver() -> None:
-            failure: str | None = "the mail could not be written"
-            try:
-                failure = self._deliver(mail)
-            finally:
-                with contextlib.suppress(RuntimeError):  # the loop may be gone
-                    loop.call_soon_threadsafe(tell, failure)
-
-        Thread(target=deliver, name="mail", daemon=True).start()
-        return await done
 
     def _deliver(self, mail: Mail) -> str | None:
         """Hand one mail to the server; say what went wrong."""

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
+from appliance.base.apart import apart
 from appliance.pds.doctor import mail_checks
 from appliance.pds.doctor.identity_rounds import IdentityRounds
 from appliance.pds.doctor.reach import Reach
@@ -118,7 +120,7 @@ class Doctor:
         found += await self.identities.look()
         if self.post.server is not None:
             self._note("mail")
-            found += await asyncio.to_thread(self._mail, self.post.server)
+            found += await apart("mail check", partial(self._mail, self.post.server))
         self._note("content")
         found += await self.mending.look()
         return found

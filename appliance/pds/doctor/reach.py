@@ -6,10 +6,12 @@ address that apps were given.
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from appliance.base.http import HttpClient, OutboundFailed
+from appliance.base.lookups import Lookups
 from appliance.base.machine import in_url, own_address
 from appliance.pds.doctor import clock_checks, dns_checks, hop, tls_checks
 from appliance.pds.doctor.mirror import PATH, Mirror
@@ -140,10 +142,9 @@ class Reach:
         """The address that apps at home were given has to lead to this server."""
         nonce = self.mirror.new()
         with contextlib.suppress(OSError, TimeoutError):
-            loop = asyncio.get_running_loop()
             async with asyncio.timeout(HOME_SECONDS):
-                found = await loop.getaddrinfo(self.place.hostname, self.place.port)
-                address = str(found[0][4][0])
+                found = await Lookups().resolve(self.place.hostname, family=socket.AF_UNSPEC)
+                address = found[0]["host"]
                 async with pinned(self.place.hostname, address, None) as http:
                     with contextlib.suppress(OutboundFailed):
                         await http.request("GET", f"{self.place.url}{PATH}{nonce}")
