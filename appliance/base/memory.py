@@ -14,6 +14,8 @@ from typing import Final
 
 LOOK_SECONDS: Final = 5.0
 GROWN_BYTES: Final = 4 * 1024 * 1024
+# What a picture took may be in use when the process has grown, and free soon after.
+MOST_LOOKS: Final = 12
 
 # See mallopt(3): what is freed is kept up to this size, and taken in steps of such a size.
 _TRIM_THRESHOLD: Final = (-1, 32 * 1024 * 1024)
@@ -32,15 +34,17 @@ def keep_small() -> None:
 
 
 async def look_after() -> None:
-    """Give back what is not used whenever the process has grown; a worker."""
+    """Give back what is not used when the process has grown, and once a minute; a worker."""
     trim = _of_the_library("malloc_trim")
     if trim is None:
         return
-    at_most = 0
+    at_most = looks_left = 0
     while True:
-        if resident() > at_most:
+        if resident() > at_most or not looks_left:
             await asyncio.to_thread(trim, 0)
             at_most = resident() + GROWN_BYTES
+            looks_left = MOST_LOOKS
+        looks_left -= 1
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -50,15 +50,14 @@ def test_all_threads_share_one_heap() -> None:
     assert heaps_of_threads() in range(9)
 
 
-async def test_what_is_not_used_is_given_back_when_there_is_more_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    sizes = iter([100, 90, 95, 95 + memory.GROWN_BYTES, 120, 120])
+async def times_given_back(monkeypatch: pytest.MonkeyPatch, sizes: list[int]) -> int:
+    """Look once for each size; those after giving back are among them."""
+    left = iter(sizes)
     given_back: list[int] = []
     ended = asyncio.Event()
 
     def resident() -> int:
-        size = next(sizes, 0)
+        size = next(left, 0)
         if not size:
             ended.set()
         return size
@@ -70,8 +69,25 @@ async def test_what_is_not_used_is_given_back_when_there_is_more_of_it(
     async with asyncio.timeout(60):
         await ended.wait()
     worker.cancel()
+    return len(given_back)
+
+
+async def test_what_is_not_used_is_given_back_when_there_is_more_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # At first, and when it had grown by as much as is worth it; not for a little more.
-    assert len(given_back) == 2
+    sizes = [100, 90, 95, 95 + memory.GROWN_BYTES, 120, 120]
+    assert await times_given_back(monkeypatch, sizes) == 2
+
+
+async def test_what_was_in_use_when_the_process_had_grown_is_given_back_within_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grown = 90 + 2 * memory.GROWN_BYTES
+    looks = int(60 / memory.LOOK_SECONDS)
+    # At first, when it had grown, and when nothing had grown for a minute.
+    sizes = [100, 90, grown, grown, *[grown] * (looks - 1), grown, 95]
+    assert await times_given_back(monkeypatch, sizes) == 3
 
 
 def test_a_process_knows_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
