@@ -17,7 +17,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
-    Prehashed,
     decode_dss_signature,
     encode_dss_signature,
 )
@@ -80,13 +79,11 @@ class OpenSsl:
         self._curve = ec.SECP256K1() if name == "k256" else ec.SECP256R1()
         self._order = ORDERS[name]
         self._highest_low = (self._order // 2).to_bytes(32)
-        # The hash is made outside: whoever verifies once in a while pays for cold caches, so for
-        # all the code that is run through, and there is less of it this way.
-        self._checks = ec.ECDSA(Prehashed(hashes.SHA256()))
+        self._checks = ec.ECDSA(hashes.SHA256())
         try:
             self._signs = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         except UnsupportedAlgorithm:
-            self._signs = ec.ECDSA(hashes.SHA256())
+            self._signs = self._checks
 
     def load_public(self, compressed: bytes) -> ec.EllipticCurvePublicKey:
         try:
@@ -103,7 +100,7 @@ class OpenSsl:
         if not any_s and signature[32:] > self._highest_low:
             return False
         try:
-            public.verify(_der(signature), sha256(message).digest(), self._checks)
+            public.verify(_der(signature), message, self._checks)
         except InvalidSignature:
             return False
         return True

@@ -5,7 +5,6 @@ was proved under, and forgotten with it. So the memory is bounded, and since non
 process, no proof outlives a restart. https://www.rfc-editor.org/rfc/rfc9449
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,7 +27,7 @@ class _Nonce:
     """A nonce and what was proved under it; `born` in seconds."""
 
     born: float
-    seen: set[bytes] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
 
 
 class DpopGuard:
@@ -73,7 +72,9 @@ class DpopGuard:
         nonce = self._nonces.get(found.nonce or "")
         if nonce is None or now >= nonce.born + NONCE_SECONDS:
             raise NonceWanted
-        mark = hashlib.sha256(f"{found.thumbprint} {found.jti}".encode()).digest()[:16]
+        # Keyed by a secret of this process: the same again always has the same mark, and something
+        # else has it by a chance of one in 2**61.
+        mark = hash((found.thumbprint, found.jti))
         if mark in nonce.seen:
             raise DpopRefused("DPoP: the proof was used before")
         nonce.seen.add(mark)

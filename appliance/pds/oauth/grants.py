@@ -145,9 +145,10 @@ class GrantStore:
         found = self._kept.get(grant_id) or self._read(grant_id)
         return found if found and self._clock.now_us() < found.expires_at else None
 
-    def counts(self, grant: Grant, generation: int) -> bool:
-        """Whether a grant's tokens of this generation are good now."""
-        return grant.counts(generation, self._clock.now_us())
+    def good(self, grant_id: str, generation: int) -> Grant | None:
+        """Find a grant whose tokens of this generation are good now."""
+        found = self._kept.get(grant_id) or self._read(grant_id)
+        return found if found and found.counts(generation, self._clock.now_us()) else None
 
     async def note_used(self, grant: Grant, generation: int) -> None:
         """Note, once, that an app calls with the tokens of a generation."""

@@ -29,7 +29,7 @@ EMAIL: Final = "transition:email"
 CHAT: Final = "transition:chat.bsky"
 # The tokens without parameters, as the metadata of the server lists them.
 FIXED: Final = (ATPROTO, GENERIC, EMAIL, CHAT)
-MOST_CALLS_KEPT: Final = 256
+MOST_FOUND: Final = 256
 _CHAT_METHODS: Final = "chat.bsky."
 # To have a token for this is to move the account, which app passwords cannot do either.
 _MOVING: Final = "com.atproto.server.createAccount"
@@ -55,8 +55,11 @@ class Permissions:
 
     fixed: frozenset[str]
     granular: tuple[Permission, ...]
-    # What was found of calls, as an app makes the same ones again and again.
-    _calls: dict[tuple[str, ...], bool] = field(default_factory=dict, compare=False, repr=False)
+    # What was found before, as an app does the same again and again: by what is needed, or by the
+    # method and the names of its service.
+    _found: dict[Permission | tuple[str, ...], bool] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def parse(cls, scope: str) -> Self:
@@ -115,18 +118,26 @@ class Permissions:
 
     def allows(self, needed: Permission) -> bool:
         """Whether what is needed was granted."""
-        return any(each.covers(needed) for each in self.granular) or self._covers(needed)
+        found = self._found.get(needed)
+        return self._keep(needed, self._allows(needed)) if found is None else found
 
     def allows_call(self, lxm: str, services: Sequence[str]) -> bool:
         """Whether a method of a service may be called, by any of the names that the service has."""
         asked = (lxm, *services)
-        found = self._calls.get(asked)
+        found = self._found.get(asked)
         if found is None:
-            if len(self._calls) >= MOST_CALLS_KEPT:
-                self._calls.clear()
-            found = any(self.allows(service_call(lxm, service)) for service in services)
-            self._calls[asked] = found
+            found = any(self._allows(service_call(lxm, service)) for service in services)
+            self._keep(asked, found)
         return found
+
+    def _keep(self, asked: Permission | tuple[str, ...], found: bool) -> bool:
+        if len(self._found) >= MOST_FOUND:
+            self._found.clear()
+        self._found[asked] = found
+        return found
+
+    def _allows(self, needed: Permission) -> bool:
+        return any(each.covers(needed) for each in self.granular) or self._covers(needed)
 
     def allows_repo(self, collection: str, action: str) -> bool:
         return self.allows(RepoPermission(frozenset({collection}), frozenset({action})))

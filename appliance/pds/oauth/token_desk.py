@@ -73,8 +73,8 @@ class TokenDesk:
     def holder(self, access_token: str) -> tuple[Grant, OAuthClaims]:
         """Find the grant of an access token that counts. Raises InvalidToken."""
         claims = self._tokens.check_access(access_token)
-        grant = self._grants.find(claims.grant_id)
-        if grant is None or not self._grants.counts(grant, claims.generation):
+        grant = self._grants.good(claims.grant_id, claims.generation)
+        if grant is None:
             raise InvalidToken("The access token was revoked or replaced")
         return grant, claims
 

@@ -22,13 +22,14 @@ NONCE: Final = web.RequestKey("dpop_nonce", str)
 
 async def grant_of(pds: Pds, request: web.Request, token: str) -> tuple[Grant, Permissions]:
     """Check token and proof of a call. Raises AuthRequired, with what the app needs to go on."""
-    request[NONCE] = pds.oauth.dpop.nonce()
-    proofs = request.headers.getall("DPoP", [])
+    oauth = pds.oauth
+    request[NONCE] = oauth.dpop.nonce()
+    proofs = request.headers.getall("DPoP", ())
     try:
-        grant, claims = pds.oauth.desk.holder(token)
+        grant, claims = oauth.desk.holder(token)
         if len(proofs) > 1:
             raise DpopRefused("More than one DPoP proof")
-        thumbprint = pds.oauth.dpop.check(
+        thumbprint = oauth.dpop.check(
             proofs[0] if proofs else None,
             method=request.method,
             url=pds.site.url + request.rel_url.raw_path,
@@ -38,7 +39,8 @@ async def grant_of(pds: Pds, request: web.Request, token: str) -> tuple[Grant, P
             raise InvalidToken("The access token is bound to another key")
     except OAuthError as refused:
         raise _unauthorized(refused) from refused
-    await pds.oauth.grants.note_used(grant, claims.generation)
+    if grant.used < claims.generation:
+        await oauth.grants.note_used(grant, claims.generation)
     return grant, _permissions(grant.permissions)
 
 

@@ -100,7 +100,8 @@ class Members:
     async def __call__(self, pds: Pds, request: Request) -> Caller:
         scheme, token = _authorization(request)
         if scheme == "dpop":
-            caller = await _app(pds, request, token)
+            grant, permissions = await grant_of(pds, request, token)
+            caller = Caller(grant.did, "oauth", permissions, grant.client_id)
         else:
             caller = _session(pds, request, self.kinds)
         if self.even_takendown and caller.permissions is None:
@@ -241,12 +242,6 @@ def _check_present(pds: Pds, caller: Caller) -> None:
     """Check that the caller's account was not deleted. Raises 403 AccountNotFound."""
     if pds.accounts.find(caller.did) is None:
         raise _forbidden(AccountNotFound(caller.did))
-
-
-async def _app(pds: Pds, request: Request, token: str) -> Caller:
-    """An app, by its token and the proof of its key."""
-    grant, permissions = await grant_of(pds, request, token)
-    return Caller(grant.did, "oauth", permissions, grant.client_id)
 
 
 def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.pds.oauth.dpop import NONCE_SECONDS
 from appliance.pds.oauth.grants import GrantStore
-from appliance.pds.oauth.permissions import MOST_CALLS_KEPT, Permissions
+from appliance.pds.oauth.permissions import MOST_FOUND, Permissions
 from appliance.pds.oauth.tokens import ACCESS_SECONDS
 from tests.support.members_house import ORIGIN, MembersHouse, open_members_house
 from tests.support.oauth_client import App, Key
@@ -141,8 +141,26 @@ async def test_a_grant_is_read_once_until_it_changes(
 def test_what_was_found_of_calls_is_bounded_and_stays_right() -> None:
     granted = Permissions.granted("atproto rpc:com.example.one?aud=did:web:a.test%23x")
     for _ in range(2):
-        for number in range(MOST_CALLS_KEPT + 5):
+        for number in range(MOST_FOUND + 5):
             assert not granted.allows_call(f"com.example.m{number}", ["did:web:a.test#x"])
             assert granted.allows_call("com.example.one", ["did:web:b.test#x", "did:web:a.test#x"])
             assert not granted.allows_call("com.example.one", ["did:web:b.test#x"])
-            assert len(granted._calls) <= MOST_CALLS_KEPT
+            assert len(granted._found) <= MOST_FOUND
+
+
+def test_what_was_found_of_records_is_bounded_and_stays_right() -> None:
+    granted = Permissions.granted("atproto repo:com.example.one?action=create")
+    for _ in range(2):
+        for number in range(MOST_FOUND + 5):
+            assert not granted.allows_repo(f"com.example.m{number}", "create")
+            assert granted.allows_repo("com.example.one", "create")
+            assert not granted.allows_repo("com.example.one", "delete")
+            assert len(granted._found) <= MOST_FOUND
+
+
+def test_what_was_found_for_one_app_says_nothing_of_another() -> None:
+    one = Permissions.granted("atproto repo:com.example.one?action=create")
+    other = Permissions.granted("atproto repo:com.example.two?action=create")
+    for _ in range(2):
+        assert one.allows_repo("com.example.one", "create")
+        assert not other.allows_repo("com.example.one", "create")
