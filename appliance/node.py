@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,8 +30,10 @@ from appliance.base.mounts import FarAway, refuse_far
 from appliance.base.pressure import Memory, Slim, Sparing
 from appliance.base.room import Reserve
 from appliance.base.workers import Workers
+from appliance.doors import ORDINARY_LINE, Doors
 from appliance.firehose.inside import Inside
 from appliance.front_door import Names, build_door, build_signpost
+from appliance.guests import take_descriptors
 from appliance.https.address import address_keeper
 from appliance.https.opening import Https
 from appliance.listeners import BACKLOG
@@ -56,15 +57,12 @@ log = logging.getLogger(__name__)
 
 # What `serve` returns when it is to be called again, with the settings as they are then.
 AGAIN: Final = -1
-# Streams are cut after this; requests are answered well before.
-SECONDS_TO_FINISH: Final = 1.0
 SECONDS_TO_LEAVE: Final = 0.5
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 SECONDS_TO_HEAR: Final = 0.02
 HELD_BACK: Final = (*ENDING, signal.SIGHUP)
 # A bot may name ten thousand accounts in the address of a Jetstream.
 LONGEST_LINE: Final = {"relay": 600_000}
-ORDINARY_LINE: Final = 8190
 
 Listeners: TypeAlias = Mapping[str, Sequence[socket.socket]]
 
@@ -116,19 +114,20 @@ async def open_node(
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(HttpClient.open(policy))
         ground = Ground(settings, http, Clock(), Validator(load_catalog()), restart, Inside())
+        doors = Doors(stack, settings.network.trusted_proxies)
         roles: dict[str, Any] = {}
         for name in roles_of(settings, here):
             # Other houses have an application of their own, under TLS.
             own = () if name == "neighbours" else listeners.get(name, ())
-            roles[name] = await _start(stack, name, ground, own)
+            roles[name] = await _start(doors, name, ground, own)
         if "neighbours" in roles and listeners.get("neighbours"):
             role = roles["neighbours"]
-            runner = await _run(stack, build_peer_app(role), ORDINARY_LINE)
-            await _listen(runner, listeners["neighbours"], role.house.key.server_context())
+            runner = await doors.run(build_peer_app(role))
+            await doors.greet(runner, listeners["neighbours"], role.house.key.server_context())
         if is_main(here):
-            await _open_door(stack, ground, roles, listeners)
+            await _open_door(doors, ground, roles, listeners)
         else:
-            await _hear_the_door(stack, settings, roles)
+            await _hear_the_door(doors, settings, roles)
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
@@ -159,23 +158,23 @@ def _slims(roles: Mapping[str, Any]) -> Iterator[Slim]:
 
 
 async def _start(
-    stack: AsyncExitStack, name: str, ground: Ground, listeners: Sequence[socket.socket]
+    doors: Doors, name: str, ground: Ground, listeners: Sequence[socket.socket]
 ) -> Any:
     """Open a role and serve it; the stack closes it."""
     workers = Workers()
-    role = await stack.enter_async_context(OPEN[name](ground, workers))
-    stack.push_async_exit(workers)
-    runner = await _on_socket(stack, BUILD[name](role, ground.settings), ground.settings, name)
-    await _listen(runner, listeners)
+    role = await doors.stack.enter_async_context(OPEN[name](ground, workers))
+    doors.stack.push_async_exit(workers)
+    runner = await _on_socket(doors, BUILD[name](role, ground.settings), ground.settings, name)
+    await doors.listen(runner, listeners)
     log.info("role is up name=%s", name)
     return role
 
 
 async def _on_socket(
-    stack: AsyncExitStack, app: web.Application, settings: Settings, role: str, whose: str = ""
+    doors: Doors, app: web.Application, settings: Settings, role: str, whose: str = ""
 ) -> web.AppRunner:
     """Serve an application of a role on a UNIX socket."""
-    runner = await _run(stack, app, LONGEST_LINE.get(role, ORDINARY_LINE))
+    runner = await doors.run(app, LONGEST_LINE.get(role, ORDINARY_LINE))
     path = settings.paths.socket(f"{role}{whose}")
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
@@ -186,15 +185,15 @@ async def _on_socket(
 
 
 async def _open_door(
-    stack: AsyncExitStack, ground: Ground, roles: Mapping[str, Any], listeners: Listeners
+    doors: Doors, ground: Ground, roles: Mapping[str, Any], listeners: Listeners
 ) -> None:
     """Answer at the front door, in front of what is here and of what is elsewhere."""
     settings = ground.settings
     own_https = settings.https.mode != "off"
     if not settings.pds.hostname:
         if listeners.get("door"):
-            runner = await _run(stack, build_signpost(settings), ORDINARY_LINE)
-            await _listen(runner, listeners["door"])
+            runner = await doors.run(build_signpost(settings))
+            await doors.listen(runner, listeners["door"])
         return
     if not (listeners.get("door") or own_https):
         return
@@ -205,59 +204,32 @@ async def _open_door(
         else:
             address = settings.paths.address(f"{name}{FROM_THE_DOOR}")
             apps[name] = build_passage(name, address, ground.http)
-    runner = await _run(stack, build_door(settings, apps), LONGEST_LINE["relay"])
-    await _listen(runner, listeners.get("door", ()))
+    runner = await doors.run(build_door(settings, apps), LONGEST_LINE["relay"])
+    await doors.listen(runner, listeners.get("door", ()))
     if own_https:
-        await _open_https(stack, ground, runner, listeners)
+        await _open_https(doors, ground, runner, listeners)
 
 
-async def _hear_the_door(
-    stack: AsyncExitStack, settings: Settings, roles: Mapping[str, Any]
-) -> None:
+async def _hear_the_door(doors: Doors, settings: Settings, roles: Mapping[str, Any]) -> None:
     """Answer the front door, which is elsewhere."""
     for name in [name for name in roles if name in BEHIND_THE_DOOR]:
         app = BUILD[name](roles[name], settings)
         app.middlewares.insert(0, as_at_the_door)
-        await _on_socket(stack, app, settings, name, FROM_THE_DOOR)
+        await _on_socket(doors, app, settings, name, FROM_THE_DOOR)
 
 
 async def _open_https(
-    stack: AsyncExitStack, ground: Ground, door: web.AppRunner, listeners: Listeners
+    doors: Doors, ground: Ground, door: web.AppRunner, listeners: Listeners
 ) -> None:
     """Answer by HTTPS what the front door answers, and stand at the port for http beside it."""
     settings, names = ground.settings, Names(ground.settings)
     https = Https(settings, ground.http)
     plain = https.plain_door(lambda host: names.role(host, "/") is not None)
-    runner = await _run(stack, plain, ORDINARY_LINE)
-    await _listen(runner, listeners.get("http", ()))
+    runner = await doors.run(plain)
+    await doors.listen(runner, listeners.get("http", ()))
     for listener in listeners.get("https", ()):
-        stack.callback(listener.close)
-    assert door.server is not None  # noqa: S101
-    https.serve(await stack.enter_async_context(Workers()), door.server, listeners)
-
-
-async def _run(stack: AsyncExitStack, app: web.Application, longest_line: int) -> web.AppRunner:
-    """Make an application ready for listeners; the stack ends it."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=SECONDS_TO_FINISH,
-        # Bodies are unpacked where their size is watched, and passed on as they came.
-        auto_decompress=False,
-        max_line_size=longest_line,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    return runner
-
-
-async def _listen(
-    runner: web.AppRunner,
-    listeners: Sequence[socket.socket],
-    tls: ssl.SSLContext | None = None,
-) -> None:
-    for listener in listeners:
-        await web.SockSite(runner, listener, ssl_context=tls).start()
+        doors.stack.callback(listener.close)
+    https.serve(await doors.stack.enter_async_context(Workers()), doors.served(door), listeners)
 
 
 async def _serve(
@@ -341,6 +313,7 @@ def serve(
     # The young are looked at a few thousand at a time: a pause of all threads, so a short one.
     gc.set_threshold(5_000, 80, 50)
     memory.keep_small()
+    take_descriptors()
     ended = asyncio.Event()
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:

@@ -1,0 +1,155 @@
+"""Connections that cost their caller nothing: so many, for so long, and nobody else is kept out."""
+
+import asyncio
+import contextlib
+import resource
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+
+from appliance import guests as guests_module
+from appliance.doors import Doors
+from appliance.guests import Guests
+from appliance.listeners import bind
+from tests.support.waiting import PATIENCE_SECONDS
+
+ASKS = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@dataclass
+class Caller:
+    """A connection, with what was heard on it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def say(self, words: bytes) -> None:
+        self.writer.write(words)
+
+    async def answered(self) -> bool:
+        """Whether an answer comes, as opposed to the end."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return b"200 OK" in await self.reader.readuntil(b"hello")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return False
+
+    async def ended(self) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self.reader.read(1) == b""
+        except ConnectionError:
+            return True
+
+
+class House:
+    """An application that says hello, at a door that lets some forty in."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._callers: list[Caller] = []
+
+    async def call(self) -> Caller:
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self._port))
+        self._callers.append(caller)
+        return caller
+
+    async def see_all_off(self) -> None:
+        for caller in self._callers:
+            caller.writer.close()
+            with contextlib.suppress(ConnectionError):
+                await caller.writer.wait_closed()
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    async def hello(_: web.Request) -> web.Response:
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.router.add_get("/", hello)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 40))
+    async with AsyncExitStack() as stack:
+        doors = Doors(stack, 0)
+        listeners = bind(["127.0.0.1"], 0)
+        await doors.listen(await doors.run(app), listeners)
+        house = House(listeners[0].getsockname()[1])
+        yield house
+        await house.see_all_off()
+
+
+async def test_who_never_asks_is_hung_up_on_and_who_asks_is_served(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guests_module, "SECONDS_TO_ASK", 0.5)
+    silent, slow, member, cut = [await house.call() for _ in range(4)]
+    slow.say(ASKS[:20])
+    member.say(ASKS)
+    assert await member.answered()
+    # The end of a head may come in two parts.
+    cut.say(ASKS[:-2])
+    await cut.writer.drain()
+    cut.say(ASKS[-2:])
+    assert await cut.answered()
+    assert await silent.ended()
+    slow.say(ASKS[20:25])
+    assert await slow.ended()
+    # Whoever has asked once may be silent for longer.
+    member.say(ASKS)
+    assert await member.answered()
+
+
+async def test_all_together_they_leave_what_the_house_itself_needs(house: House) -> None:
+    callers = [await house.call() for _ in range(30)]
+    for caller in callers:
+        caller.say(ASKS)
+    assert all([await caller.answered() for caller in callers])
+    late = await house.call()
+    assert await late.ended()
+    callers[0].writer.close()
+    await callers[0].writer.wait_closed()
+
+    async def is_let_in() -> bool:
+        caller = await house.call()
+        caller.say(ASKS)
+        return await caller.answered()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await is_let_in():
+            pass
+
+
+def test_one_address_takes_not_all_places() -> None:
+    guests = Guests(0, descriptors=1000)
+    came = [guests.come("192.0.2.7") for _ in range(500)]
+    assert sum(key is not None for key in came) == 250
+    assert guests.come("192.0.2.8")
+    guests.leave("192.0.2.7")
+    assert guests.come("192.0.2.7")
+    assert not guests.come("192.0.2.7")
+    # One IPv6 network is one address; a proxy of this machine is many.
+    assert sum(guests.come(f"2001:db8::{n:x}") is not None for n in range(500)) == 250
+    assert all(guests.come("127.0.0.1") for _ in range(249))
+    assert not guests.come("127.0.0.1")
+
+
+@pytest.mark.parametrize(("proxies", "let_in"), [(0, 250), (1, 500)])
+def test_a_proxy_at_home_is_not_one_caller(proxies: int, let_in: int) -> None:
+    guests = Guests(proxies, descriptors=1000)
+    assert sum(guests.come("192.168.1.2") is not None for _ in range(500)) == let_in
+    assert sum(guests.come("8.8.8.8") is not None for _ in range(500)) == 250
+
+
+def test_a_process_takes_the_descriptors_that_it_may_have() -> None:
+    looks = "import resource as r; from appliance.guests import take_descriptors as take\n"
+    looks += "r.setrlimit(r.RLIMIT_NOFILE, (256, 900)); take(); take()\n"
+    looks += "print(r.getrlimit(r.RLIMIT_NOFILE))"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", looks], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "(900, 900)\n"
