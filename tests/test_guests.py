@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import resource
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -15,7 +17,9 @@ from aiohttp import web
 from appliance import guests as guests_module
 from appliance.doors import Doors
 from appliance.guests import Guests
+from appliance.https import tls_door
 from appliance.listeners import bind
+from appliance.neighbours.keys import HouseKey
 from tests.support.waiting import PATIENCE_SECONDS
 
 ASKS = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -54,8 +58,8 @@ class House:
         self._port = port
         self._callers: list[Caller] = []
 
-    async def call(self) -> Caller:
-        caller = Caller(*await asyncio.open_connection("127.0.0.1", self._port))
+    async def call(self, tls: ssl.SSLContext | None = None) -> Caller:
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self._port, ssl=tls))
         self._callers.append(caller)
         return caller
 
@@ -66,20 +70,45 @@ class House:
                 await caller.writer.wait_closed()
 
 
-@pytest.fixture
-async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+def saying_hello() -> web.Application:
     async def hello(_: web.Request) -> web.Response:
         return web.Response(text="hello")
 
     app = web.Application()
     app.router.add_get("/", hello)
+    return app
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 40))
     async with AsyncExitStack() as stack:
         doors = Doors(stack, 0)
         listeners = bind(["127.0.0.1"], 0)
-        await doors.listen(await doors.run(app), listeners)
+        await doors.listen(await doors.run(saying_hello()), listeners)
         house = House(listeners[0].getsockname()[1])
         yield house
+        await house.see_all_off()
+
+
+async def test_who_only_greets_a_house_keeps_no_other_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_door, "SECONDS_TO_SPEAK", 1.0)
+    key = HouseKey(tmp_path / "key")
+    async with AsyncExitStack() as stack:
+        doors = Doors(stack, 0)
+        listeners = bind(["127.0.0.1"], 0)
+        await doors.greet(await doors.run(saying_hello()), listeners, key.server_context())
+        house = House(listeners[0].getsockname()[1])
+        callers = [await house.call() for _ in range(tls_door.MOST_OF_ONE + 20)]
+        # Those beyond the bound at once, the others when they have said nothing for too long.
+        assert all([await caller.ended() for caller in callers])
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        member = await house.call(trusting)
+        member.say(ASKS)
+        assert await member.answered()
         await house.see_all_off()
 
 
