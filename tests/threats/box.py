@@ -11,6 +11,7 @@ THREATS: Final = (
         "Keys are files for the service's user alone; copies elsewhere are encrypted",
         (
             "base/test_secret_files.py::test_only_the_owner_can_read_it",
+            "journeys/test_try.py::test_nothing_it_writes_is_for_other_users",
             "backup/test_backup.py::test_a_wrong_key_opens_nothing_and_touches_nothing",
         ),
         (
@@ -48,12 +49,15 @@ THREATS: Final = (
     ),
     Threat(
         50,
-        "An app signs an operation of the identity",
+        "An app, or the server that is left, signs an operation of the identity",
         (
             "The account's own session, or an app to which the member gave the identity itself;"
-            " and a mailed code that counts once"
+            " and a mailed code that counts once. Who moves in takes an operation only as it was "
+            "asked for, and is told of keys that stay"
         ),
         (
+            "moving/test_hostile_servers.py::test_an_operation_is_taken_only_as_it_was_asked_for",
+            "moving/test_hostile_servers.py::test_keys_that_stay_beside_ours_are_told",
             "pds/test_com_atproto_identity.py::test_signing_needs_a_code",
             "pds/oauth/test_enforcement.py::test_nothing_but_what_is_needed_opens_a_method",
             (
@@ -168,20 +172,24 @@ THREATS: Final = (
         "No name of others is one of a file: it is parsed, or hashed",
         (
             "pds/test_threats.py::test_no_name_leads_out_of_the_folder",
+            ("moving/test_hostile_servers.py::test_a_blob_is_named_by_its_hash_and_never_by_a_way"),
             "atproto/test_syntax.py::test_an_ill_formed_text_is_refused",
         ),
     ),
     Threat(
         58,
-        "Code of others runs: in a decoder, a plugin, a template",
+        "Code of others runs: in a decoder, a plugin, a template, by the hand of root",
         (
             "There are no plugins; the service is confined by systemd, its decoder of pictures "
-            "by itself"
+            "by itself; root takes no module from the folder it stands in, and no name of a file "
+            "for a line of text"
         ),
         (
             "system/test_installation.py::test_pictures_are_made_small_in_spite_of_the_confinement",
             "appview/test_images.py::test_a_killed_decoder_is_replaced",
             "test_install.py::test_what_changes_the_machine_needs_root_and_says_so",
+            "test_root_runs_ours.py::test_no_module_is_taken_from_the_folder_one_stands_in",
+            "test_root_runs_ours.py::test_a_name_of_two_lines_in_the_data_is_one_name",
         ),
     ),
     Threat(

@@ -109,8 +109,11 @@ THREATS: Final = (
     ),
     Threat(
         40,
-        "Bodies by drops, frames and pings without end",
-        "Time and size are bounded",
+        "Bodies by drops, frames and pings without end, connections by the thousand",
+        (
+            "Time and size are bounded; connections are counted, of one address and together, and"
+            " hung up on when nothing is asked"
+        ),
         (
             "atproto/test_xrpc_bodies.py::test_a_body_that_comes_too_slowly_is_dropped",
             "firehose/test_serve.py::test_a_message_too_large_ends_the_connection",
@@ -118,6 +121,10 @@ THREATS: Final = (
             "journeys/test_bad_callers.py::test_what_is_not_even_http_ends_quietly",
             "https/test_doors.py::test_silent_callers_do_not_keep_others_out",
             "https/test_doors.py::test_one_address_cannot_keep_all_others_out",
+            "test_guests.py::test_who_never_asks_is_hung_up_on_and_who_asks_is_served",
+            "test_guests.py::test_all_together_they_leave_what_the_house_itself_needs",
+            "test_guests.py::test_one_address_takes_not_all_places",
+            "test_guests.py::test_who_only_greets_a_house_keeps_no_other_out",
         ),
     ),
     Threat(
@@ -146,9 +153,18 @@ THREATS: Final = (
     ),
     Threat(
         42,
-        "Blobs that fill the disk, or are not what they say",
-        "A quota for each account, hashed on the way in, collected when nobody refers to them",
+        "Blobs, copies of another network or a move that fill the disk; what is not what it says",
         (
+            "A quota for each account and lodger, also for many at once; hashed on the way in, "
+            "collected when nobody refers to them; nothing new is taken when little room is left"
+        ),
+        (
+            ("upkeep/test_lodging.py::test_however_many_files_come_at_once_the_quota_is_for_all"),
+            ("upkeep/test_lodging.py::test_no_lodger_fills_the_disk_but_whoever_reads_gets_a_lock"),
+            (
+                "moving/test_hostile_servers.py"
+                "::test_what_is_sent_without_end_leaves_room_on_the_disk"
+            ),
             (
                 "pds/test_com_atproto_repo_blobs.py"
                 "::test_an_account_keeps_as_much_as_its_quota_and_no_more"
@@ -201,9 +217,10 @@ THREATS: Final = (
     ),
     Threat(
         46,
-        "Lines in the log that are not ours; secrets in it",
-        "One line each, controls escaped, secrets blotted out",
+        "Lines in the log that are not ours; secrets in it; words that a terminal obeys",
+        "One line each, controls escaped, secrets blotted out; a terminal is shown no controls",
         (
+            "base/test_terminal.py::test_a_terminal_is_told_nothing_that_it_would_obey",
             "base/test_logs.py::test_secrets_are_blotted_out",
             "base/test_logs.py::test_a_message_from_outside_stays_on_its_line",
         ),
