@@ -186,11 +186,13 @@ class Identities:
 
         Clients go where the document says, with tokens that only this server knows.
         """
-        try:
-            async with asyncio.timeout(DOCUMENT_SECONDS):
-                document = await self._resolver.document(did)
-        except (LookupError, OSError):
-            return None
+        document = self._resolver.at_hand(did)
+        if document is None:
+            try:
+                async with asyncio.timeout(DOCUMENT_SECONDS):
+                    document = await self._resolver.document(did)
+            except (LookupError, OSError):
+                return None
         return document.raw if document.pds == self._pds_url else None
 
     async def points_here(self, did: Did) -> bool:

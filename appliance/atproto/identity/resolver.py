@@ -114,16 +114,23 @@ class IdentityResolver:
 
         Raises IdentityNotFound, IdentityUnreachable.
         """
+        found = self.at_hand(did, fresh)
+        if found is not None:
+            return found
+        if not fresh:
+            self._raise_remembered(did)
+        return await self._flights.run(("document", did), lambda: self._look_up_document(did))
+
+    def at_hand(self, did: Did, fresh: bool = False) -> DidDocument | None:
+        """Return a DID's document if nobody has to be asked for it; fresh: only one of our own."""
         own = self.own(did)
         if own is not None:
             return DidDocument.parse(own)
-        if not fresh:
-            known = self._documents.fresh(did)
-            if known is not None:
-                self.counts["remembered"] += 1
-                return known.document
-            self._raise_remembered(did)
-        return await self._flights.run(("document", did), lambda: self._look_up_document(did))
+        known = None if fresh else self._documents.fresh(did)
+        if known is None:
+            return None
+        self.counts["remembered"] += 1
+        return known.document
 
     async def did_for(self, handle: Handle) -> Did:
         """Return the DID a handle declares; whether that DID agrees is not checked.

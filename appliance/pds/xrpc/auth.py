@@ -103,7 +103,7 @@ class Members:
             grant, permissions = await grant_of(pds, request, token)
             caller = Caller(grant.did, "oauth", permissions, grant.client_id)
         else:
-            caller = _session(pds, request, self.kinds)
+            caller = _session(pds, scheme, token, self.kinds)
         if self.even_takendown and caller.permissions is None:
             _check_present(pds, caller)
         else:
@@ -244,8 +244,8 @@ def _check_present(pds: Pds, caller: Caller) -> None:
         raise _forbidden(AccountNotFound(caller.did))
 
 
-def _session(pds: Pds, request: Request, kinds: Collection[SessionKind]) -> Caller:
-    token = _bearer(request)
+def _session(pds: Pds, scheme: str, token: str, kinds: Collection[SessionKind]) -> Caller:
+    _check_bearer(scheme)
     claims = pds.mint.check_access(token)
     if claims.kind not in kinds:
         raise InvalidToken("Bad token scope")
@@ -292,9 +292,13 @@ def _is_service_token(token: str) -> bool:
 
 def _bearer(request: Request) -> str:
     scheme, token = _authorization(request)
+    _check_bearer(scheme)
+    return token
+
+
+def _check_bearer(scheme: str) -> None:
     if scheme != "bearer":
         raise InvalidToken("Unexpected authorization type")
-    return token
 
 
 def _authorization(request: Request) -> tuple[str, str]:
