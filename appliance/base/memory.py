@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 2.0
 GROWN_BYTES: Final = 4 * 1024 * 1024
 # What a picture took may be in use when the process has grown, and free soon after.
-MOST_LOOKS: Final = 12
+MOST_LOOKS: Final = 30
 
 # See mallopt(3): what is freed is kept up to this size, and taken in steps of such a size.
 _TRIM_THRESHOLD: Final = (-1, 32 * 1024 * 1024)
