@@ -26,7 +26,11 @@ SALT_BYTES: Final = 16
 LONGEST: Final = 512
 SCRYPT_BYTES: Final = 64
 _SCRYPT_MEMORY: Final = 64 * 1024 * 1024
-_ARGON2: Final = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[\w+/]{16,}\$[\w+/]{16,}", re.A)
+_ARGON2: Final = re.compile(
+    r"\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$[\w+/]{16,}\$[\w+/]{16,}", re.A
+)
+# A hash says what it costs to verify, and may come from somebody else's folder or backup.
+_MOST_KIB, _MOST_PASSES, _MOST_LANES = 64 * 1024, 16, 4
 _SCRYPT: Final = re.compile(rf"[^:]+:[0-9a-fA-F]{{{2 * SCRYPT_BYTES}}}")
 # For the whole process, whoever asks: a flood of logins takes 18 MiB and two cores, no more, and
 # where there is one core, half of that. The event loop shares its core with a thread, not with all.
@@ -71,6 +75,8 @@ def verify_now(text: str, stored: str) -> bool:
     if len(text) > LONGEST:
         return False
     if is_current(stored):
+        if not _is_affordable(stored):
+            return False
         try:
             Argon2id.verify_phc_encoded(text.encode(), stored)
         except (InvalidKey, ValueError):
@@ -81,7 +87,15 @@ def verify_now(text: str, stored: str) -> bool:
 
 def is_readable(stored: str) -> bool:
     """Tell whether this is a hash at all: some password could fit it."""
-    return bool(_ARGON2.fullmatch(stored) or _SCRYPT.fullmatch(stored))
+    return _is_affordable(stored) or bool(_SCRYPT.fullmatch(stored))
+
+
+def _is_affordable(stored: str) -> bool:
+    found = _ARGON2.fullmatch(stored)
+    if found is None:
+        return False
+    kib, passes, lanes = map(int, found.groups())
+    return kib <= _MOST_KIB and passes <= _MOST_PASSES and lanes <= _MOST_LANES
 
 
 def _verify_scrypt(text: str, stored: str) -> bool:

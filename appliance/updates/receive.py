@@ -35,6 +35,13 @@ SEEN: Final = "channel-made"
 RELEASE: Final = "release"
 
 
+# What a question may be besides sensible: also JSON of a thousand brackets.
+_REFUSED: Final = (
+    *(BadArchive, BadChannel, NotSigned),
+    *(OSError, KeyError, TypeError, ValueError, RecursionError),
+)
+
+
 def main(data: Path, installation: Installation) -> int:
     """Install what is wanted; return the exit status. A refusal is an answer, not a failure."""
     place = installation.root / FOLDER
@@ -46,7 +53,7 @@ def main(data: Path, installation: Installation) -> int:
             _see_it_settled(installation.root, place)
         else:
             _install(place, take_over(asked, place, version, installation, time.time()))
-    except (BadArchive, BadChannel, NotSigned, OSError, KeyError, TypeError, ValueError) as problem:
+    except _REFUSED as problem:
         _tell(place, version, "refused", str(problem))
         sys.stderr.write(f"hearth: {version!r} is refused: {problem}\n")
     finally:
@@ -69,9 +76,8 @@ def take_over(
     content = asked.read(FILE, MOST_BYTES)
     signature = asked.read(SIGNATURE, MOST_SIGNATURE_BYTES).decode("utf-8", "replace")
     seen = place / SEEN
-    not_before = float(seen.read_text("ascii")) if seen.exists() else 0.0
     keys = installation.trusted()
-    channel = read_channel(content, signature, keys, now=now, not_before=not_before)
+    channel = read_channel(content, signature, keys, now=now, not_before=_seen(seen))
     release = channel.release(version)
     archive = release.archive_for(os.uname().machine)
     copy = place / "archive"
@@ -84,8 +90,21 @@ def take_over(
     inside = (place / RELEASE / "appliance/version.py").read_text("utf-8")
     if f'VERSION = "{version}"' not in inside:
         raise BadArchive(f"the archive holds another release than {version}")
-    seen.write_text(f"{channel.made}\n", "ascii")
+    aside = place / f".{SEEN}"
+    aside.write_text(f"{channel.made}\n", "ascii")
+    aside.replace(seen)
     return release
+
+
+def _seen(path: Path) -> float:
+    """When the newest channel that was believed here was made; 0 for none, or an unreadable note.
+
+    Root alone writes it. A note that a power cut has emptied must not refuse every release to come.
+    """
+    try:
+        return float(path.read_text("ascii"))
+    except (FileNotFoundError, ValueError):
+        return 0.0
 
 
 def _install(place: Path, release: Release) -> None:

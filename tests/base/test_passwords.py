@@ -4,7 +4,13 @@ import time
 
 import pytest
 
-from appliance.base.passwords import hash_now, hash_password, verify_now, verify_password
+from appliance.base.passwords import (
+    hash_now,
+    hash_password,
+    is_readable,
+    verify_now,
+    verify_password,
+)
 
 pytestmark = pytest.mark.usefixtures("passwords_as_in_life")
 
@@ -44,6 +50,15 @@ def test_hashes_of_older_servers_are_understood() -> None:
 )
 def test_a_damaged_hash_fits_nothing(stored: str) -> None:
     assert not verify_now("x", stored)
+
+
+@pytest.mark.parametrize("costs", ["m=2000000,t=4,p=1", "m=9216,t=4000,p=1", "m=9216,t=4,p=900"])
+def test_a_hash_that_costs_more_than_ours_ever_did_is_none(costs: str) -> None:
+    stored = hash_now("x").replace("m=9216,t=4,p=1", costs)
+    began = time.thread_time()
+    assert not verify_now("x", stored)
+    assert time.thread_time() - began < 0.01
+    assert not is_readable(stored)
 
 
 def test_an_endless_password_costs_nothing() -> None:

@@ -15,7 +15,7 @@ import pytest
 from appliance.updates.archives import BadArchive, describe, make_archive
 from appliance.updates.channel import FILE, SIGNATURE, BadChannel, Release
 from appliance.updates.installation import WANTED, Installation
-from appliance.updates.receive import main, take_over
+from appliance.updates.receive import SEEN, main, take_over
 from appliance.updates.signatures import NotSigned, PublisherKey
 from appliance.upkeep.asked import Asked
 from appliance.version import VERSION
@@ -248,6 +248,15 @@ def test_a_power_cut_anywhere_in_it_leaves_what_is_then_done_whole(machine: Mach
     assert cuts >= 20
 
 
+def test_a_note_that_a_power_cut_has_emptied_refuses_nothing(machine: Machine) -> None:
+    _publish_with_installer(machine)
+    machine.place.mkdir()
+    (machine.place / SEEN).write_text("")
+    main(machine.data, machine.installation)
+    assert _told(machine)["state"] == "installed"
+    assert float((machine.place / SEEN).read_text()) > 0
+
+
 def _told(machine: Machine) -> dict[str, str]:
     answer: dict[str, str] = json.loads((machine.place / "answer.json").read_text())
     return answer
@@ -292,7 +301,9 @@ def _publish_with_installer(machine: Machine) -> None:
     (machine.asked / WANTED).write_text('{"version": "9.1.0"}')
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 7}', '{"version": "nine"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 7}', '{"version": "nine"}', "[" * 3900]
+)
 def test_nonsense_is_refused_and_gone(machine: Machine, text: str) -> None:
     (machine.asked / WANTED).write_text(text)
     assert main(machine.data, machine.installation) == 0
