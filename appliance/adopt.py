@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import apsw
+
 from appliance.base.database import DatabaseInUse
 from appliance.base.migrations import DatabaseTooNew
 from appliance.base.secret_files import read_or_create
 from appliance.pds.accounts import NameTaken
 from appliance.pds.adoption.adopt import Taken, open_adoption
-from appliance.pds.adoption.source import DamagedSource, NotAReferencePds, ReferenceFolder
+from appliance.pds.adoption.source import ReferenceFolder
 from appliance.settings import Settings, load
 from appliance.settings_aliases import SECRETS
 from appliance.settings_file import save
@@ -36,14 +38,15 @@ def run(args: argparse.Namespace, say: Say) -> int:
     """Take the folder over; return the exit status. Raises InvalidSettings."""
     paths, folder = Paths.of(args.data), Path(args.folder).expanduser()
     env = read_env(folder / "pds.env")
+    settings = take_settings(paths, env)
     try:
-        settings = take_settings(paths, env)
         asyncio.run(_adopt(settings, folder, blob_folder(folder, env), say))
-    except (NotAReferencePds, DamagedSource, NameTaken) as problem:
-        sys.stderr.write(f"hearth: cannot take this over: {problem}\n")
-        return 1
     except (DatabaseInUse, DatabaseTooNew) as problem:
         sys.stderr.write(f"hearth: {problem}\n        stop the network in {paths.data} first\n")
+        return 1
+    except (NameTaken, ValueError, apsw.Error) as problem:
+        # What is read there was written by others: names, times, CIDs, whole databases.
+        sys.stderr.write(f"hearth: cannot take this over: {problem}\n")
         return 1
     say(_DONE.format(data=paths.data))
     return 0
