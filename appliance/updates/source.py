@@ -1,5 +1,6 @@
 """Where a channel is read from: a folder of this computer, or a web server."""
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,8 @@ from appliance.updates.channel import BadChannel
 
 SECONDS_TO_READ: Final = 30.0
 IDLE_SECONDS: Final = 60.0
+# Of a whole archive: who sends it by drops would keep the next look from beginning for ever.
+SECONDS_TO_FETCH: Final = 4 * 3600.0
 REDIRECTS: Final = 3
 CHUNK: Final = 1 << 18
 
@@ -69,9 +72,12 @@ class Source:
     async def _download(self, name: str, size: int, part: Path) -> None:
         left = size
         try:
-            async with self._http.stream(
-                "GET", f"{self._place}/{name}", idle=IDLE_SECONDS, redirects=REDIRECTS
-            ) as answer:
+            async with (
+                asyncio.timeout(SECONDS_TO_FETCH),
+                self._http.stream(
+                    "GET", f"{self._place}/{name}", idle=IDLE_SECONDS, redirects=REDIRECTS
+                ) as answer,
+            ):
                 if answer.status != 200:
                     raise BadChannel(f"{self._place}/{name} answers with status {answer.status}")
                 with part.open("wb") as file:
@@ -81,4 +87,5 @@ class Source:
                             raise BadChannel(f"{name} is larger than what was signed")
                         file.write(chunk)
         except (OutboundFailed, OutboundRefused, TimeoutError) as problem:
-            raise BadChannel(f"{name} cannot be fetched: {problem}") from problem
+            reason = str(problem) or "it came too slowly"
+            raise BadChannel(f"{name} cannot be fetched: {reason}") from problem
