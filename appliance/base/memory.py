@@ -14,7 +14,7 @@ from typing import Final
 
 LOOK_SECONDS: Final = 2.0
 GROWN_BYTES: Final = 4 * 1024 * 1024
-# What a picture took may be in use when the process has grown, and free soon after.
+# What a password's hash takes may be in use when the process has grown, and free soon after.
 MOST_LOOKS: Final = 30
 
 # See mallopt(3): what is freed is kept up to this size, and taken in steps of such a size.
@@ -34,16 +34,20 @@ def keep_small() -> None:
 
 
 async def look_after() -> None:
-    """Give back what is not used when the process has grown, and once a minute; a worker."""
+    """Give back what is not used: when the process has grown, soon after that, once a minute.
+
+    A worker.
+    """
     trim = _of_the_library("malloc_trim")
     if trim is None:
         return
-    at_most = looks_left = 0
+    at_most, pause, looks_left = 0, 1, 0
     while True:
-        if resident() > at_most or not looks_left:
+        has_grown = resident() > at_most
+        if has_grown or not looks_left:
             await asyncio.to_thread(trim, 0)
             at_most = resident() + GROWN_BYTES
-            looks_left = MOST_LOOKS
+            looks_left = pause = 1 if has_grown else min(2 * pause, MOST_LOOKS)
         looks_left -= 1
         await asyncio.sleep(LOOK_SECONDS)
 

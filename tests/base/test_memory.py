@@ -75,19 +75,26 @@ async def times_given_back(monkeypatch: pytest.MonkeyPatch, sizes: list[int]) ->
 async def test_what_is_not_used_is_given_back_when_there_is_more_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # At first, and when it had grown by as much as is worth it; not for a little more.
-    sizes = [100, 90, 95, 95 + memory.GROWN_BYTES, 120, 120]
-    assert await times_given_back(monkeypatch, sizes) == 2
+    # At first and when it had grown by as much as is worth it, each time with the look behind it.
+    quiet, grown = [90, 90, 90], 90 + 2 * memory.GROWN_BYTES
+    assert await times_given_back(monkeypatch, [100, *quiet, grown, *quiet]) == 4
 
 
-async def test_what_was_in_use_when_the_process_had_grown_is_given_back_within_a_minute(
+async def test_what_was_in_use_when_the_process_had_grown_is_given_back_soon_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grown = 90 + 2 * memory.GROWN_BYTES
-    looks = int(60 / memory.LOOK_SECONDS)
-    # At first, when it had grown, and when nothing had grown for a minute.
-    sizes = [100, 90, grown, grown, *[grown] * (looks - 1), grown, 95]
-    assert await times_given_back(monkeypatch, sizes) == 3
+    # A hash at the first two looks; what it had goes at the second, and the third finds nothing.
+    assert await times_given_back(monkeypatch, [grown, grown, grown, 90]) == 2
+
+
+async def test_looks_that_find_nothing_become_as_rare_as_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    minute = int(60 / memory.LOOK_SECONDS)
+    # One for the look, one more for each time that something is given back.
+    sizes = [90] * (10 * minute)
+    assert 10 <= await times_given_back(monkeypatch, sizes) <= 15
 
 
 def test_a_process_knows_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
