@@ -1,5 +1,6 @@
 """What is written to a terminal: words of strangers move, colour and hide nothing there."""
 
+import os
 import sys
 from typing import Any, Final, TextIO, cast
 
@@ -33,6 +34,8 @@ def guard_terminals() -> None:
 
     Into a file or another program it goes as it is.
     """
+    # Python 3.13 would colour what it says of its own faults, by the very characters kept out here.
+    os.environ.setdefault("PYTHON_COLORS", "0")
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and stream.isatty() and not isinstance(stream, Guarded):
