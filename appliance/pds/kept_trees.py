@@ -77,9 +77,13 @@ class KeptTrees:
 
     def keep(self, repo: Repo, ops: Iterable[RecordOp] = ()) -> None:
         """Keep the next state of a repo, to which these operations led."""
-        ops = tuple(ops)
-        more = weight(op.path for op in ops if op.prev is None)
-        self._keep(repo, more - weight(op.path for op in ops if op.cid is None))
+        growth = 0
+        for op in ops:
+            if op.prev is None:
+                growth += _RECORD_BYTES + 2 * len(op.path)
+            elif op.cid is None:
+                growth -= _RECORD_BYTES + 2 * len(op.path)
+        self._keep(repo, growth)
 
     def forget(self) -> None:
         self._kept.clear()

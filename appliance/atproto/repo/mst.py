@@ -157,7 +157,9 @@ class Mst:
         if isinstance(self._top, Cid):
             top = mst_build.made_again(self._top, height, *ends, leaves)
         for path in paths:
-            top = mst_build.with_way(top, height, *ends, path.encode("ascii"), leaves)
+            key = path.encode("ascii")
+            if not mst_build.is_open(top, key):
+                top = mst_build.with_way(top, height, *ends, key, leaves)
         return self if top is None or top is self._top else Mst(top, height)
 
     def path_proof(self, path: str) -> dict[Cid, bytes]:

@@ -77,6 +77,17 @@ def without_layers(kid: Kid, layer: int, stubs_below: int) -> Kid:
     return kid.standing_on([without_layers(each, layer - 1, stubs_below) for each in kid.kids])
 
 
+def is_open(kid: Kid, key: bytes) -> bool:
+    """Tell quickly that all is at hand for a key that is not there; False where it may not be."""
+    while isinstance(kid, Node):
+        keys = kid.keys
+        at = bisect_left(keys, key)
+        if at < len(keys) and keys[at] == key:
+            return False
+        kid = kid.kids[at]
+    return kid is None
+
+
 def with_way(kid: Kid, layer: int, low: bytes, high: bytes, key: bytes, leaves: Leaves) -> Kid:
     """Give a subtree with all at hand that an operation on a key enters.
 
