@@ -159,6 +159,21 @@ def arrived(found: Any, url: str) -> dict[str, Any]:
     return {"handle": found["handle"], "server": url, "was": "here already"}
 
 
+async def see_it_lives_at(ours: Server, did: str, url: str) -> None:
+    """See that an account which is here already lives at the old server, as its identity says.
+
+    That one might name anybody's account as the one that moves. Raises Trouble.
+    """
+    told = await ours.call("com.atproto.identity.refreshIdentity", identifier=did)
+    home = _endpoint(told)
+    if home != url.rstrip("/"):
+        raise Trouble(
+            f"{url} says that {did} moves, which is here already and lives at {home}",
+            "an account that lives at the server it comes from",
+            "see to the name of the account; if it is right, tell whoever runs that server",
+        )
+
+
 async def permit(source: Server, target_did: str) -> str:
     """Have the old server vouch for the member."""
     vouched = await source.query(

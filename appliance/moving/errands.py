@@ -14,6 +14,7 @@ from appliance.moving.doors import (
     arrived,
     chosen_password,
     permit,
+    see_it_lives_at,
     suitable_handle,
 )
 from appliance.moving.folder import Folder, Zip, pack
@@ -118,6 +119,7 @@ async def move_in(scene: Scene) -> None:
         did = desk.journal.fact("did")
         found = await account_here(scene.operator, did)
         if found is not None:
+            await see_it_lives_at(ours, did, desk.journal.fact("endpoint"))
             return arrived(found, ours.url)
         about = await ours.ask_openly("com.atproto.server.describeServer")
         opened = await _open_account(scene, desk, source, ours, about)

@@ -14,7 +14,7 @@ from appliance.base.room import Room
 from appliance.moving import server as server_module
 from appliance.moving import taking as taking_module
 from tests.support.appliance import Appliance
-from tests.support.client import PASSWORD, Member, join
+from tests.support.client import PASSWORD, Member, Operator, join
 from tests.support.moving import hearth, mailed_code
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -252,3 +252,40 @@ async def test_keys_that_stay_beside_ours_are_told(
     status, said = await hearth(second, *given, "--code", code)
     assert status == 0
     assert any(own[0] in line for line in said)
+
+
+async def test_nobody_elses_account_is_filled_and_opened_again(
+    second: Appliance,
+    wayward: Wayward,
+    ann: Member,
+    http: aiohttp.ClientSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    operator = Operator(http, second.pds, second.operator_token)
+    invite = await operator.post("com.atproto.server.createInviteCode", useCount=1)
+    fields = {"handle": "zoe.second.test", "inviteCode": invite["code"]}
+    zoe = await join(http, second.pds, **fields)
+    # Everybody could read her repo, and keep it.
+    kept = {}
+    for nsid in ("com.atproto.sync.getRepo", "com.atproto.sync.getLatestCommit"):
+        async with http.get(f"{second.pds}/xrpc/{nsid}", params={"did": zoe.did}) as answer:
+            kept[nsid] = await answer.read()
+    await zoe.post("com.atproto.server.deactivateAccount")
+
+    async def session(request: web.Request) -> web.Response:
+        status, told = await wayward.behind(request, await request.read())
+        told = told.replace(ann.did.encode(), zoe.did.encode())
+        return web.Response(status=status, body=told, content_type="application/json")
+
+    async def hers(request: web.Request) -> web.Response:
+        return web.Response(body=kept[request.path.rpartition("/")[2]])
+
+    for name in ("createSession", "refreshSession", "getSession"):
+        wayward.says[f"com.atproto.server.{name}"] = session
+    wayward.says.update(dict.fromkeys(kept, hers))
+    wayward.lists()
+    assert (await hearth(second, *order(ann, wayward, tmp_path)))[0] == 1
+    said = capsys.readouterr().err
+    assert f"{zoe.did} moves, which is here already and lives at {second.pds}" in said, said
+    assert not (await zoe.get("com.atproto.server.checkAccountStatus"))["activated"]
