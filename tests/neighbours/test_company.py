@@ -101,6 +101,7 @@ async def test_a_neighbour_who_does_not_know_us_any_more_is_told(smiths: Home, j
     company = smiths.role.company
     await until(lambda: company.contact(jones.key).here)
     assert company.findings() == []
+    jones.role.introductions.pairings.forget(smiths.key)
     await jones.role.store.remove(smiths.key)
     await until(lambda: not company.contact(jones.key).knows_us)
     # A pair that was just made is known to one side before the other.
