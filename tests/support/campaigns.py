@@ -72,8 +72,8 @@ class Campaigns:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part where long tests are asked for, and nothing else."""
-    if config.option.markexpr.strip() == "long":
+    """Take part where long tests are asked for, and nothing else, one after another."""
+    if config.option.markexpr.strip() == "long" and not getattr(config.option, "numprocesses", 0):
         config.pluginmanager.register(Campaigns(config), "campaigns")
 
 

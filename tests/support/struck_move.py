@@ -3,15 +3,15 @@
     python -m tests.support.struck_move CALL WHEN PID ARGUMENT...
 
 At the CALL-th call, counted from 1, a process is killed as by a power cut, WHEN is `before` the
-call is sent or `after` it was answered. PID 0 is this very process. ARGUMENTs are those of `hearth
+call is sent or `after` it was answered, be it by a refusal. PID 0 is this very process. ARGUMENTs are those of `hearth
 account`. With CALL 0 nobody is killed. Its last line on stdout is the number of calls.
 """
 
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
@@ -34,20 +34,22 @@ class Strike:
         self._pid = pid or os.getpid()
         self.calls = 0
 
-    def begin(self, nsid: str) -> bool:
-        """Count a call that is about to be sent; tell whether it counts."""
+    @contextmanager
+    def around(self, nsid: str) -> Iterator[None]:
+        """Count a call, if it counts, and strike when it is the one."""
         if nsid == NO_STEP:
-            return False
+            yield
+            return
         self.calls += 1
-        self._fall("before")
-        return True
+        number = self.calls
+        self._fall(number, "before")
+        try:
+            yield
+        finally:
+            self._fall(number, "after")
 
-    def end(self) -> None:
-        """A call was answered."""
-        self._fall("after")
-
-    def _fall(self, when: str) -> None:
-        if self.calls == self._call and when == self._when:
+    def _fall(self, number: int, when: str) -> None:
+        if (number, when) == (self._call, self._when):
             os.kill(self._pid, signal.SIGKILL)
 
 
@@ -55,21 +57,16 @@ def _count(strike: Strike, patch: pytest.MonkeyPatch) -> None:
     call, raw = XrpcClient.call, XrpcClient.raw
 
     async def counted(self: XrpcClient, method: str, nsid: str, **more: Any) -> Any:
-        counts = strike.begin(nsid)
-        answer = await call(self, method, nsid, **more)
-        if counts:
-            strike.end()
-        return answer
+        with strike.around(nsid):
+            return await call(self, method, nsid, **more)
 
     @asynccontextmanager
     async def counted_raw(
         self: XrpcClient, method: str, nsid: str, **more: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        counts = strike.begin(nsid)
-        async with raw(self, method, nsid, **more) as answer:
-            yield answer
-        if counts:
-            strike.end()
+        with strike.around(nsid):
+            async with raw(self, method, nsid, **more) as answer:
+                yield answer
 
     patch.setattr(XrpcClient, "call", counted)
     patch.setattr(XrpcClient, "raw", counted_raw)
