@@ -3,8 +3,9 @@
     python -m tests.support.struck_move CALL WHEN PID ARGUMENT...
 
 At the CALL-th call, counted from 1, a process is killed as by a power cut, WHEN is `before` the
-call is sent or `after` it was answered, be it by a refusal. PID 0 is this very process. ARGUMENTs are those of `hearth
-account`. With CALL 0 nobody is killed. Its last line on stdout is the number of calls.
+call is sent or `after` it was answered, be it by a refusal. PID 0 is this very process. ARGUMENTs
+are those of `hearth account`. With CALL 0 nobody is killed. Its last line on stdout is the number
+of calls.
 """
 
 import os
