@@ -3,6 +3,9 @@
 A connection costs its caller nothing, and us a file descriptor, of which there are as few as 1,024.
 Whoever could take them all would end the whole network, the databases too. Those who come through a
 proxy are its connections; how many there may be is its own affair.
+
+What is on its way to somebody is held here until it is taken, so who takes next to nothing of it
+for long is hung up on as well.
 """
 
 import asyncio
@@ -22,6 +25,9 @@ SHARE: Final = 0.75
 SHARE_OF_ONE: Final = 0.25
 # Until the head of the first request is whole.
 SECONDS_TO_ASK: Final = 30.0
+# While more is to be sent than fits in the socket: at least so many bytes in so long.
+SECONDS_TO_TAKE: Final = 60.0
+LEAST_TAKEN: Final = 48_000
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 Protocols = Callable[[], asyncio.Protocol]
@@ -87,6 +93,10 @@ class _Guest(asyncio.Protocol):
         self._key: str | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._heard = b""
+        self._transport: asyncio.Transport | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._is_full = False
+        self._was_emptied = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
@@ -94,8 +104,9 @@ class _Guest(asyncio.Protocol):
         if self._key is None:
             cast(asyncio.Transport, transport).abort()
             return
+        self._transport = cast(asyncio.Transport, transport)
         loop = asyncio.get_running_loop()
-        self._patience = loop.call_later(SECONDS_TO_ASK, cast(asyncio.Transport, transport).abort)
+        self._patience = loop.call_later(SECONDS_TO_ASK, self._transport.abort)
         self._behind.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,6 +114,8 @@ class _Guest(asyncio.Protocol):
             return
         self._guests.leave(self._key)
         self._listen_on()
+        if self._look is not None:
+            self._look.cancel()
         self._behind.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -118,10 +131,30 @@ class _Guest(asyncio.Protocol):
         return self._behind.eof_received() if self._key is not None else None
 
     def pause_writing(self) -> None:
+        self._is_full = True
+        if self._look is None:
+            self._watch()
         self._behind.pause_writing()
 
     def resume_writing(self) -> None:
+        self._is_full, self._was_emptied = False, True
         self._behind.resume_writing()
+
+    def _watch(self) -> None:
+        """Look in a while how much was taken of what waits now."""
+        assert self._transport is not None  # noqa: S101
+        self._was_emptied = False
+        loop, waits = asyncio.get_running_loop(), self._transport.get_write_buffer_size()
+        self._look = loop.call_later(SECONDS_TO_TAKE, self._judge, self._transport, waits)
+
+    def _judge(self, transport: asyncio.Transport, before: int) -> None:
+        self._look = None
+        if not self._is_full:
+            return
+        if not self._was_emptied and before - transport.get_write_buffer_size() < LEAST_TAKEN:
+            transport.abort()
+        else:
+            self._watch()
 
     def _listen_on(self) -> None:
         if self._patience is not None:

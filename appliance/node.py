@@ -152,6 +152,7 @@ def _slims(roles: Mapping[str, Any]) -> Iterator[Slim]:
     """Tell who keeps things in memory that can be made again."""
     if "pds" in roles:
         yield roles["pds"].repos.slim
+        yield roles["pds"].exports.slim
     if "appview" in roles:
         yield roles["appview"].images.slim
         yield roles["appview"].index.slim

@@ -133,6 +133,55 @@ async def test_who_never_asks_is_hung_up_on_and_who_asks_is_served(
     assert await member.answered()
 
 
+async def test_who_takes_nothing_of_what_is_sent_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guests_module, "SECONDS_TO_TAKE", 0.5)
+    ends: asyncio.Queue[str] = asyncio.Queue()
+    size = 40_000_000  # far more than all sockets on the way hold
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            for _ in range(size // 100_000):
+                await response.write(bytes(100_000))
+        except ConnectionError:
+            ends.put_nowait(request.query_string)
+        return response
+
+    async def whole(_: web.Request) -> web.Response:
+        return web.Response(body=bytes(size))
+
+    app = saying_hello()
+    app.router.add_get("/flood", flood)
+    app.router.add_get("/whole", whole)
+    async with AsyncExitStack() as stack:
+        doors = Doors(stack, 0)
+        listeners = bind(["127.0.0.1"], 0)
+        await doors.listen(await doors.run(app), listeners)
+        house = House(listeners[0].getsockname()[1])
+        idle, taking, steady = [await house.call() for _ in range(3)]
+        idle.say(b"GET /flood?idle HTTP/1.1\r\nHost: x\r\n\r\n")
+        taking.say(b"GET /flood?taking HTTP/1.1\r\nHost: x\r\n\r\n")
+        steady.say(b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        async def take(caller: Caller) -> int:
+            await caller.reader.readuntil(b"\r\n\r\n")
+            taken = 0
+            while taken < size:
+                taken += len(await caller.reader.read(20_000))
+            return taken
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # A body that waits whole is taken as well as one in pieces.
+            taken = await asyncio.gather(take(taking), take(steady))
+            assert await ends.get() == "idle"
+        assert min(taken) >= size
+        assert ends.empty()
+        await house.see_all_off()
+
+
 async def test_all_together_they_leave_what_the_house_itself_needs(house: House) -> None:
     callers = [await house.call() for _ in range(30)]
     for caller in callers:

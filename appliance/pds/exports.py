@@ -1,25 +1,25 @@
 """Repositories on their way out: whole, since a revision, single blocks, proofs of one record.
 
-Each archive is made from one snapshot of the database, in a reader thread.
+Each archive is made from one snapshot of the database, in a reader thread, one at a time: whoever
+asks for many leaves the other threads to others.
 """
 
-import tempfile
+from asyncio import Semaphore
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
-from appliance.atproto.car import car_block, car_header, write_car
+from appliance.atproto.car import car_block, car_header
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import Did
 from appliance.atproto.tid import Tid
-from appliance.base import room
 from appliance.base.database import Connection, Database
 from appliance.pds import records, repos
 from appliance.pds.kept_trees import Head
+from appliance.pds.out_tray import OutTray
 from appliance.pds.repos import RepoStore
 
-_IN_MEMORY: Final = 1_000_000  # bytes; larger archives wait for slow clients in a file
 _WRITTEN_TOGETHER: Final = 64_000  # bytes of blocks
 # Of the nodes written last: of 12,000 records. Several ask for a repo that is new to them.
 _LAST_BYTES: Final = 1_000_000
@@ -35,13 +35,6 @@ class BlockNotFound(LookupError):
         super().__init__(f"Could not find blocks: {', '.join(map(str, cids))}")
 
 
-class NoRoomForArchive(room.NoRoom):
-    """The disk is full, and the archive too large to be made in memory."""
-
-    def __init__(self) -> None:
-        Exception.__init__(self, "The disk of this server has no room left for so large an archive")
-
-
 class RepoExporter:
     """Make CAR archives of hosted repos."""
 
@@ -49,7 +42,8 @@ class RepoExporter:
         """Take the folder for the files of large archives."""
         self._db = db
         self._store = store
-        self._folder = folder
+        self.tray = OutTray(folder)
+        self._turn = Semaphore(1)
         self._last: tuple[Cid | None, bytes] = None, b""  # a root, and all nodes below it
 
     async def repo(self, did: Did, since: Tid | None = None) -> BinaryIO:
@@ -60,28 +54,29 @@ class RepoExporter:
         change. Nothing after `since`: no blocks. Raises RepoNotFound, RootMismatch,
         NoRoomForArchive.
         """
-        try:
+        async with self._turn:
             return await self._db.scan(self._repo, did, since, deadline=_DEADLINE_S)
-        except room.NoRoom as full:
-            raise NoRoomForArchive from full
 
-    async def blocks(self, did: Did, cids: Sequence[Cid]) -> bytes:
-        """Make an archive, without a root, of these blocks. Raises RepoNotFound, BlockNotFound."""
-        return await self._db.scan(self._blocks, did, cids)
+    async def blocks(self, did: Did, cids: Sequence[Cid]) -> BinaryIO:
+        """Make an archive, without a root, of these blocks.
 
-    async def record(self, did: Did, path: str) -> bytes:
+        Raises RepoNotFound, BlockNotFound, NoRoomForArchive.
+        """
+        async with self._turn:
+            return await self._db.scan(self._blocks, did, cids)
+
+    async def record(self, did: Did, path: str) -> BinaryIO:
         """Prove what is at a path, or that nothing is: commit, covering nodes, the record."""
         return await self._db.scan(self._record, did, path)
 
+    async def slim(self) -> None:
+        """Forget the nodes that were written last."""
+        self._last = None, b""
+
     def _repo(self, conn: Connection, did: Did, since: Tid | None) -> BinaryIO:
         head = repos.load_head(conn, did)
-        with room.named(), ExitStack() as undone:
-            file = cast(
-                BinaryIO,
-                undone.enter_context(
-                    tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._folder))
-                ),
-            )
+        with ExitStack() as undone:
+            file = undone.enter_context(self.tray.open())
             file.write(car_header(head.commit_cid))
             if since is None or since < head.rev:
                 _write_blocks(file, [(head.commit_cid, head.commit_block)])
@@ -94,27 +89,48 @@ class RepoExporter:
             undone.pop_all()
         return file
 
-    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> bytes:
+    def _blocks(self, conn: Connection, did: Did, cids: Sequence[Cid]) -> BinaryIO:
         head = repos.load_head(conn, did)
-        wanted = set(cids)
-        found = {cid: block for cid, block in self._all_but_records(conn, head) if cid in wanted}
-        if len(found) < len(wanted):
-            for path, cid in records.leaves(conn, head.id):
-                if cid in wanted:
-                    found[cid] = records.block_at(conn, head.id, path)
-        missing = wanted - found.keys()
-        if missing:
-            raise BlockNotFound(missing)
-        return write_car(None, found.items())
+        missing = set(cids)
+        with ExitStack() as undone:
+            file = undone.enter_context(self.tray.open())
+            file.write(car_header(None))
+            _write_blocks(file, self._found(conn, head, missing))
+            if missing:
+                raise BlockNotFound(missing)
+            file.seek(0)
+            undone.pop_all()
+        return file
 
-    def _record(self, conn: Connection, did: Did, path: str) -> bytes:
+    def _found(
+        self, conn: Connection, head: Head, missing: set[Cid]
+    ) -> Iterator[tuple[Cid, bytes]]:
+        """Give those of these blocks that there are, and take them out of what is missing."""
+        for cid, block in self._all_but_records(conn, head):
+            if cid in missing:
+                missing.remove(cid)
+                yield cid, block
+        if not missing:
+            return
+        for path, cid in records.leaves(conn, head.id):
+            if cid in missing:
+                missing.remove(cid)
+                yield cid, records.block_at(conn, head.id, path)
+
+    def _record(self, conn: Connection, did: Did, path: str) -> BinaryIO:
         head = repos.load_head(conn, did)
         tree = self._store.tree_at(conn, head, [path])
         found = {head.commit_cid: head.commit_block, **tree.path_proof(path)}
         cid = tree.get(path)
         if cid is not None:
             found[cid] = records.block_at(conn, head.id, path)
-        return write_car(head.commit_cid, found.items())
+        with ExitStack() as undone:
+            file = undone.enter_context(self.tray.open())
+            file.write(car_header(head.commit_cid))
+            _write_blocks(file, found.items())
+            file.seek(0)
+            undone.pop_all()
+        return file
 
     def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
         yield head.commit_cid, head.commit_block

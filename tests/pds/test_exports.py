@@ -1,8 +1,11 @@
 """Archives of hosted repos: whole, since a revision, single blocks, proofs."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -15,7 +18,7 @@ from appliance.atproto.repo.proof import verify_slice
 from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
 from appliance.firehose.events import CommitEvent
-from appliance.pds import exports, records
+from appliance.pds import out_tray, records
 from appliance.pds.exports import BlockNotFound
 from appliance.pds.repos import RepoNotFound
 from tests.support.pds_stores import ALICE, BOB, NOTE, Stores, open_stores
@@ -130,8 +133,58 @@ async def test_a_large_export_goes_by_way_of_a_file(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = await exported(stores)
-    monkeypatch.setattr(exports, "_IN_MEMORY", 100)
+    monkeypatch.setattr(out_tray, "LARGEST_IN_MEMORY", 100)
     assert await exported(stores) == small
+
+
+async def test_what_slow_readers_hold_of_any_archive_is_counted(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out_tray, "IN_MEMORY", 20_000)
+    car = await exported(stores)
+    wanted = list(car.blocks)
+    held: list[BinaryIO] = []
+    for _ in range(10):
+        held.append(await stores.exports.repo(ALICE))
+        held.append(await stores.exports.blocks(ALICE, wanted))
+        held.append(await stores.exports.record(ALICE, f"{NOTE}/k05"))
+    tray = stores.exports.tray
+    assert 0 < tray.in_memory <= 20_000
+    assert tray.in_files > 20_000
+    assert read_car(held[-3].read()) == car
+    for archive in held:
+        archive.close()
+    assert (tray.in_memory, tray.in_files) == (0, 0)
+
+
+async def test_archives_are_made_one_at_a_time_so_that_others_can_read(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+    nodes_at = stores.repos.nodes_at
+
+    def slowly(*args: Any) -> Any:
+        begun.release()
+        assert go_on.wait(60)
+        return nodes_at(*args)
+
+    monkeypatch.setattr(stores.repos, "nodes_at", slowly)
+    async with asyncio.timeout(60):
+        many = [asyncio.ensure_future(stores.exports.repo(ALICE)) for _ in range(5)]
+        await asyncio.to_thread(begun.acquire)
+        assert await stores.records.count(ALICE) == 40
+        assert not begun.acquire(blocking=False)
+        go_on.set()
+        for archive in await asyncio.gather(*many):
+            archive.close()
+
+
+async def test_nodes_at_hand_are_given_back_when_memory_is_short(stores: Stores) -> None:
+    await exported(stores)
+    assert stores.exports._last[1]
+    await stores.exports.slim()
+    assert not stores.exports._last[1]
+    assert len(leaves(await exported(stores))) == 40
 
 
 async def test_an_export_after_a_restart_is_the_same(tmp_path: Path) -> None:
@@ -152,22 +205,24 @@ async def test_a_hidden_record_is_still_part_of_the_repo(stores: Stores) -> None
 async def test_blocks_of_all_kinds_are_found_by_cid(stores: Stores) -> None:
     car = await exported(stores)
     wanted = list(car.blocks)
-    archive = await stores.exports.blocks(ALICE, wanted)
-    assert read_car(archive) == Car([], {cid: car.blocks[cid] for cid in car.blocks})
-    one = await stores.exports.blocks(ALICE, wanted[-1:])
-    assert read_car(one).blocks == {wanted[-1]: car.blocks[wanted[-1]]}
+    with await stores.exports.blocks(ALICE, [*wanted, *wanted]) as archive:
+        assert read_car(archive.read()) == Car([], {cid: car.blocks[cid] for cid in car.blocks})
+    with await stores.exports.blocks(ALICE, wanted[-1:]) as archive:
+        assert read_car(archive.read()).blocks == {wanted[-1]: car.blocks[wanted[-1]]}
 
 
 async def test_one_missing_block_fails_the_call(stores: Stores) -> None:
     unknown = Cid.for_block(b"unknown")
     with pytest.raises(BlockNotFound, match=str(unknown)):
         await stores.exports.blocks(ALICE, [stores.repos.head(ALICE).data, unknown])
+    assert stores.exports.tray.in_memory == 0
 
 
 async def test_a_proof_shows_a_record_or_its_absence(stores: Stores) -> None:
     head = stores.repos.head(ALICE)
     for path, present in ((f"{NOTE}/k05", True), (f"{NOTE}/k99", False), ("a.b.c/d", False)):
-        car = read_car(await stores.exports.record(ALICE, path))
+        with await stores.exports.record(ALICE, path) as archive:
+            car = read_car(archive.read())
         assert car.roots == [head.commit_cid]
         commit = parse_commit(car.blocks[head.commit_cid])
         cid = Mst.load(commit.data, car.blocks).get(path)

@@ -271,8 +271,8 @@ async def test_equal_records_share_a_block_and_outlive_each_other(stores: Stores
     assert two.row is not None
     assert one.row.cid == two.row.cid
     assert stores.records.get(ALICE, NOTE, RecordKey("b")).cid == two.row.cid
-    archive = await stores.exports.blocks(ALICE, [two.row.cid])
-    assert two.row.cid in read_car(archive).blocks
+    with await stores.exports.blocks(ALICE, [two.row.cid]) as archive:
+        assert two.row.cid in read_car(archive.read()).blocks
 
 
 async def test_a_repo_survives_a_restart(tmp_path: Path) -> None:

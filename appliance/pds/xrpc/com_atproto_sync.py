@@ -1,6 +1,6 @@
 """com.atproto.sync.*: hosted repos and blobs for everybody who mirrors, checks or indexes them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import BinaryIO, Final
 
 from aiohttp import web
@@ -135,14 +135,8 @@ async def subscribe_repos(
     return await serve_subscribe_repos(request, pds.event_log, pds.seats, pds.inside.haste)
 
 
-def _car(archive: bytes | BinaryIO) -> Stream:
-    if isinstance(archive, bytes):
-        return Stream(_CAR, _at_once(archive))
+def _car(archive: BinaryIO) -> Stream:
     return Stream(_CAR, FileChunks(archive))
-
-
-async def _at_once(archive: bytes) -> AsyncIterator[bytes]:
-    yield archive
 
 
 def _place(cursor: str | None) -> int:
