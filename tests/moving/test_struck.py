@@ -152,10 +152,11 @@ class Move:
         """Give the command and kill; False: it was done before it came to that call."""
         name = {"source": "first", "target": "second"}.get(victim)
         pid = self.street.house(name).popen.pid if name else 0
-        status, out, _ = await self.run(call, when, pid)
+        status, out, told = await self.run(call, when, pid)
         if status >= 0 and int(out.splitlines()[-1]) < call:
+            assert status == 0, (call, when, told)
             return False
-        assert (status < 0) == (victim == "tool")
+        assert (status < 0) == (victim == "tool"), (call, when, told)
         if name:
             await self.street.revive(name)
         return True
