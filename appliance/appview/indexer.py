@@ -42,6 +42,12 @@ _COLLECTIONS: dict[str, RecordIndex] = {
 }
 
 
+# Records are shown whole, by the hundred in one answer and with those that they answer or quote;
+# what an app writes into one has some kilobytes. Labelers explain their labels in many languages.
+LARGEST_BLOCK = 64_000
+_LONG = {"app.bsky.labeler.service"}
+
+
 class _Held(NamedTuple):
     """What is held at a path: the record's CID, and whether it came early."""
 
@@ -96,7 +102,8 @@ class Indexer:
     ) -> bool:
         """Index a new or changed record; tell whether the index holds it now.
 
-        A record that its lexicon refuses is left out; so is an older version of it. One that came
+        A record that its lexicon refuses, or that is too large to be shown among many, is left out;
+        so is an older version of it. One that came
         early is indexed anew where the stream brings it, so that all is in its order.
         anew: index it even if the very same is held. is_checked: its lexicon has taken it already.
         """
@@ -289,6 +296,9 @@ class Indexer:
         rule = self._validator.record_key_rule(ref.collection)
         if rule.startswith("literal:") and rule != f"literal:{ref.rkey}":
             self.counts["wrong_key"] += 1
+            return None
+        if len(block) > LARGEST_BLOCK and ref.collection not in _LONG:
+            self.counts["too_large"] += 1
             return None
         try:
             RecordKey(ref.rkey)

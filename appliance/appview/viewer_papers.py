@@ -16,7 +16,10 @@ from appliance.atproto.tid import Tid
 from appliance.base.database import Connection, Database
 
 PAGE: Final = 500
-LONGEST_TEXT: Final = 100_000
+# After which a page ends, however few rows it has.
+PAGE_BYTES: Final = 1_000_000
+# As long as what an app may send.
+LONGEST_TEXT: Final = 150 * 1024
 
 
 class InvalidPapers(ValueError):
@@ -107,7 +110,10 @@ class ViewerPapers:
         self._db = db
 
     async def page(self, viewer: str, kind: str, after: str) -> list[dict[str, Any]]:
-        """Give the next rows of a kind, those after this key. Raises InvalidPapers."""
+        """Give the next rows of a kind, those after this key; none at the end.
+
+        Raises InvalidPapers.
+        """
         return await self._db.scan(_page, viewer, _kind(kind), after)
 
     async def put(self, viewer: str, kind: str, rows: Sequence[Any]) -> int:
@@ -152,13 +158,18 @@ def _page(conn: Connection, viewer: str, kind: _Kind, after: str) -> list[dict[s
     names = ", ".join(kind.columns)
     # The key of settings is the owner: one row, on the first page.
     bound = f"{kind.key} > ?" if kind.key != kind.owner else "? = ''"
-    rows = conn.rows(
+    found: list[dict[str, Any]] = []
+    size = 0
+    for row in conn.execute(
         f"SELECT {names} FROM {kind.table} WHERE {kind.owner} = ? AND {bound}"  # noqa: S608
         f" ORDER BY {kind.key} LIMIT {PAGE}",
-        viewer,
-        after,
-    )
-    return [dict(zip(kind.columns, row, strict=True)) for row in rows]
+        (viewer, after),
+    ):
+        found.append(dict(zip(kind.columns, row, strict=True)))
+        size += sum(len(value) for value in row if isinstance(value, str))
+        if size > PAGE_BYTES:
+            break
+    return found
 
 
 def _put(conn: Connection, viewer: str, kind: _Kind, rows: Sequence[list[int | str]]) -> int:

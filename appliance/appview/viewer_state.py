@@ -8,14 +8,29 @@ row of the page before it.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import orjson
 
 from appliance.base.database import Connection, Database
 
+# Of one viewer: what an app shows in one list, and what an archive or a move carries along.
+MOST_DRAFTS = 500
+MOST_DRAFT_BYTES = 10_000_000
+# After which a page of drafts ends.
+PAGE_BYTES = 1_000_000
 # Sorts after every (time, key) there is: the start of a newest-first list.
 NEWEST: tuple[int, str] = (2**62, "\U0010ffff")
+
+
+class TooManyDrafts(ValueError):
+    """A viewer keeps as many drafts, or as long ones, as anybody may."""
+
+    xrpc_name = "DraftLimitReached"
+
+    def __init__(self) -> None:
+        super().__init__("There are too many drafts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +192,21 @@ class ViewerState:
     # Drafts.
 
     async def put_draft(self, viewer: str, draft_id: str, draft: Any) -> None:
+        """Keep a draft. Raises TooManyDrafts."""
         now = self._now_us()
-        await self._write(
+        await self._db.write(
+            _write_draft,
+            viewer,
             "INSERT INTO draft (viewer, id, draft, created_us, updated_us) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET draft = excluded.draft, updated_us = excluded.updated_us",
             (viewer, draft_id, orjson.dumps(draft).decode(), now, now),
         )
 
     async def replace_draft(self, viewer: str, draft_id: str, draft: Any) -> None:
-        """Change a draft that is there; one that is gone stays gone."""
-        await self._write(
+        """Change a draft that is there; one that is gone stays gone. Raises TooManyDrafts."""
+        await self._db.write(
+            _write_draft,
+            viewer,
             "UPDATE draft SET draft = ?, updated_us = ? WHERE viewer = ? AND id = ?",
             (orjson.dumps(draft).decode(), self._now_us(), viewer, draft_id),
         )
@@ -194,14 +214,24 @@ class ViewerState:
     async def delete_draft(self, viewer: str, draft_id: str) -> None:
         await self._write("DELETE FROM draft WHERE viewer = ? AND id = ?", (viewer, draft_id))
 
-    def draft_count(self, viewer: str) -> int:
-        row = self._db.read_one("SELECT count(*) FROM draft WHERE viewer = ?", viewer)
-        return int(row[0]) if row else 0
+    def _how_many_drafts(self, viewer: str, limit: int, after: tuple[int, str]) -> int:
+        """Tell how many drafts make a page that is no heavier than it should be; one at least."""
+        sizes = self._db.read(
+            "SELECT octet_length(draft) FROM draft"
+            " WHERE viewer = ? AND (updated_us, id) < (?, ?)"
+            " ORDER BY updated_us DESC, id DESC LIMIT ?",
+            viewer,
+            *after,
+            limit,
+        )
+        together = accumulate(int(size) for (size,) in sizes)
+        return max(1, sum(size <= PAGE_BYTES for size in together))
 
     def drafts_page(
         self, viewer: str, limit: int, after: tuple[int, str] = NEWEST
     ) -> list[tuple[str, str, int, int]]:
-        """Rows (id, draft as JSON text, created, updated), at most `limit`."""
+        """Rows (id, draft as JSON text, created, updated), at most `limit`; fewer of large ones."""
+        limit = self._how_many_drafts(viewer, limit, after)
         return self._db.read(
             "SELECT id, draft, created_us, updated_us FROM draft"
             " WHERE viewer = ? AND (updated_us, id) < (?, ?)"
@@ -340,6 +370,16 @@ def forget(conn: Connection, viewer: str) -> None:
     conn.execute("DELETE FROM activity_subscription WHERE viewer = ?", (viewer,))
     conn.execute("DELETE FROM push_token WHERE viewer = ?", (viewer,))
     conn.execute("DELETE FROM viewer WHERE did = ?", (viewer,))
+
+
+def _write_draft(conn: Connection, viewer: str, sql: str, args: tuple[Any, ...]) -> None:
+    """Change drafts, unless they would become too many. Raises TooManyDrafts."""
+    conn.execute(sql, args)
+    count, size = conn.rows(
+        "SELECT count(*), total(octet_length(draft)) FROM draft WHERE viewer = ?", viewer
+    )[0]
+    if count > MOST_DRAFTS or size > MOST_DRAFT_BYTES:
+        raise TooManyDrafts
 
 
 def _execute(conn: Connection, sql: str, args: tuple[Any, ...]) -> None:

@@ -1,7 +1,9 @@
 """What our own AppView alone knows of a viewer, row for row; other AppViews give lists instead."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from appliance.atproto.data import dumps
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.operator import Operator
 
@@ -16,6 +18,7 @@ KINDS: Final = (
     "settings",
 )
 _TOGETHER: Final = 200
+_BYTES_TOGETHER: Final = 400_000
 # Our members may use somebody else's AppView: then nobody is at this door.
 _NOBODY: Final = frozenset({"UpstreamFailure", "MethodNotImplemented"})
 
@@ -41,8 +44,7 @@ class Vault:
         try:
             for kind in KINDS:
                 rows = papers.get(kind) or []
-                for start in range(0, len(rows), _TOGETHER):
-                    some = rows[start : start + _TOGETHER]
+                for some in _parcels(rows):
                     answer = await self._appview.call(
                         "internal.hearth.appview.putPrivateState", did=did, kind=kind, rows=some
                     )
@@ -56,3 +58,18 @@ class Vault:
     async def _rows(self, did: str, kind: str) -> list[Any]:
         nsid = "internal.hearth.appview.getPrivateState"
         return [row async for row in self._appview.pages(nsid, "rows", did=did, kind=kind)]
+
+
+def _parcels(rows: Sequence[Any]) -> Iterator[list[Any]]:
+    """Give rows together as far as a server takes them in one body: drafts may be long."""
+    some: list[Any] = []
+    size = 0
+    for row in rows:
+        weight = len(dumps(row))
+        if some and (len(some) == _TOGETHER or size + weight > _BYTES_TOGETHER):
+            yield some
+            some, size = [], 0
+        some.append(row)
+        size += weight
+    if some:
+        yield some

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlencode
 
 from appliance.appview.app import METHODS
 from appliance.appview.feeds.rules import FIRST
+from appliance.appview.indexer import LARGEST_BLOCK
 from appliance.atproto.data import InvalidData
 from appliance.atproto.lexicon.catalog import Catalog, load_catalog
-from appliance.atproto.syntax import Did
+from appliance.atproto.syntax import AtUri, Did
 from tests.support.answered import ALWAYS_REFUSED
 from tests.support.appview_house import AppViewHouse, Sent
 from tests.support.hostile import COLLECTIONS, TEXTS, WORDS, Hostile
@@ -148,3 +149,35 @@ async def test_no_hostile_record_fails_to_be_indexed(house: AppViewHouse) -> Non
     counts = await house.write(scene)
     assert counts.get("failed", 0) == 0
     assert counts["indexed"] > 4 * RECORDS * 0.5
+
+
+async def test_records_too_large_to_be_shown_among_many_are_left_out(house: AppViewHouse) -> None:
+    """An app writes some kilobytes; a hundred megabytes in one answer would be nobody's page."""
+    ballast = {"ballast": "x" * LARGEST_BLOCK}
+
+    def scene(lab: IndexLab) -> tuple[str, str]:
+        ann, bob = lab.account("ann"), lab.account("bob")
+        lab.follow(bob, ann)
+        small = lab.post(bob, "small")
+        lab.post(ann, "heavy", **ballast)
+        lab.like(ann, small, **ballast)
+        lab.put(ann, "app.bsky.graph.follow", {"subject": bob, **ballast})
+        lab.profile(ann, "Ann", **ballast)
+        lab.post(ann, "long", ballast="x" * (LARGEST_BLOCK - 1000))
+        # What was small and is made heavy is left out as well.
+        post = lab.post(ann, "light")
+        lab.put(ann, "app.bsky.feed.post", {"text": "light", **ballast}, AtUri(post["uri"]).rkey)
+        labels = [{"val": "x", "note": "x" * LARGEST_BLOCK}]
+        lab.put(
+            ann, "app.bsky.labeler.service", {"policies": {"labelValues": []}, "l": labels}, "self"
+        )
+        assert lab.indexer.counts["too_large"] == 5
+        return ann, bob
+
+    ann, bob = await house.write(scene)
+    feed = (await house.get(bob, "app.bsky.feed.getAuthorFeed", actor=ann))["feed"]
+    assert [item["post"]["record"]["text"] for item in feed] == ["long"]
+    told = await house.get(bob, "app.bsky.notification.listNotifications")
+    assert told["notifications"] == []
+    views = (await house.get(bob, "app.bsky.labeler.getServices", dids=[ann]))["views"]
+    assert len(views) == 1

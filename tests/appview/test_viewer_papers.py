@@ -3,13 +3,19 @@
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from string import ascii_lowercase
+from typing import Any, cast
 
 import pytest
 
 from appliance.appview.viewer_papers import KINDS, PAGE, InvalidPapers, ViewerPapers, key_of
 from appliance.appview.viewer_state import Mute, ViewerState
+from appliance.atproto.data import dumps
+from appliance.atproto.xrpc.bodies import json_limit
+from appliance.atproto.xrpc.client import MOST_JSON_BYTES
 from appliance.base.database import Database
+from appliance.moving.vault import Vault
+from appliance.operator import Operator
 
 ANN, BOB = "did:plc:" + "a" * 24, "did:plc:" + "b" * 24
 POST = f"at://{BOB}/app.bsky.feed.post/3aaaaaaaaaa22"
@@ -89,6 +95,45 @@ async def test_many_rows_come_page_by_page(db: Database, other: Database) -> Non
         await old.bookmark(ANN, uri, CID)
     assert await carry(ViewerPapers(db), ViewerPapers(other)) == PAGE + 3
     assert new.bookmarked(ANN, uris) == set(uris)
+
+
+async def test_long_drafts_come_few_at_a_time_and_in_bodies_that_are_taken(
+    db: Database, other: Database
+) -> None:
+    old, new = ViewerState(db, lambda: 7), ViewerState(other, lambda: 9)
+    # As long as an app may send them, and written with as many escapes as there can be.
+    for number in range(20):
+        words = '"' * (70_000 if number % 2 else 7)
+        await old.put_draft(
+            ANN, f"3aaaaaaaaaaa{ascii_lowercase[number]}", {"posts": [{"text": words}]}
+        )
+    taken: list[int] = []
+
+    class AppView:
+        """Takes and gives what the methods of an AppView do."""
+
+        async def call(self, nsid: str, *, did: str, kind: str, rows: list[Any]) -> Any:
+            taken.append(len(dumps({"did": did, "kind": kind, "rows": rows})))
+            assert taken[-1] <= json_limit(nsid)
+            return {"put": await ViewerPapers(other).put(did, kind, rows)}
+
+        async def pages(self, _nsid: str, _name: str, *, did: str, kind: str) -> Any:
+            after = ""
+            while rows := await ViewerPapers(db).page(did, kind, after):
+                assert len(dumps(rows)) < MOST_JSON_BYTES
+                for row in rows:
+                    yield row
+                after = key_of(kind, rows[-1])
+
+    vault = Vault(cast(Operator, AppView()))
+    papers = await vault.read(ANN)
+    assert papers is not None
+    assert len(dumps(papers)) > json_limit("internal.hearth.appview.putPrivateState")
+    assert await vault.write(ANN, papers) == 20
+    assert len(taken) < 20
+    page = new.drafts_page(ANN, 100)
+    rest = new.drafts_page(ANN, 100, (page[-1][3], page[-1][0]))
+    assert len(page) + len(rest) == 20
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
+import asyncio
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from appliance.appview.viewer_state import Mute, Subscription, ViewerState
+from appliance.appview import viewer_state
+from appliance.appview.viewer_state import Mute, Subscription, TooManyDrafts, ViewerState
 from appliance.base.database import Database
 from tests.support.clock import FakeClock
 
@@ -88,9 +90,43 @@ async def test_a_draft_changed_comes_first(state: ViewerState) -> None:
         ("3b", '{"text":"two"}'),
     ]
     assert rows[0][2] < rows[0][3]
-    assert state.draft_count(ALICE) == 2
     await state.delete_draft(ALICE, "3a")
-    assert state.draft_count(ALICE) == 1
+    assert [key for key, *_ in state.drafts_page(ALICE, 5)] == ["3b"]
+
+
+async def test_drafts_are_bounded_in_number_and_bytes_even_if_many_come_at_once(
+    state: ViewerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer_state, "MOST_DRAFTS", 5)
+    monkeypatch.setattr(viewer_state, "MOST_DRAFT_BYTES", 1000)
+    coming = (state.put_draft(ALICE, f"3{n:02}", {"n": n}) for n in range(20))
+    came = await asyncio.gather(*coming, return_exceptions=True)
+    assert sum(isinstance(one, TooManyDrafts) for one in came) == 15
+    await state.put_draft(BOB, "3a", {"text": "x" * 600})
+    for write in (state.put_draft, state.replace_draft):
+        with pytest.raises(TooManyDrafts):
+            await write(BOB, "3a", {"text": "x" * 1000})
+    with pytest.raises(TooManyDrafts):
+        await state.put_draft(BOB, "3b", {"text": "x" * 500})
+    await state.replace_draft(BOB, "3a", {"text": "x" * 100})
+    await state.put_draft(BOB, "3b", {"text": "x" * 500})
+    assert len(state.drafts_page(BOB, 100)) == 2
+
+
+async def test_a_page_of_long_drafts_ends_early(
+    state: ViewerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer_state, "PAGE_BYTES", 1000)
+    for number in range(5):
+        await state.put_draft(ALICE, f"3{number}", {"text": "x" * 400})
+    await state.put_draft(ALICE, "3z", {"text": "x" * 5000})
+    seen: list[str] = []
+    after = viewer_state.NEWEST
+    while page := state.drafts_page(ALICE, 100, after):
+        assert len(page) <= 2
+        seen += [key for key, *_ in page]
+        after = page[-1][3], page[-1][0]
+    assert seen == ["3z", "34", "33", "32", "31", "30"]
 
 
 async def test_preferences_are_merged_by_name(state: ViewerState) -> None:
@@ -148,7 +184,6 @@ async def test_every_inline_read_uses_an_index(state: ViewerState, db: Database)
     state.bookmarked(ALICE, [])
     state.bookmark_counts([])
     state.bookmarks_page(ALICE, 1)
-    state.draft_count(ALICE)
     state.drafts_page(ALICE, 1)
     state.subscriptions(ALICE, [])
     state.subscribers(ALICE)

@@ -316,6 +316,8 @@ async def test_everything_comes_in_one_file(house: MembersHouse) -> None:
     sent = await browser.post("/data")
     assert sent.headers["Content-Type"] == "application/zip"
     assert 'attachment; filename="alice.test-' in sent.headers["Content-Disposition"]
+    tray = box.pds.exports.tray
+    assert (tray.in_memory, tray.in_files) == (0, 0)
     archive = zipfile.ZipFile(io.BytesIO(browser.raw))
     assert archive.testzip() is None
     assert archive.read(f"blobs/{blob['ref']['$link']}.png") == PNG

@@ -1,7 +1,5 @@
 """app.bsky.draft.*: posts a viewer has begun; nobody else sees them."""
 
-from typing import Final
-
 from appliance.appview.hydrate.hydration import SignedIn
 from appliance.appview.role import AppView
 from appliance.appview.views.values import fragment, iso
@@ -9,21 +7,15 @@ from appliance.appview.xrpc.auth import signed_in
 from appliance.appview.xrpc.private_lists import format_private_cursor, parse_private_cursor
 from appliance.atproto.syntax import Json, JsonObject
 from appliance.atproto.tid import Tid
-from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
-
-MOST_DRAFTS: Final = 500
 
 methods: MethodTable[AppView] = MethodTable()
 
 
 @methods.procedure("app.bsky.draft.createDraft", auth=signed_in)
 async def create_draft(appview: AppView, viewer: SignedIn, *, draft: Json) -> Json:
-    viewers = appview.pipeline.viewers
-    if viewers.draft_count(viewer.did) >= MOST_DRAFTS:
-        raise InvalidRequest("There are too many drafts", "DraftLimitReached")
     draft_id = appview.draft_ids.next()
-    await viewers.put_draft(viewer.did, draft_id, draft)
+    await appview.pipeline.viewers.put_draft(viewer.did, draft_id, draft)
     return {"id": draft_id}
 
 
@@ -46,17 +38,21 @@ async def delete_draft(
 @methods.query("app.bsky.draft.getDrafts", auth=signed_in)
 async def get_drafts(appview: AppView, viewer: SignedIn, *, limit: int, cursor: str | None) -> Json:
     """Give drafts, the one changed last first."""
-    rows = appview.pipeline.viewers.drafts_page(viewer.did, limit + 1, parse_private_cursor(cursor))
-    views: list[JsonObject] = [
-        {
-            "id": draft_id,
-            "draft": fragment(draft),
-            "createdAt": iso(created_us),
-            "updatedAt": iso(updated_us),
-        }
-        for draft_id, draft, created_us, updated_us in rows[:limit]
-    ]
-    if len(rows) <= limit:
-        return {"drafts": views}
-    draft_id, _, _, updated_us = rows[limit - 1]
-    return {"drafts": views, "cursor": format_private_cursor(updated_us, draft_id)}
+    viewers = appview.pipeline.viewers
+    rows = viewers.drafts_page(viewer.did, limit, parse_private_cursor(cursor))
+    view: JsonObject = {
+        "drafts": [
+            {
+                "id": draft_id,
+                "draft": fragment(draft),
+                "createdAt": iso(created_us),
+                "updatedAt": iso(updated_us),
+            }
+            for draft_id, draft, created_us, updated_us in rows
+        ]
+    }
+    if rows:
+        draft_id, _, _, updated_us = rows[-1]
+        if viewers.drafts_page(viewer.did, 1, (updated_us, draft_id)):
+            view["cursor"] = format_private_cursor(updated_us, draft_id)
+    return view

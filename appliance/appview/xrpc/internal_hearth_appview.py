@@ -3,7 +3,7 @@
 from appliance.appview.hydrate.records import record_cid
 from appliance.appview.role import AppView
 from appliance.appview.takedowns import blob_name
-from appliance.appview.viewer_papers import PAGE, key_of
+from appliance.appview.viewer_papers import key_of
 from appliance.atproto.cid import Cid
 from appliance.atproto.syntax import AtUri, Did, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
@@ -69,7 +69,7 @@ async def get_private_state(
     """Hand over what only this AppView knows of a viewer, kind by kind."""
     rows = await appview.papers.page(did, kind, cursor or "")
     view: JsonObject = {"rows": rows}
-    if len(rows) == PAGE:
+    if rows:
         view["cursor"] = key_of(kind, rows[-1])
     return view
 

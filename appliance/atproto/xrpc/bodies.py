@@ -18,7 +18,10 @@ from appliance.atproto.xrpc.errors import (
 JSON_LIMIT: Final = 150 * 1024
 WRITE_LIMIT: Final = 1_000_000
 WRITES: Final = frozenset(
-    f"com.atproto.repo.{name}" for name in ("createRecord", "putRecord", "applyWrites")
+    (
+        *(f"com.atproto.repo.{name}" for name in ("createRecord", "putRecord", "applyWrites")),
+        "internal.hearth.appview.putPrivateState",
+    )
 )
 # For a whole JSON body, and for a pause in any body.
 BODY_SECONDS: Final = 30.0

@@ -24,7 +24,7 @@ class Contents:
 
     texts: dict[str, str]
     documents: dict[str, Json]
-    repo: BinaryIO
+    files: dict[str, BinaryIO]
     blobs: Sequence[tuple[Cid, str]]
 
 
@@ -55,8 +55,9 @@ def pieces(contents: Contents, blobs: BlobStore) -> Iterator[bytes]:
         for name, document in contents.documents.items():
             archive.writestr(_entry(name), json.dumps(document, indent=1, ensure_ascii=False))
         yield sink.taken()
-        with contents.repo:
-            yield from _copy(archive, sink, "repo.car", contents.repo)
+        for name, file in contents.files.items():
+            with file:
+                yield from _copy(archive, sink, name, file)
         for cid, ending in contents.blobs:
             try:
                 file = blobs.open(cid)

@@ -31,12 +31,12 @@ async def download(visit: Visit) -> web.StreamResponse:
         "account.json": await _account(visit),
         "preferences.json": pds.preferences.get(did, personal=True),
         "blobs.json": [{"cid": str(cid), "mimeType": kind} for cid, kind in blobs],
-        **await ViewerData(pds.proxy).documents(did),
     }
+    private = await ViewerData(pds.proxy, pds.exports.tray).documents(did)
     contents = archive.Contents(
         texts={"README.txt": visit.words("data.readme", handle=visit.account.handle)},
         documents=documents,
-        repo=await pds.exports.repo(did),
+        files={**private, "repo.car": await pds.exports.repo(did)},
         blobs=[(cid, mimetypes.guess_extension(kind) or "") for cid, kind in blobs],
     )
     name = f"{visit.account.handle}-{Datetime.from_us(pds.clock.now_us())[:10]}.zip"

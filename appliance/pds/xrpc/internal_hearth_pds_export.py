@@ -30,7 +30,7 @@ async def export_account(pds: Pds, caller: Caller, *, did: Did) -> Stream:
     contents = archive.Contents(
         texts={},
         documents=documents,
-        repo=await pds.exports.repo(did),
+        files={"repo.car": await pds.exports.repo(did)},
         blobs=[(cid, mimetypes.guess_extension(kind) or "") for cid, kind in blobs],
     )
     return Stream("application/zip", _pieces(archive.pieces(contents, pds.blobs)))
