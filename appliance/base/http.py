@@ -174,7 +174,8 @@ class HttpClient:
         comes as it was sent unless `decompress`. Raises OutboundRefused, OutboundFailed.
         """
         session, target = self._target(url, path, params)
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=MOST_SECONDS, sock_read=idle)
+        dial = MOST_SECONDS  # once there is room for a connection, for which it waits as long
+        limits = aiohttp.ClientTimeout(connect=2 * dial, sock_connect=dial, sock_read=idle)
         async with _named_failures(), AsyncExitStack() as stack:
             for hops_left in range(redirects, -1, -1):
                 response = await stack.enter_async_context(
@@ -317,13 +318,7 @@ class _CheckedSockets:
 
     def __call__(
         self,
-        info: tuple[
-            socket.AddressFamily | int,
-            socket.SocketKind | int,
-            int,
-            str,
-            tuple[Any, ...],
-        ],
+        info: tuple[socket.AddressFamily | int, socket.SocketKind | int, int, str, tuple[Any, ...]],
     ) -> socket.socket:
         family, kind, protocol, _, address = info
         if not self._policy.allows(str(address[0])):

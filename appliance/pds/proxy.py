@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from appliance.atproto.identity.did_doc import DidDocument
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.tid import Tid
@@ -19,6 +20,7 @@ from appliance.base.http import HttpClient, OutboundFailed, OutboundRefused
 from appliance.base.role_wires import WholeAnswer
 from appliance.pds.appview_choices import USUAL, AppViewChoice
 from appliance.pds.inner_tokens import InnerTokens
+from appliance.pds.services_elsewhere import ServicesElsewhere, UpstreamFailed
 from appliance.pds.signing_keys import SigningKeys
 
 CREATE_ACCOUNT = "com.atproto.server.createAccount"
@@ -52,20 +54,12 @@ _SENT_BACK = ("atproto-repo-rev", "atproto-content-labelers", "retry-after")
 _CONTENT = ("content-type", "content-encoding", "content-language", "content-length")
 
 LOOKUP_SECONDS = 5.0
-DOWN_SECONDS = 30.0
-_MOST_NAMES_DOWN = 256
 
 
 class NoService(ValueError):
     """The call names no service that could be asked."""
 
     xrpc_name = "InvalidRequest"
-
-
-class UpstreamFailed(Exception):
-    """The service does not answer, or only with its own failure."""
-
-    xrpc_name = "UpstreamFailure"
 
 
 @dataclass(frozen=True)
@@ -149,7 +143,7 @@ class Proxy:
         self._inner = InnerTokens(keys, clock.now)
         self._routes = routes
         self._clock = clock
-        self._down_until: dict[str, float] = {}
+        self._elsewhere = ServicesElsewhere(clock.now)
 
     async def target(self, header: str | None, choice: AppViewChoice = USUAL) -> Target:
         """Find the service that an `atproto-proxy` header names; without one, the AppView.
@@ -210,40 +204,48 @@ class Proxy:
         )
 
     @asynccontextmanager
+    async def place(self, target: Target, caller: Did | None) -> AsyncIterator[None]:
+        """Take one of the places that a caller has for calls elsewhere. Raises UpstreamFailed."""
+        if target.is_local:
+            yield
+            return
+        self._elsewhere.check(target.address)
+        async with self._elsewhere.place(caller):
+            yield
+
+    @asynccontextmanager
     async def send(
         self, target: Target, call: Call, caller: Did | None, rev: Tid | None
     ) -> AsyncIterator[Answer]:
         """Forward a call, vouching for `caller`; `rev` is the newest of the caller's repo.
 
-        Raises UpstreamFailed.
+        Raises UpstreamFailed, also while the answer is read.
         """
         headers = _request_headers(call)
         if caller is not None:
             headers |= self._vouched(target, call, caller, rev)
-        self._check_up(target.address)
-        answered = False
-        try:
-            async with self._http.stream(
-                call.method,
-                target.address,
-                path=f"/xrpc/{call.nsid}",
-                params=call.params,
-                headers=headers,
-                body=call.body,
-            ) as answer:
-                if answer.status == 500 or answer.status < 200 or 300 <= answer.status < 400:
-                    raise UpstreamFailed("Upstream service failed")
-                answered = True
-                yield Answer(
-                    answer.status, _response_headers(answer.headers), answer.content.iter_any()
-                )
-        except OutboundRefused as refused:
-            raise UpstreamFailed("Upstream service is not reachable from here") from refused
-        except OutboundFailed as failed:
-            if answered:
-                raise
-            self._note_down(target.address)
-            raise UpstreamFailed("Upstream service unreachable") from failed
+        async with self._elsewhere.tried(target.address) as trial:
+            try:
+                async with self._http.stream(
+                    call.method,
+                    target.address,
+                    path=f"/xrpc/{call.nsid}",
+                    params=call.params,
+                    headers=headers,
+                    body=call.body,
+                ) as answer:
+                    trial.answered()
+                    if answer.status == 500 or answer.status < 200 or 300 <= answer.status < 400:
+                        raise UpstreamFailed("Upstream service failed")
+                    chunks = answer.content.iter_any()
+                    yield Answer(answer.status, _response_headers(answer.headers), chunks)
+            except OutboundRefused as refused:
+                raise UpstreamFailed("Upstream service is not reachable from here") from refused
+            except OutboundFailed as failed:
+                # One that answers and breaks off costs nobody time; one that falls silent does.
+                if not trial.is_over or isinstance(failed.__cause__, TimeoutError):
+                    trial.failed()
+                raise UpstreamFailed("Upstream service unreachable") from failed
 
     async def ask_inside(
         self, target: Target, call: Call, query: str, caller: Did | None, rev: Tid | None
@@ -295,34 +297,34 @@ class Proxy:
         return Target(self._routes.appview, self._routes.appview_did, is_appview=True)
 
     async def _lookup(self, header: str, did: Did, service: str) -> Target:
-        self._check_up(header)
-        try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                document = await self._resolver.document(did)
-        except TimeoutError as late:
-            self._note_down(header)
-            raise UpstreamFailed("could not resolve proxy did in time") from late
-        except LookupError as unknown:
-            raise NoService("could not resolve proxy did") from unknown
-        except OSError as failed:
-            self._note_down(header)
-            raise UpstreamFailed("could not resolve proxy did") from failed
+        document = await self._document(header, did)
         address = document.service(f"#{service}")
         if address is None:
             raise NoService("could not resolve proxy did service url")
         return Target(self._routes.neighbours.get((address, service), address), did)
 
-    def _check_up(self, name: str) -> None:
-        """Answer at once while a service is known to be away: clients ask on every page."""
-        if self._down_until.get(name, 0.0) > self._clock.now():
-            raise UpstreamFailed("Upstream service unreachable")
-
-    def _note_down(self, name: str) -> None:
-        if name.startswith("unix:"):
-            return
-        if len(self._down_until) >= _MOST_NAMES_DOWN:
-            self._down_until.clear()
-        self._down_until[name] = self._clock.now() + DOWN_SECONDS
+    async def _document(self, header: str, did: Did) -> DidDocument:
+        """Look up a service; where nobody tells in time, what was known of it last serves on."""
+        known = self._resolver.last_known(did)
+        if known is not None and self._elsewhere.is_away(header):
+            return known
+        async with self._elsewhere.tried(header) as trial:
+            try:
+                async with asyncio.timeout(LOOKUP_SECONDS):
+                    document = await self._resolver.document(did)
+            except TimeoutError as late:
+                trial.failed()
+                if known is not None:
+                    return known
+                raise UpstreamFailed("could not resolve proxy did in time") from late
+            except LookupError as unknown:
+                trial.answered()
+                raise NoService("could not resolve proxy did") from unknown
+            except OSError as failed:
+                trial.failed()
+                raise UpstreamFailed("could not resolve proxy did") from failed
+            trial.answered()
+            return document
 
 
 def _parse(header: str) -> tuple[Did, str]:

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, Final
 
 from appliance.atproto.syntax import Did, Json
 from appliance.pds.out_tray import OutTray
-from appliance.pds.proxy import Call, NoService, Proxy, UpstreamFailed
+from appliance.pds.proxy import Call, NoService, Proxy
+from appliance.pds.services_elsewhere import UpstreamFailed
 
 MOST_PAGES: Final = 1000
 MOST_BYTES: Final = 4_000_000

@@ -1,5 +1,6 @@
 """Whose AppView a member's calls go to: by their choice, the operator's, or the app's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ import pytest
 from aiohttp import web
 
 from appliance.atproto import jwt
+from appliance.atproto.identity.plc_client import PlcClient
+from appliance.atproto.identity.resolver import FRESH_SECONDS
+from appliance.atproto.syntax import Did, JsonObject
+from appliance.pds import proxy
 from appliance.pds.appview_choices import AppViewChoice, InvalidChoice
 from appliance.pds.proxy import PROTECTED
 from tests.pds.test_fallback import registered
@@ -126,6 +131,26 @@ async def test_the_chosen_one_gets_a_token_for_itself_and_no_rev(town: Town) -> 
     assert token.claims["aud"] == town.name.partition("#")[0]
     assert token.claims["iss"] == town.house.alice.did
     assert "Hearth-Wait-For-Rev" not in sent.headers
+
+
+async def test_one_that_is_known_is_found_while_nobody_tells_of_it_any_more(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_directory: PlcClient, _did: Did) -> JsonObject:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    await town.choose(town.name)
+    assert await town.ask() == "there"
+    monkeypatch.setattr(PlcClient, "document", silent)
+    monkeypatch.setattr(proxy, "LOOKUP_SECONDS", 0.2)
+    town.house.box.clock.advance(FRESH_SECONDS + 1)
+    session = await town.house.box.log_in(town.house.alice.handle)
+    town.house.alice.access = session.json["accessJwt"]
+    for _ in range(2):
+        assert await town.ask() == "there"
+    unknown = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa#bsky_appview"
+    assert await town.ask(unknown) == "UpstreamFailure"
 
 
 async def test_protected_methods_go_to_no_chosen_appview_either(town: Town) -> None:

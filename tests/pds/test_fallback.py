@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,7 @@ from appliance.atproto import jwt
 from appliance.atproto.crypto import PrivateKey
 from appliance.atproto.identity import plc
 from appliance.atproto.syntax import Did
+from appliance.pds.xrpc.fallback import LARGEST_WHOLE
 from tests.support.pds_box import APPVIEW_DID, Answer, AppViewStub, Box, Member
 
 TIMELINE = "app.bsky.feed.getTimeline"
@@ -50,6 +52,14 @@ async def registered(box: Box, url: str, service: str = "labeler") -> Did:
     did = plc.did_for(signed)
     await box.pds.identities._directory.submit(did, signed)
     return did
+
+
+def report_on(member: Member) -> dict[str, Any]:
+    return {
+        "reasonType": "com.atproto.moderation.defs#reasonSpam",
+        "reason": "spam",
+        "subject": {"$type": "com.atproto.admin.defs#repoRef", "did": member.did},
+    }
 
 
 async def proxied(box: Box, header: str, token: str | None = None, nsid: str = TIMELINE) -> Answer:
@@ -235,20 +245,48 @@ async def test_a_service_that_is_away_is_not_waited_for_twice(box: Box, alice: M
         assert (answer.status, answer.error) == (502, "UpstreamFailure")
 
 
-async def test_an_answer_that_breaks_off_breaks_off_for_the_caller(box: Box, alice: Member) -> None:
+@asynccontextmanager
+async def breaking_off(length: int) -> AsyncIterator[str]:
+    """A service that begins answers of this length and hangs up; give its URL."""
+
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nhalf" % length)
         writer.close()
         await writer.wait_closed()
 
     server = await asyncio.start_server(half, "127.0.0.1", 0)
     async with server:
-        port = server.sockets[0].getsockname()[1]
-        did = await registered(box, f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_page_that_breaks_off_is_a_failure_with_a_name(box: Box, alice: Member) -> None:
+    async with breaking_off(100) as url:
+        did = await registered(box, url)
+        for _ in range(2):
+            answer = await proxied(box, f"{did}#labeler", alice.access)
+            assert (answer.status, answer.error) == (502, "UpstreamFailure")
+
+
+async def test_what_is_passed_on_as_it_comes_breaks_off_as_it_does(box: Box, alice: Member) -> None:
+    async with breaking_off(LARGEST_WHOLE + 1) as url:
+        did = await registered(box, url)
         with pytest.raises(aiohttp.ClientError):
             await proxied(box, f"{did}#labeler", alice.access)
     assert (await box.get(TIMELINE, alice.access)).status == 200
+
+
+async def test_a_report_whose_answer_breaks_off_is_a_failure_with_a_name(
+    box: Box, alice: Member
+) -> None:
+    async with breaking_off(100) as url:
+        did = await registered(box, url, "atproto_labeler")
+        headers = {"atproto-proxy": f"{did}#atproto_labeler"}
+        path = "/xrpc/com.atproto.moderation.createReport"
+        answer = await box.ask(
+            "POST", path, token=alice.access, headers=headers, json=report_on(alice)
+        )
+        assert (answer.status, answer.error) == (502, "UpstreamFailure")
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1", "http://169.254.169.254", "unix:/etc/passwd"])
@@ -310,11 +348,7 @@ async def test_reports_stay_here_or_go_to_the_service_named(
     stub, url = stranger
     did = await registered(box, url, "atproto_labeler")
     nsid = "com.atproto.moderation.createReport"
-    report: dict[str, Any] = {
-        "reasonType": "com.atproto.moderation.defs#reasonSpam",
-        "reason": "spam",
-        "subject": {"$type": "com.atproto.admin.defs#repoRef", "did": alice.did},
-    }
+    report = report_on(alice)
     kept = await box.post(nsid, alice.access, **report)
     assert kept.status == 200
     listed = (await box.operate("GET", "internal.hearth.pds.listReports")).json["reports"]

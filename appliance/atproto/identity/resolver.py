@@ -171,6 +171,11 @@ class IdentityResolver:
         """Tell whether a document was ever asked for and had."""
         return self._documents.any_age(did) is not None
 
+    def last_known(self, did: Did) -> DidDocument | None:
+        """Return the document that was had last, however old."""
+        held = self._documents.any_age(did)
+        return None if held is None else held.document
+
     def stale_since(self, did: Did) -> float | None:
         """Tell since when (seconds since 1970) a document could not be refreshed; None: it is."""
         held = self._documents.any_age(did)

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from appliance.pds.account_pages.visit import HOME, Visit
 from appliance.pds.appview_choices import AppViewChoice, InvalidChoice
-from appliance.pds.proxy import NoService, UpstreamFailed
+from appliance.pds.proxy import NoService
+from appliance.pds.services_elsewhere import UpstreamFailed
 
 KINDS: Final = ("server", "local", "any", "named")
 

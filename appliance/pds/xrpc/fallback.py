@@ -7,10 +7,10 @@ from aiohttp import web
 from appliance.atproto.syntax import Nsid
 from appliance.atproto.xrpc.errors import AuthRequired, InvalidRequest, InvalidToken
 from appliance.atproto.xrpc.server import PRIVATE
-from appliance.base.http import OutboundFailed
 from appliance.pds.appview_choices import USUAL
 from appliance.pds.proxy import PROTECTED, Answer, Call, Target, is_privileged
 from appliance.pds.role import Pds
+from appliance.pds.services_elsewhere import UpstreamFailed
 from appliance.pds.xrpc import no_chats
 from appliance.pds.xrpc.auth import Caller, account, is_authorized, looked_at_inside
 from appliance.pds.xrpc.feed_tokens import GET_FEED, SKELETON, for_the_feed
@@ -57,7 +57,8 @@ async def forward(pds: Pds, request: web.Request, nsid: Nsid) -> web.StreamRespo
         raise AuthRequired
     if target.is_appview and target.is_local and request.method == "GET":
         return await _ask_inside(pds, request, nsid, caller, target)
-    return await _send(pds, request, nsid, caller, target)
+    async with pds.proxy.place(target, caller.did if caller else None):
+        return await _send(pds, request, nsid, caller, target)
 
 
 async def _ask_inside(
@@ -90,34 +91,41 @@ async def _send(
         call = readable(request, call)
     if caller is not None and nsid == GET_FEED and not target.is_local:
         call = await for_the_feed(pds, target, call)
+    begun = web.StreamResponse()
     try:
         async with pds.proxy.send(target, call, did, rev) as answer:
             found: web.Response | Answer = answer
             if did is not None and is_patched:
                 found = await patched(pds, request, target, call, did, answer)
             if isinstance(found, Answer):
-                return await _stream(request, found, private=caller is not None)
+                return await _stream(request, begun, found, private=caller is not None)
             return found
-    except OutboundFailed as failed:
+    except UpstreamFailed as failed:
+        if not begun.prepared:
+            raise
         # Part of the answer may be out: to cut the connection is the only way left to say so.
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError("the service stopped in the middle of its answer") from failed
 
 
-async def _stream(request: web.Request, answer: Answer, *, private: bool) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, begun: web.StreamResponse, answer: Answer, *, private: bool
+) -> web.StreamResponse:
+    """Send an answer on: a page whole, so that it can fail; what is larger as it comes."""
     headers = {**answer.headers, **_NO_PAGE, **(PRIVATE if private else {})}
     size = answer.headers.get("content-length", "")
     if request.method != "HEAD" and size.isdecimal() and int(size) <= LARGEST_WHOLE:
         # A page goes out in one piece: head and body apart cost the client two awakenings.
         body = b"".join([chunk async for chunk in answer.chunks])
         return web.Response(status=answer.status, headers=headers, body=body)
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    await response.prepare(request)
+    begun.set_status(answer.status)
+    begun.headers.update(headers)
+    await begun.prepare(request)
     async for chunk in answer.chunks:
-        await response.write(chunk)
-    await response.write_eof()
-    return response
+        await begun.write(chunk)
+    await begun.write_eof()
+    return begun
 
 
 def _is_open(pds: Pds, request: web.Request, nsid: Nsid) -> bool:

@@ -27,7 +27,11 @@ class UnknownFeed(ValueError):
 
 
 async def for_the_feed(pds: Pds, target: Target, call: Call) -> Call:
-    """Have a getFeed vouched for before the service that makes the feed. Raises UnknownFeed."""
+    """Have a getFeed vouched for before the service that makes the feed.
+
+    Raises UnknownFeed, but UpstreamFailed where the AppView is in trouble: a client takes the one
+    for the end of the feed.
+    """
     try:
         feed = AtUri(dict(call.params).get("feed", ""))
     except InvalidSyntax as bad:

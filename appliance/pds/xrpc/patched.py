@@ -14,12 +14,12 @@ from appliance.atproto.syntax import Did, InvalidSyntax, Nsid
 from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc.answers import json_answer, takes_gzip
 from appliance.atproto.xrpc.server import PRIVATE
-from appliance.base.http import OutboundFailed
 from appliance.pds.own_views import Ask, View
-from appliance.pds.proxy import Answer, Call, Target, UpstreamFailed
+from appliance.pds.proxy import Answer, Call, Target
 from appliance.pds.read_after_write import PATCHES, Patched, Question
 from appliance.pds.records import NewRecord
 from appliance.pds.role import Pds
+from appliance.pds.services_elsewhere import UpstreamFailed
 
 # What is larger, packed or not, goes through as it is.
 LARGEST_PATCHED: Final = 2 * 1024 * 1024
@@ -82,22 +82,33 @@ def _asker(pds: Pds, target: Target, headers: Mapping[str, str], did: Did) -> As
 
     async def ask(nsid: str, params: Mapping[str, str]) -> View | None:
         call = Call("GET", Nsid.unchecked(nsid), list(params.items()), headers, None)
-        return await sound_answer(pds, target, call, did)
+        try:
+            return await sound_answer(pds, target, call, did)
+        except UpstreamFailed:
+            return None
 
     return ask
 
 
 async def sound_answer(pds: Pds, target: Target, call: Call, did: Did | None) -> View | None:
-    """Ask a service something; None for what is too large, no success, or not by its lexicon."""
+    """Ask a service something; None for what is too large, refused, or not by its lexicon.
+
+    Raises UpstreamFailed where it cannot tell: it is away, in trouble, or answers no JSON.
+    """
+    async with pds.proxy.send(target, call, did, None) as answer:
+        if answer.status >= 500:
+            raise UpstreamFailed("Upstream service failed")
+        body, whole = await _beginning(answer.chunks)
+        plain = _unpacked(body, answer.headers.get("content-encoding", ""))
+        if answer.status != 200 or not whole or plain is None:
+            return None
     try:
-        async with pds.proxy.send(target, call, did, None) as answer:
-            body, whole = await _beginning(answer.chunks)
-            plain = _unpacked(body, answer.headers.get("content-encoding", ""))
-            if answer.status != 200 or not whole or plain is None:
-                return None
-            found = data.loads(plain)
-            pds.validator.output(call.nsid, found)
-    except (UpstreamFailed, OutboundFailed, data.InvalidData, InvalidValue):
+        found = data.loads(plain)
+    except data.InvalidData as bad:
+        raise UpstreamFailed("Upstream service failed") from bad
+    try:
+        pds.validator.output(call.nsid, found)
+    except InvalidValue:
         return None
     return found if isinstance(found, dict) else None
 
