@@ -28,6 +28,7 @@ from bench.run import start
 from bench.servers import OURS, REFERENCE, Server, started
 from bench.target import Target
 
+REST_SECONDS = 10.0
 HEAD = """\
 | case | ours | peer | ratio | CPU ms | peer | ratio | kB | peer | p50 / p99 ms | peer | others |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
@@ -76,8 +77,10 @@ async def _measure(
             }
             print(_row(name, middle(our_runs), middle(peer_runs) if peer_runs else None))
             sys.stdout.flush()
+        # Both have things to throw away, and do so once there is time.
+        await asyncio.sleep(REST_SECONDS)
         print(
-            f"\nmemory afterwards: ours {resident_mb(ours.pid):.0f} MB,"
+            f"\nmemory {REST_SECONDS:.0f} s afterwards: ours {resident_mb(ours.pid):.0f} MB,"
             f" peer {resident_mb(peer.pid):.0f} MB"
         )
     return found
