@@ -106,6 +106,14 @@ def test_only_workers_starts_tasks() -> None:
     assert found <= {"appliance/base/workers.py"}
 
 
+def test_nobody_waits_in_a_way_that_loses_the_word_to_end() -> None:
+    """In Python 3.11 wait_for swallows a cancellation that comes with what is waited for."""
+    found = {
+        name(path) for path in SOURCES for called, _ in calls(path) if called == "asyncio.wait_for"
+    }
+    assert found == set()
+
+
 def test_only_two_places_catch_whatever_is_raised() -> None:
     found = set()
     for path in SOURCES:

@@ -99,7 +99,8 @@ class Follower:
     async def _wait(self, seconds: float) -> None:
         self._nudged.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._nudged.wait()
 
     async def _follow_once(self) -> None:
         inbox = _Inbox()

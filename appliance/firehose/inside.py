@@ -35,7 +35,8 @@ class Haste:
     async def pause(self, seconds: float) -> None:
         """Let frames come together, unless somebody waits or begins to."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
 
 
 class Pace:

@@ -148,7 +148,8 @@ class Company:
                 await self._tell_relay(houses)
             await asyncio.gather(*(self._see(house) for house in houses))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._pause(houses))
+                async with asyncio.timeout(self._pause(houses)):
+                    await self._news.wait()
 
     def _pause(self, houses: Sequence[Neighbour]) -> float:
         """Look sooner while a pair is new (one side is told of it before the other), or away."""

@@ -70,7 +70,8 @@ class Introductions:
                     with suppress(OutboundFailed, PairingRefused, InvalidCard):
                         await self._step(course)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), STEP_SECONDS)
+                async with asyncio.timeout(STEP_SECONDS):
+                    await self._news.wait()
 
     # What our owner does.
 

@@ -68,7 +68,8 @@ class Mailer:
             self._news.clear()
             await self.work_off()
             try:
-                await asyncio.wait_for(self._news.wait(), RETRY_SECONDS)
+                async with asyncio.timeout(RETRY_SECONDS):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 

@@ -38,7 +38,8 @@ class TakedownNews:
             self._news.clear()
             done = await self._tell_all(self._appview)
             try:
-                await asyncio.wait_for(self._news.wait(), None if done else RETRY_SECONDS)
+                async with asyncio.timeout(None if done else RETRY_SECONDS):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 

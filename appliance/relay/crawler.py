@@ -142,7 +142,8 @@ class Crawler:
         log.info("host sends too much host=%s pause=%d", host.hostname, seconds)
         lifted = self._paused[host.id] = asyncio.Event()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(lifted.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await lifted.wait()
         self._paused.pop(host.id, None)
 
     async def _refused(self, host_id: int, error: str) -> None:

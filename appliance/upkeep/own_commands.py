@@ -33,7 +33,8 @@ async def run_command(what: str, action: str, data: Path, *options: str) -> bool
         with contextlib.suppress(ProcessLookupError, TimeoutError):
             child.terminate()
             # It puts away what it has begun.
-            await asyncio.wait_for(child.wait(), SECONDS_TO_END)
+            async with asyncio.timeout(SECONDS_TO_END):
+                await child.wait()
     if child.returncode == 0:
         log.info("%s ended action=%s", what, action)
         return True

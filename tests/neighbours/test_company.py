@@ -1,5 +1,6 @@
 """What goes on between paired houses by itself: doors of public names, and pairs that are none."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.neighbours.test_introductions import pair
 from tests.support.clock import FakeClock
 from tests.support.fake_http import FakeHttp
 from tests.support.street import Home, home
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 PUBLIC = "https://jones.family"
 
@@ -33,7 +34,11 @@ async def look(smiths: Home, other: Home) -> bool:
     return smiths.settings.paths.door(PUBLIC) is not None
 
 
-def put_into(smiths: Home, world: FakeHttp, clock: FakeClock) -> None:
+async def put_into(smiths: Home, world: FakeHttp, clock: FakeClock) -> None:
+    """Let a house ask this world alone, and only in the looks of the test: who looks beside it
+    may have asked already, and not yet have noted the answer.
+    """
+    await smiths.looks_only_when_told()
     company = smiths.role.company
     names = PublicNames(smiths.role.store, world, clock)
     company._tools = replace(company._tools, names=names)
@@ -44,7 +49,7 @@ async def test_a_public_name_gets_a_door_once_its_key_was_found_under_it(
 ) -> None:
     world, clock = FakeHttp(), FakeClock(smiths.role.clock.now())
     await pair(smiths, family)
-    put_into(smiths, world, clock)
+    await put_into(smiths, world, clock)
     # While the internet is out, nothing is proved; another key proves nothing either.
     assert not await look(smiths, family)
     assert world.requests == [TOLD]
@@ -73,7 +78,7 @@ async def test_a_public_name_gets_a_door_once_its_key_was_found_under_it(
 async def test_a_proof_that_was_not_renewed_for_a_month_is_none(smiths: Home, family: Home) -> None:
     await pair(smiths, family)
     now_us = smiths.role.clock.now_us()
-    put_into(smiths, FakeHttp(), FakeClock())
+    await put_into(smiths, FakeHttp(), FakeClock())
     await smiths.role.store.proved(family.key, PUBLIC, now_us)
     assert await look(smiths, family)
     await smiths.role.store.proved(family.key, PUBLIC, now_us - PROOF_US)
@@ -88,7 +93,7 @@ async def test_a_public_house_that_is_not_at_home_is_asked_as_everybody_asks_it(
 ) -> None:
     """It may have been carried elsewhere; under its name it can be reached all the same."""
     await pair(smiths, family)
-    put_into(smiths, FakeHttp(), FakeClock())
+    await put_into(smiths, FakeHttp(), FakeClock())
     await smiths.role.store.proved(family.key, PUBLIC, smiths.role.clock.now_us())
     assert await look(smiths, family)
     gone = smiths.role.store.named(family.key).at("127.0.0.1", 9)
@@ -127,3 +132,11 @@ def test_what_was_missed_counts_from_where_we_were_and_not_before_that_is_known(
     assert (contact.behind, contact.progress) == (400, 0)
     contact.at = 10_300
     assert (contact.behind, contact.progress) == (100, 75)
+
+
+async def test_who_looks_ends_though_there_is_news_at_the_same_moment(smiths: Home) -> None:
+    """The end of the house waits for it: asyncio.wait_for of Python 3.11 would go on."""
+    await until(lambda: "waiters:1" in repr(smiths.role.company._news))
+    smiths.role.company._news.set()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await smiths.looks_only_when_told()

@@ -58,6 +58,12 @@ class Home:
     async def want(self, other: "Home") -> None:
         await self.role.introductions.want(other.key, [(HERE, other.port)])
 
+    async def looks_only_when_told(self) -> None:
+        """End the worker that looks at paired houses by itself."""
+        for worker in list(self.role.workers._workers.values()):
+            if worker.name == "neighbours: company":
+                await worker.stop()
+
 
 def card(name: str) -> Card:
     return Card(name, f"did:web:{name}.home", f"http://{name}.home:2580", (f".{name}.home",))
