@@ -109,6 +109,7 @@ class BlobFiles:
                     size += len(chunk)
                     if size > limit:
                         raise BlobTooLarge(limit)
+                    self._room.require()
                     if len(head) < _HEAD:
                         head += chunk[:_HEAD]
                     digest.update(chunk)

@@ -24,6 +24,7 @@ _WRITTEN_TOGETHER: Final = 64_000  # bytes of blocks
 # Of the nodes written last: of 12,000 records. Several ask for a repo that is new to them.
 _LAST_BYTES: Final = 1_000_000
 _DEADLINE_S: Final = 300.0
+_MOST_WAYS: Final = 10_000
 
 
 class BlockNotFound(LookupError):
@@ -152,9 +153,14 @@ class RepoExporter:
     def _changed_nodes(
         self, conn: Connection, head: Head, since: Tid
     ) -> Iterable[tuple[Cid, bytes]]:
-        """Give the nodes next to every record that was written or deleted after `since`."""
+        """Give the nodes next to every record that was written or deleted after `since`.
+
+        Of very many the ways are not looked for one by one: then it is all nodes.
+        """
         paths = [path for path, _, _ in records.blocks(conn, head.id, since)]
         paths += records.deleted_since(conn, head.id, since)
+        if len(paths) > _MOST_WAYS:
+            return self._store.nodes_at(conn, head)
         tree = self._store.tree_at(conn, head, paths)
         nodes: dict[Cid, bytes] = {}
         for path in paths:

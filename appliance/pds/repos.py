@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from appliance.atproto.car import archive_size
@@ -25,6 +26,7 @@ from appliance.pds.writes import PreparedWrite
 
 MAX_COMMIT_BYTES: Final = 2_000_000  # of the event's archive
 _COUNTING_S: Final = 60.0
+_MOST_HELD: Final = 50_000  # records of a tree, with some 300 bytes each
 
 REPO_ID: Final = "SELECT id FROM repo WHERE did = ?"
 _HEAD = "SELECT id, did, commit_cid, commit_block, rev, data FROM repo WHERE did = ?"
@@ -111,14 +113,17 @@ class RepoStore:
         """
         repo = self._trees.find(head)
         if repo is None:
-            return kept_trees.rebuild(conn, head).tree
+            repo = kept_trees.build(head, records.leaves(conn, head.id), slim=True)
         return repo.tree.with_ways(paths, kept_trees.leaves_of(conn, head))
 
     def nodes_at(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
         """Yield every node of the tree of a head read in this scan, from the top down.
 
-        Raises RootMismatch.
+        A tree that is not at hand is made whole, which is quicker, where it is not too large to be
+        held for each who asks. Raises RootMismatch.
         """
+        if self._trees.find(head) is None and not _is_large(conn, head):
+            return kept_trees.rebuild(conn, head).tree.walk()
         return self.tree_at(conn, head).walk_all(kept_trees.leaves_of(conn, head))
 
     async def write(
@@ -267,6 +272,11 @@ def append_sync(conn: Connection, commit: Commit, now_us: int) -> int:
 
 def _node_count(conn: Connection, did: Did) -> int:
     return count_nodes(path for path, _ in records.leaves(conn, load_head(conn, did).id))
+
+
+def _is_large(conn: Connection, head: Head) -> bool:
+    rest = islice(records.leaves(conn, head.id), _MOST_HELD, None)
+    return next(rest, None) is not None
 
 
 def _head(did: Did, row: tuple[int, str, bytes, bytes, str, bytes] | None) -> Head:

@@ -8,9 +8,10 @@ of it holds more than a few hundred records in memory.
 import asyncio
 import marshal
 import tempfile
-from collections.abc import AsyncIterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -24,11 +25,12 @@ from appliance.atproto.repo.mst_stream import checked_items
 from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
+from appliance.base.room import named
 from appliance.base.turns import Turns
 from appliance.pds import accounts, announced_revs, blobs, records, repos
 from appliance.pds.blobs import BlobStore, RefArgs
 from appliance.pds.records import RecordArgs
-from appliance.pds.spool import Spool
+from appliance.pds.spool import MAX_BLOCKS, Spool, TooManyBlocks
 
 # Records that stand at several paths come once in an archive and several times in our rows: so
 # much more may the rows hold than the archive.
@@ -40,6 +42,8 @@ _MARK_OF_BLOBS: Final = b"mimeType"  # no reference to a blob is without it
 
 Phase = Literal["receiving", "checking", "writing"]
 _END: Final = ((), ())
+_LAST: Final = "\x7f"  # behind all paths
+_COLLECTIONS_REMEMBERED: Final = 1000
 
 
 class InvalidImport(ValueError):
@@ -120,11 +124,12 @@ class RepoImporter:
         if not self._limit:
             raise InvalidImport("Service is not accepting repo imports")
         async with self._turns.of(did):
-            await self._take(did, archive, size)
+            with named():
+                await self._take(did, archive, size)
 
     async def _take(self, did: Did, archive: AsyncIterable[bytes], size: int) -> None:
         with self._watched(did, size) as progress, Spool(self._folder) as blocks:
-            root = await _receive(archive, blocks, progress, self._limit)
+            root = await _receive(self._while_there_is_room(archive), blocks, progress, self._limit)
             commit = _read_commit(did, root, blocks)
             document = await self._resolver.document(did, fresh=True)
             if document.signing_key is None or not commit.verify(document.signing_key):
@@ -134,9 +139,15 @@ class RepoImporter:
                 raise repos.RepoNotFound(did)
             with tempfile.TemporaryFile(dir=self._folder) as rows:
                 new = _Import(commit, blocks, repo[0], rows, progress)
-                count = await asyncio.to_thread(_check, new)
+                count = await asyncio.to_thread(_check, new, self._db.room.require)
                 progress.enter("writing", count)
                 await self._db.write(self._replace, new)
+
+    async def _while_there_is_room(self, archive: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """Give an archive as it comes: what it takes of the disk others need. Raises NoRoom."""
+        async for chunk in archive:
+            self._db.room.require()
+            yield chunk
 
     @property
     def _folder(self) -> Path:
@@ -164,7 +175,7 @@ class RepoImporter:
             raise InvalidImport(f"The repo is already at {head.rev}, newer than {commit.rev}")
         if commit.rev < head.rev:
             announced_revs.note(conn, head.id, head.rev)
-        released = _replace_records(conn, head.id, new)
+        released = _replace_records(conn, head.id, new, self._db.room.require)
         dropped = blobs.drop_unreferenced(conn, head.id, released)
         conn.after_commit(lambda: self._blobs.discard_files(dropped))
         repos.set_head(conn, head.id, commit)
@@ -172,35 +183,48 @@ class RepoImporter:
             repos.append_sync(conn, commit, self._clock.now_us())
 
 
-def _replace_records(conn: Connection, repo: int, new: _Import) -> list[Cid]:
-    """Turn the record rows into the new ones; name the blobs whose references went."""
-    present = {path: bytes(cid) for path, cid in records.leaves(conn, repo)}
+def _replace_records(
+    conn: Connection, repo: int, new: _Import, still_fits: Callable[[], None]
+) -> list[Cid]:
+    """Turn the record rows into the new ones; name the blobs whose references went.
+
+    Both come in the order of their paths. `still_fits` is called between batches.
+    """
     released: list[Cid] = []
-    is_empty = not present
+    old = _old_rows(conn, repo)
+    head = next(old, None)
     for rows, refs in new.batches():
-        if is_empty:
+        still_fits()
+        if head is None:
             records.insert_all(conn, rows)
         else:
-            released += _merge(conn, rows, present)
+            for row in rows:
+                _, path, cid, *_ = row
+                while head is not None and head[0] < path:
+                    released += blobs.release(conn, repo, head[0])
+                    records.delete(conn, repo, head[0], new.commit.rev)
+                    head = next(old, None)
+                if head is None or head[0] != path:
+                    records.insert_all(conn, [row])
+                    continue
+                if head[1] != cid:
+                    released += blobs.release(conn, repo, path)
+                    records.update_all(conn, [row])
+                head = next(old, None)
         blobs.expect_all(conn, refs)
-    for path in present:
-        released += blobs.release(conn, repo, path)
-        records.delete(conn, repo, path, new.commit.rev)
+    while head is not None:
+        released += blobs.release(conn, repo, head[0])
+        records.delete(conn, repo, head[0], new.commit.rev)
+        head = next(old, None)
     return released
 
 
-def _merge(conn: Connection, rows: list[RecordArgs], present: dict[str, bytes]) -> list[Cid]:
-    """Write what is new or changed, and take it out of what was there."""
-    released: list[Cid] = []
-    for row in rows:
-        repo, path, cid, *_ = row
-        before = present.pop(path, None)
-        if before is None:
-            records.insert_all(conn, [row])
-        elif before != cid:
-            released += blobs.release(conn, repo, path)
-            records.update_all(conn, [row])
-    return released
+def _old_rows(conn: Connection, repo: int) -> Iterator[tuple[str, Cid]]:
+    """Yield (path, CID) of the rows there are, some at a time, so that those behind may change."""
+    after = ""
+    while some := list(islice(records.leaves_between(conn, repo, after, _LAST), _ROWS_TOGETHER)):
+        yield from some
+        after = some[-1][0]
 
 
 async def _receive(
@@ -229,15 +253,15 @@ def _read_commit(did: Did, root: Cid, blocks: Mapping[Cid, bytes]) -> Commit:
     return commit
 
 
-def _check(new: _Import) -> int:
+def _check(new: _Import, still_fits: Callable[[], None]) -> int:
     """Check that the tree is whole and canonical, and every record sound; put the rows aside.
 
-    Gives the number of records.
+    Gives the number of records. `still_fits` is called between batches.
     """
     most = _ALWAYS_ALLOWED + _MOST_REPEATED * new.progress.done
     new.progress.enter("checking", len(new.blocks))
     try:
-        _stage(new, most)
+        _stage(new, most, still_fits)
     except KeyError as missing:
         raise InvalidImport(f"The archive lacks the record {missing.args[0]}") from missing
     except ValueError as bad:
@@ -245,7 +269,7 @@ def _check(new: _Import) -> int:
     return new.progress.done
 
 
-def _stage(new: _Import, most: int) -> None:
+def _stage(new: _Import, most: int, still_fits: Callable[[], None]) -> None:
     """Put the rows of a repository aside. Raises InvalidImport, and what a damaged tree raises."""
     rows: list[RecordArgs] = []
     refs: list[RefArgs] = []
@@ -263,8 +287,11 @@ def _stage(new: _Import, most: int) -> None:
             most -= size
             if most < 0:
                 raise InvalidImport("The same records stand at too many paths")
+            still_fits()
             marshal.dump((rows, refs), new.rows)
             new.progress.done += len(rows)
+            if new.progress.done > MAX_BLOCKS:
+                raise TooManyBlocks
             rows, refs, size = [], [], 0
     marshal.dump((rows, refs), new.rows)
     marshal.dump(_END, new.rows)
@@ -277,6 +304,8 @@ def _record(path: str, block: bytes, collections: set[str]) -> tuple[str, Value]
     value = cbor.decode(block)
     collection, _, rkey = path.partition("/")
     if collection not in collections:
+        if len(collections) >= _COLLECTIONS_REMEMBERED:
+            collections.clear()
         collections.add(Nsid(collection))
     RecordKey(rkey)
     if type(value) is not dict:

@@ -12,6 +12,7 @@ from appliance.atproto.cid import RAW, Cid
 from appliance.atproto.data import BlobRef
 from appliance.atproto.lexicon.errors import InvalidRecord
 from appliance.atproto.syntax import RecordKey
+from appliance.base.room import NoRoom, Room
 from appliance.pds import blobs, repos
 from appliance.pds.blob_files import (
     BlobFiles,
@@ -54,6 +55,23 @@ async def content_of(stores: Stores, blob: BlobRef) -> bytes:
 async def test_an_upload_is_named_by_its_hash_and_type(stores: Stores) -> None:
     blob = await stores.upload(PNG, "text/plain")
     assert blob == BlobRef(Cid.from_digest(RAW, sha256(PNG).digest()), "image/png", len(PNG))
+
+
+async def test_an_upload_ends_where_it_would_take_the_room_that_others_need(
+    stores: Stores, tmp_path: Path
+) -> None:
+    now, left = iter(range(100)), iter([10**9] * 20)
+    stores.files._room = Room(tmp_path, lambda _: (next(left, 0), 10**9), lambda: next(now))
+    coming = iter([bytes([number]) * 1000 for number in range(50)])
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in coming:
+            yield chunk
+
+    with pytest.raises(NoRoom):
+        await stores.blobs.upload(ALICE, chunks(), "text/plain")
+    assert next(coming)[0] == 20
+    assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
 
 
 async def test_an_upload_is_temporary_until_a_record_refers_to_it(stores: Stores) -> None:

@@ -18,7 +18,7 @@ from appliance.atproto.repo.proof import verify_slice
 from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
 from appliance.firehose.events import CommitEvent
-from appliance.pds import out_tray, records
+from appliance.pds import exports, out_tray, records
 from appliance.pds.exports import BlockNotFound
 from appliance.pds.repos import RepoNotFound
 from tests.support.pds_stores import ALICE, BOB, NOTE, Stores, open_stores
@@ -87,6 +87,22 @@ async def test_an_export_since_a_rev_completes_an_older_copy(stores: Stores) -> 
     changed = {cid for path, cid in leaves(full).items() if path[-3:] in ("k50", "k07", "k12")}
     in_new = {cid for cid in leaves(full).values() if cid in new.blocks}
     assert in_new == changed
+
+
+async def test_an_export_of_very_many_changes_holds_all_nodes(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, rev = await exported(stores), stores.repos.head(ALICE).rev
+    for number in range(6):
+        await stores.put(NOTE, f"k{number:02}", {"n": "changed"})
+    few = await exported(stores, rev)
+    monkeypatch.setattr(exports, "_MOST_WAYS", 5)
+    many, full = await exported(stores, rev), await exported(stores)
+    assert {**old.blocks, **few.blocks}.items() >= full.blocks.items()
+    assert {**old.blocks, **many.blocks}.items() >= full.blocks.items()
+    nodes = dict(Mst.load(stores.repos.head(ALICE).data, full.blocks).walk())
+    assert many.blocks.keys() >= nodes.keys() > few.blocks.keys() & nodes.keys()
+    assert len(many.blocks) == len(nodes) + 2  # and the commit, and what is the same at six paths
 
 
 async def test_an_export_since_a_rev_holds_every_node_that_a_deletion_made(

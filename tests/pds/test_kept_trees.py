@@ -8,10 +8,11 @@ import pytest
 from appliance.atproto.car import read_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.mst_node import RootMismatch, key_height
+from appliance.atproto.repo.repo import Repo
 from appliance.atproto.syntax import Did, RecordKey
 from appliance.base.database import Connection
 from appliance.pds import kept_trees
-from appliance.pds.kept_trees import weight
+from appliance.pds.kept_trees import Head, weight
 from appliance.pds.repos import RepoStore
 from tests.support.pds_stores import ALICE, BOB, LIKE, NOTE, Stores, like, open_stores
 
@@ -143,7 +144,7 @@ async def test_archives_and_proofs_are_the_same_from_a_slim_tree(stores: Stores)
     await stores.db.write(lambda _: trees._make_slim(ALICE, 3))
     with await exports.record(ALICE, path) as file:
         assert file.read() == proof
-    exports._last = None, b""
+    await exports.slim()
     for _ in range(2):  # the second time the nodes are at hand
         with await exports.repo(ALICE) as file:
             assert file.read() == whole
@@ -160,6 +161,29 @@ async def test_archives_and_proofs_are_the_same_from_a_slim_tree(stores: Stores)
     assert wanted.items() <= part.items()
     with await exports.repo(ALICE) as file:  # the nodes are those of now
         assert dict(tree.walk()).items() <= read_car(file.read()).blocks.items()
+
+
+async def test_a_tree_that_nobody_has_at_hand_is_not_held_whole_if_it_is_large(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports, head, path = stores.exports, stores.repos.head(ALICE), f"{NOTE}/k123"
+    whole_trees: list[Cid] = []
+    rebuild = kept_trees.rebuild
+
+    def noted(conn: Connection, head: Head) -> Repo:
+        whole_trees.append(head.data)
+        return rebuild(conn, head)
+
+    monkeypatch.setattr(kept_trees, "rebuild", noted)
+    archives = []
+    for most in (1_000_000, 100):
+        monkeypatch.setattr("appliance.pds.repos._MOST_HELD", most)
+        await stores.repos.slim()
+        await exports.slim()
+        with await exports.repo(ALICE) as file, await exports.record(ALICE, path) as proof:
+            archives.append((file.read(), proof.read()))
+    assert archives[0] == archives[1]
+    assert whole_trees == [head.data]
 
 
 async def test_nodes_of_a_large_archive_are_not_kept(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from appliance.atproto.repo.mst import Mst
 from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
 from appliance.firehose.events import SyncEvent
+from appliance.pds import transfer
 from appliance.pds.blobs import BlobCounts, MissingBlob
 from appliance.pds.repos import RepoStore
 from appliance.pds.transfer import InvalidImport
@@ -80,6 +82,34 @@ async def test_importing_again_applies_the_difference(house: House) -> None:
     again = repository(house.old_key, changed, rev=Tid.from_us(1_700_000_000_000_001))
     await house.take(again)
     assert await house.paths() == sorted(changed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_state_follows_any_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(transfer, "_ROWS_TOGETHER", 7)
+    random = Random(seed)  # noqa: S311
+    state: dict[str, Any] = {}
+    for step in range(12):
+        keys = [f"{NOTE}/k{number:03}" for number in range(60)]
+        for path in random.sample(keys, random.choice([0, 3, 30, 60])):
+            state[path] = {"$type": str(NOTE), "n": random.randrange(3)}
+        gone = random.sample(sorted(state), random.choice([0, len(state) // 3, len(state)]))
+        state = {path: value for path, value in state.items() if path not in gone}
+        rev = Tid.from_us(1_700_000_000_000_000 + step)
+        rows = "SELECT path, cid, rev FROM record ORDER BY path"
+        before = {path: (cid, at) for path, cid, at in house.stores.db.read(rows)}
+        await house.take(repository(house.old_key, state, rev=rev))
+        after = {path: (cid, at) for path, cid, at in house.stores.db.read(rows)}
+        blocks = {path: Cid.for_block(cbor.encode(value)) for path, value in state.items()}
+        assert {path: cid for path, (cid, _) in after.items()} == blocks
+        # What stays as it was is not written anew, and what goes is noted.
+        for path, (cid, at) in after.items():
+            is_same = path in before and before[path][0] == cid
+            assert at == (before[path][1] if is_same else rev)
+        noted = house.stores.db.read("SELECT path FROM deleted_record WHERE rev = ?", rev)
+        assert {path for (path,) in noted} == before.keys() - after.keys()
 
 
 async def test_blobs_of_imported_records_are_expected_until_they_come(house: House) -> None:

@@ -1,7 +1,9 @@
 """Archives made to hurt: refused with the right error, in little time and memory."""
 
 import time
-from collections.abc import AsyncIterator, Iterable
+import tracemalloc
+from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import sign_commit
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.tid import Tid
+from appliance.base.room import NoRoom, Room
 from appliance.pds import spool, transfer
 from appliance.pds.transfer import ImportProgress, InvalidImport
 from tests.support.import_house import House, notes, open_house, refused, repository
-from tests.support.pds_stores import ALICE, NOTE
+from tests.support.pds_stores import ALICE, NOTE, pieces
 
 SECONDS = 20  # of this process's own time
 
@@ -48,6 +51,73 @@ async def test_a_record_at_very_many_paths_does_not_fill_the_disk(
     begun = time.process_time()
     await refused(house, archive, "too many paths")
     assert time.process_time() - begun < SECONDS
+
+
+async def test_more_paths_than_anybody_has_are_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "MAX_BLOCKS", 1000)
+    cid, block = named({"$type": str(NOTE)})
+    for number, is_taken in ((1000, True), (2000, False)):
+        tree = Mst.build((f"{NOTE}/{each:06}", cid) for each in range(number))
+        archive = signed(house, tree.root, [*tree.walk(), (cid, block)])
+        if is_taken:
+            await house.take(archive)
+        else:
+            await refused(house, archive, "more than")
+
+
+async def test_the_rows_there_are_and_names_of_collections_are_not_all_in_memory(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_ROWS_TOGETHER", 50)
+    monkeypatch.setattr(transfer, "_COLLECTIONS_REMEMBERED", 50)
+    cid, block = named({"$type": str(NOTE)})
+
+    def archive(letter: str, rev: int) -> bytes:
+        paths = (f"com.{'x' * 60}.{'y' * 60}.c{each:05}/{letter}" for each in range(4_000))
+        tree = Mst.build((path, cid) for path in paths)
+        commit = sign_commit(ALICE, Tid.from_us(rev), tree.root, house.old_key)
+        return write_car(commit.cid, [(commit.cid, commit.block), *tree.walk(), (cid, block)])
+
+    one, other = archive("a", 1), archive("b", 2)
+    await house.take(one)
+    tracemalloc.start()
+    try:
+        await house.take(other)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 900_000
+
+
+async def test_an_import_ends_when_the_disk_fills_up_and_leaves_nothing(house: House) -> None:
+    await house.take(repository(house.old_key, notes(40)))
+    before, head = await house.paths(), house.stores.repos.head(ALICE)
+    paths = {f"{NOTE}/n{number:04}": {"$type": str(NOTE), "n": number} for number in range(1200)}
+    archive = repository(house.old_key, paths, rev=Tid.from_us(1_700_000_000_000_001))
+    folder = house.stores.db.path.parent
+    files = {file.name for file in folder.iterdir()}
+    looks = 0
+    while True:
+        now = iter(range(10**6))
+        left = iter([10**9] * looks)
+        house.stores.db.room = Room(folder, partial(_measured, left), partial(next, now))
+        try:
+            await house.imports.take(ALICE, pieces(archive, 40_000))
+        except NoRoom:
+            assert house.stores.repos.head(ALICE) == head
+            assert await house.paths() == before
+            assert {file.name for file in folder.iterdir()} == files
+            looks += 1
+        else:
+            break
+    # Before it comes, with each piece of it, and with each batch that is checked and written.
+    assert looks > 1 + len(archive) // 40_000 + 2 + 3
+
+
+def _measured(left: Iterator[int], _folder: Path) -> tuple[int, int]:
+    return next(left, 0), 10**9
 
 
 async def test_a_block_that_comes_again_and_again_is_stored_once(house: House) -> None:
