@@ -115,7 +115,7 @@ async def test_who_only_greets_a_house_keeps_no_other_out(
 async def test_who_never_asks_is_hung_up_on_and_who_asks_is_served(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guests_module, "SECONDS_TO_ASK", 0.5)
+    monkeypatch.setattr(guests_module, "SECONDS_TO_ASK", 3.0)
     silent, slow, member, cut = [await house.call() for _ in range(4)]
     slow.say(ASKS[:20])
     member.say(ASKS)

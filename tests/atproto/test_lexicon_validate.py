@@ -308,8 +308,8 @@ def test_a_post_is_checked_in_microseconds(validator: Validator) -> None:
     record = post(langs=["en"])
     best = 1.0
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()
         for _ in range(1000):
             validator.record(POST, record)
-        best = min(best, (time.perf_counter() - start) / 1000)
+        best = min(best, (time.thread_time() - start) / 1000)
     assert best < 50e-6

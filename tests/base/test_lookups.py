@@ -34,7 +34,8 @@ async def test_a_name_of_this_machine_has_addresses() -> None:
 
 
 async def test_a_name_that_cannot_be_one_is_an_error_of_lookups() -> None:
-    with pytest.raises(OSError, match="not known"):
+    # Which error it is, is the matter of the servers for names that this machine has, or lacks.
+    with pytest.raises(socket.gaierror):
         await Lookups().resolve("no-such-name.invalid")
     with pytest.raises(UnicodeError):
         await Lookups().resolve("a" * 64 + ".invalid")
@@ -44,11 +45,13 @@ async def test_who_is_told_nothing_waits_no_longer_than_that(
     silence: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookups, "LONGEST_SECONDS", 0.05)
+    before = set(threading.enumerate())
     asked = Lookups()
     waiting = [asked.resolve(f"n{number}.test") for number in range(MOST_AT_ONCE + 3)]
     refused = await asyncio.gather(*waiting, return_exceptions=True)
     assert {getattr(each, "errno", None) for each in refused} == {socket.EAI_AGAIN}
-    assert sum(thread.name == "lookup" for thread in threading.enumerate()) == MOST_AT_ONCE
+    begun = set(threading.enumerate()) - before
+    assert [thread.name for thread in begun] == ["lookup"] * MOST_AT_ONCE
     monkeypatch.setattr(lookups, "LONGEST_SECONDS", 30)
     silence.set()
     assert await asked.resolve("n.test") == []

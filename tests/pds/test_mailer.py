@@ -75,6 +75,7 @@ async def test_a_refused_mail_stays_with_its_reason(db: Database) -> None:
 
 async def test_a_mail_server_that_says_nothing_does_not_keep_us(db: Database) -> None:
     called, over = asyncio.Event(), asyncio.Event()
+    before = set(enumerate_threads())
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         called.set()
@@ -90,7 +91,8 @@ async def test_a_mail_server_that_says_nothing_does_not_keep_us(db: Database) ->
             workers.start("mail", mailer.run)
             await mailer.send(ALICE, "alice@example.com", "A", "Body.")
             await asyncio.wait_for(called.wait(), 60)
-            waiting = [each for each in enumerate_threads() if each.name == "mail"]
+            begun = set(enumerate_threads()) - before
+            waiting = [each for each in begun if each.name == "mail"]
         # The process ends although the thread waits: asyncio waits only for its own threads.
         assert [each.daemon for each in waiting] == [True]
         over.set()

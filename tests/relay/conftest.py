@@ -23,13 +23,19 @@ from tests.support.hosts import FakeAccount, FakeDirectory, FakeHost, fake_host
 
 
 class LateClock(Clock):
-    """The time of day, moved on at will."""
+    """The time of day, moved on at will; it may stand still."""
 
     def __init__(self) -> None:
         self.ahead_us = 0
+        self._stands_at_us: int | None = None
+
+    def stand_still(self) -> None:
+        """From now on only the test moves it: how fast the machine is matters no more."""
+        self._stands_at_us = super().now_us()
 
     def now_us(self) -> int:
-        return super().now_us() + self.ahead_us
+        stands = self._stands_at_us
+        return (super().now_us() if stands is None else stands) + self.ahead_us
 
 
 @dataclass

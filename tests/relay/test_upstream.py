@@ -181,6 +181,8 @@ async def test_a_write_that_does_not_come_back_is_told(
     async with fake_host(lab.path / "other.sqlite") as other:
         upstream = FakeUpstream(other.log)
         async with upstream.serve(), watched(lab, upstream) as (run, (alice,)):
+            # A second of this clock must not go by before it is listened for.
+            lab.clock.stand_still()
             news = alice.post("lost")
             await lab.home.tell_commit(news)
             upstream.repos[alice.did]["rev"] = news.commit.rev
@@ -197,6 +199,8 @@ async def test_a_busy_stream_is_wound_back_to_before_the_write(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upstream_echo, "REWIND", 30)
+    # Busy however slow the machine is: where it took this stream for quiet, it would hear all.
+    monkeypatch.setattr(upstream_echo, "QUIET_SECONDS", 60.0)
     async with FakeUpstream(lab.home.log).serve() as upstream, watched(lab, upstream) as (run, _):
         alice = lab.account("alicia")
         lost, kept = alice.commit(), alice.post("kept")
