@@ -16,7 +16,7 @@ from appliance.atproto.syntax import Did
 AWAY_SECONDS: Final = 30.0
 # Of one member at a time: less than are opened to one host, which others may use too.
 MOST_AT_ONCE: Final = 24
-PLACE_SECONDS: Final = 10.0
+PLACE_SECONDS: Final = 30.0
 _MOST_NAMES: Final = 256
 
 

@@ -5,23 +5,32 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.base.memory import resident
 from appliance.pds.services_elsewhere import AWAY_SECONDS, MOST_AT_ONCE
 from tests.support import virtual_time
-from tests.support.client import Answer, Member, Ref, join
+from tests.support.client import Answer, Member, Ref, join, sign_in
 from tests.support.ports import free_port
 from tests.support.virtual_time import VirtualTime
-from tests.support.wayward_appview import PAGE, SLOW_SECONDS, WaywardAppView, wayward_appview
+from tests.support.wayward_appview import (
+    MODES,
+    PAGE,
+    SLOW_SECONDS,
+    WaywardAppView,
+    wayward_appview,
+)
 from tests.support.whole_house import House, opened, place
 
 TIMELINE = "app.bsky.feed.getTimeline"
 FAILED = (502, "UpstreamFailure")
 # It says nothing for longer, and is given up.
 SILENCE = 30.0
+MOST_GROWTH = 24 * 1024**2
 NOBODY = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.feed.generator/cats"
 FEED = "app.bsky.feed.getFeed"
 THERE: dict[str, dict[str, Any]] = {
@@ -72,6 +81,13 @@ class Scene:
         found = {"repo": self.bob.did, "collection": "app.bsky.feed.post", "rkey": self.post.rkey}
         await self.ann.get("com.atproto.repo.getRecord", **found)
 
+    async def come_back(self) -> None:
+        """Sign in anew: sessions end while time goes by."""
+        http, url = self.house.http, self.house.pds_url
+        self.ann, self.bob = [
+            await sign_in(http, url, each.handle) for each in (self.ann, self.bob)
+        ]
+
     async def is_well_again(self) -> None:
         await self.view.switch("well")
         await self.virtual.pass_by(AWAY_SECONDS + 1)
@@ -109,6 +125,11 @@ def names(answer: Answer) -> tuple[int, str]:
 
 def how(answer: Answer) -> tuple[int, str]:
     return answer.error if answer.body and answer.status == 502 else (answer.status, "")
+
+
+def held() -> tuple[int, int, int]:
+    """Count what could pile up: bytes, open files, tasks."""
+    return resident(), len([*Path("/proc/self/fd").iterdir()]), len(asyncio.all_tasks())
 
 
 @pytest.mark.slow
@@ -184,5 +205,32 @@ def test_a_feed_is_not_called_unknown_while_nobody_can_tell(tmp_path: Path) -> N
             answer, _ = await here.ask(FEED)
             assert (mode, how(answer)) == (mode, FAILED)
             await here.is_well_again()
+
+    lived(tmp_path, story)
+
+
+@pytest.mark.long
+def test_after_a_day_of_all_of_it_nothing_has_piled_up(tmp_path: Path) -> None:
+    """Six pages in an hour, each through another trouble; all of them in two hours."""
+    troubles = cycle(mode for mode in MODES if mode != "well")
+
+    async def story(here: Scene) -> None:
+        seen = []
+        for number in range(6 * 24):
+            await here.view.switch(next(troubles))
+            await here.come_back()
+            await here.asked(2 * SILENCE, *THERE)
+            await here.virtual.pass_by(600 - 2 * SILENCE)
+            if number % 6 == 5:
+                seen.append(held())
+        await here.is_well_again()
+        # The first hours make what is made once; of each day some work may be going on at the end.
+        for early, late, most in zip(
+            map(max, zip(*seen[2:5], strict=True)),
+            map(min, zip(*seen[-3:], strict=True)),
+            (MOST_GROWTH, 20, 20),
+            strict=True,
+        ):
+            assert late - early < most, seen
 
     lived(tmp_path, story)

@@ -22,7 +22,7 @@ _JSON: Final = {"Content-Type": "application/json"}
 
 
 class WaywardAppView:
-    """`mode` says how it answers: a key of `_MODES`, or "refused" for nobody at its port."""
+    """`mode` says how it answers: one of `MODES`, of which "refused" is nobody at its port."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -38,7 +38,7 @@ class WaywardAppView:
 
     async def switch(self, mode: str) -> None:
         """From now on, answer so."""
-        assert mode == "refused" or mode in _MODES
+        assert mode in MODES
         self.mode = mode
         if mode == "refused":
             await self.close()
@@ -142,6 +142,7 @@ _MODES: Final[dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]
     "half": _half,
     "stalled half": _stalled,
 }
+MODES: Final = (*_MODES, "refused")
 
 
 @asynccontextmanager
