@@ -30,6 +30,7 @@ REST_US: Final = 2_000_000
 # A house that was not seen for so long is not waited for.
 AWAY_US: Final = 24 * 3_600_000_000
 PAGE: Final = 500
+LEARN_SECONDS: Final = 10.0
 RELAY: Final = "internal.hearth.relay"
 APPVIEW: Final = "internal.hearth.appview"
 AUTH_REQUIRED: Final = 401
@@ -227,8 +228,10 @@ class Company:
         contact.first_behind = max(contact.first_behind, contact.behind) if contact.behind else 0
         with suppress(XrpcError):
             await self._give_head_start(now, contact)
-        with suppress(OutboundFailed):
-            await self._learn(now)
+        with suppress(OutboundFailed, TimeoutError):
+            # The other houses wait: who has many members, or is slow, goes on at the next look.
+            async with asyncio.timeout(LEARN_SECONDS):
+                await self._learn(now)
 
     async def _give_head_start(self, house: Neighbour, contact: Contact) -> None:
         """Have the newest fetched before the rest, once each time much is missed.
@@ -250,7 +253,7 @@ class Company:
             params = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
             page = await self.ask(house, "/xrpc/com.atproto.sync.listRepos", params, 500_000)
             repos = page.get("repos") if isinstance(page, dict) else None
-            for repo in repos if isinstance(repos, list) else ():
+            for repo in repos[:PAGE] if isinstance(repos, list) else ():
                 did = repo.get("did") if isinstance(repo, dict) else None
                 if isinstance(did, str) and did.startswith("did:plc:"):
                     await self.identities.learn(house, did)

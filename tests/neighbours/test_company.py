@@ -1,15 +1,16 @@
 """What goes on between paired houses by itself: doors of public names, and pairs that are none."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
 from appliance.neighbours.company import Contact
 from appliance.neighbours.public_names import PATH, RETRY_US, PublicNames
-from appliance.neighbours.store import PROOF_US
+from appliance.neighbours.store import MOST_MEMBERS, PROOF_US, Neighbour
 from tests.neighbours.test_introductions import pair
 from tests.support.clock import FakeClock
 from tests.support.fake_http import FakeHttp
@@ -17,6 +18,7 @@ from tests.support.street import Home, home
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 PUBLIC = "https://jones.family"
+Params: TypeAlias = Sequence[tuple[str, str]]
 
 
 TOLD = f"{PUBLIC}{PATH}"
@@ -140,3 +142,35 @@ async def test_who_looks_ends_though_there_is_news_at_the_same_moment(smiths: Ho
     smiths.role.company._news.set()
     async with asyncio.timeout(PATIENCE_SECONDS):
         await smiths.looks_only_when_told()
+
+
+async def test_who_is_slow_to_tell_of_very_many_members_keeps_no_other_house_waiting(
+    smiths: Home, jones: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pair(smiths, jones)
+    await smiths.looks_only_when_told()
+    monkeypatch.setattr("appliance.neighbours.company.LEARN_SECONDS", 0.5)
+    company = smiths.role.company
+    ask, asked = company.ask, 0
+
+    async def told(house: Neighbour, path: str, params: Params, most: int) -> Any:
+        if path == "/xrpc/com.atproto.sync.listRepos":
+            dids = [f"did:plc:{number:024}" for number in range(5000)]
+            return {"repos": [{"did": did} for did in dids], "cursor": "on"}
+        return await ask(house, path, params, most)
+
+    async def quickly(_house: Neighbour, _did: str) -> None:
+        nonlocal asked
+        asked += 1
+
+    async def never(_house: Neighbour, _did: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(company, "ask", told)
+    monkeypatch.setattr(company.identities, "learn", never)
+    async with asyncio.timeout(60):
+        await company._see(smiths.role.store.named(jones.key))
+    assert company.contact(jones.key).here
+    monkeypatch.setattr(company.identities, "learn", quickly)
+    await company._see(smiths.role.store.named(jones.key))
+    assert asked == MOST_MEMBERS
