@@ -26,6 +26,8 @@ Say = Callable[[str], None]
 
 # What the folder itself tells better than the file that came with it.
 _NOT_KEPT: Final = ("PDS_BLOBSTORE_DISK_LOCATION", "PDS_DATA_DIRECTORY", "PDS_PORT")
+# Names of ours in that file would be somebody else's choice of where our backups go, and more.
+_THEIRS: Final = "PDS_"
 _DONE: Final = """\
 Everything is here. What is left to do:
   1. See that the old server is stopped and stays stopped: an account has one server.
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     except (DatabaseInUse, DatabaseTooNew) as problem:
         sys.stderr.write(f"hearth: {problem}\n        stop the network in {paths.data} first\n")
         return 1
-    except (NameTaken, ValueError, apsw.Error) as problem:
+    except (NameTaken, ValueError, apsw.Error, OSError) as problem:
         # What is read there was written by others: names, times, CIDs, whole databases.
         sys.stderr.write(f"hearth: cannot take this over: {problem}\n")
         return 1
@@ -69,7 +71,11 @@ def take_settings(paths: Paths, env: Mapping[str, str]) -> Settings:
 
     Raises InvalidSettings.
     """
-    kept = {name: text for name, text in env.items() if name not in _NOT_KEPT}
+    kept = {
+        name: text
+        for name, text in env.items()
+        if name.startswith(_THEIRS) and name not in _NOT_KEPT
+    }
     settings = load(paths.data, kept)
     if not paths.settings_file.exists():
         if settings.pds.hostname:

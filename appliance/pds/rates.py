@@ -20,6 +20,9 @@ MAILS: Final = (Rule(5, HOUR), Rule(15, DAY))
 # Nobody finds so much to report; whoever does would bury what others report.
 _REPORTS: Final = (Rule(30, 5 * MINUTE), Rule(200, DAY))
 
+# Each takes the processor, and the one who writes, for as long as its records are many.
+_IMPORTS: Final = (Rule(20, HOUR), Rule(100, DAY))
+
 _PER_ADDRESS: Final = {
     "com.atproto.server.createAccount": (Rule(100, 5 * MINUTE),),
     "com.atproto.server.createSession": (Rule(300, 5 * MINUTE),),
@@ -38,6 +41,7 @@ _PER_CALLER: Final = {
     "com.atproto.repo.createRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _CREATE),
     "com.atproto.repo.putRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _UPDATE),
     "com.atproto.repo.deleteRecord": CallerLimit(REPO_WRITE, REPO_WRITES, _DELETE),
+    "com.atproto.repo.importRepo": CallerLimit("import", _IMPORTS),
     "com.atproto.moderation.createReport": CallerLimit("report", _REPORTS),
     "com.atproto.server.requestAccountDelete": CallerLimit("mail-delete", MAILS),
     "com.atproto.server.requestEmailConfirmation": CallerLimit("mail-confirm", MAILS),

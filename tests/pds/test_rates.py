@@ -229,3 +229,16 @@ async def test_whoever_has_the_key_or_the_address_is_not_counted(box: Box) -> No
 
 async def _wrong(_password: str, _stored: str) -> bool:
     return False
+
+
+async def test_nobody_imports_again_and_again(box: Box) -> None:
+    alice, bob = await box.sign_up(), await box.sign_up("bob")
+
+    async def take(member: Member, at: str) -> Answer:
+        headers = {"X-Forwarded-For": at, "Content-Type": "application/vnd.ipld.car"}
+        path = "/xrpc/com.atproto.repo.importRepo"
+        return await box.ask("POST", path, token=member.access, headers=headers, data=b"no archive")
+
+    statuses = [(await take(alice, f"1.1.1.{number}")).status for number in range(21)]
+    assert statuses == [400] * 20 + [429]
+    assert (await take(bob, "1.1.1.1")).status == 400

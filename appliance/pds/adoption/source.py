@@ -178,7 +178,7 @@ class ReferenceFolder:
         copy = self._scratch / path.name
         for ending in ("", "-wal"):
             source = path.with_name(path.name + ending)
-            if source.exists():
+            if source.is_file():  # a device would never end
                 shutil.copyfile(source, copy.with_name(copy.name + ending))
         try:
             with closing(Connection(copy, writable=True)) as conn:
