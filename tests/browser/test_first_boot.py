@@ -19,7 +19,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, chromium
 from tests.browser.test_first_light import PASSWORD, look
-from tests.support.appliance import ROOT, wait_until
+from tests.support.appliance import ROOT, SECONDS_TO_START, wait_until
 from tests.support.ending import end
 
 pytestmark = pytest.mark.slow
@@ -82,7 +82,7 @@ def island(tmp_path: Path) -> Iterator[Island]:
             stderr=err,
         )
     try:
-        wait_until(lambda: "to begin" in said.read_text(), "the first link")
+        wait_until(lambda: "to begin" in said.read_text(), "the first link", SECONDS_TO_START)
         yield Island(process, tmp_path, said)
     finally:
         assert end(process) == 0, log.read_text()

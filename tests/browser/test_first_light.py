@@ -52,11 +52,14 @@ async def tab_to(page: Page, name: str) -> None:
 
 async def by_keyboard(page: Page, trial: dict[str, Any]) -> None:
     await page.goto(trial["claim_url"])
+    # The browser gives the focus with the first picture of the page, which may come later.
+    await expect(page.get_by_label("Your password for this panel")).to_be_focused()
     await page.keyboard.type(PASSWORD)
     await tab_to(page, "The same password again")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/setup/name")
+    await expect(page.get_by_label("Name")).to_be_focused()
     await page.keyboard.press("Control+A")
     await page.keyboard.type("The Smiths")
     await page.keyboard.press("Enter")

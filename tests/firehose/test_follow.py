@@ -112,7 +112,7 @@ async def test_frames_that_wait_come_together(tmp_path: Path) -> None:
 async def test_frames_that_come_one_by_one_are_gathered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "GATHER_SECONDS", 0.5)
+    monkeypatch.setattr(follow, "GATHER_SECONDS", 1.5)
     socket = tmp_path / "host.sock"
     consumer = Consumer()
     async with (

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from appliance.atproto.xrpc.frames import decode_frame
-from tests.support.appliance import ROOT, wait_until
+from tests.support.appliance import ROOT, SECONDS_TO_START, wait_until
 from tests.support.client import soon
 from tests.support.commands import hearth
 from tests.support.ending import end
@@ -54,7 +54,7 @@ def fresh(tmp_path: Path) -> Iterator[Running]:
             command, cwd=ROOT, stdout=out, stderr=err, env={**os.environ, **env}
         )
     try:
-        wait_until(lambda: "to begin" in said.read_text(), "the first link")
+        wait_until(lambda: "to begin" in said.read_text(), "the first link", SECONDS_TO_START)
         running = Running(
             process, said, log, f"http://127.0.0.1:{panel}", f"http://127.0.0.1:{door}"
         )
@@ -103,7 +103,7 @@ async def test_only_the_wizard_answers_until_it_is_done_and_then_everything(
         chosen = {"kind": "home", "suffix": "smiths.home", "address": fresh.door}
         done = await send(http, f"{fresh.panel}/setup/reach", **chosen)
         assert done == (303, "/setup/reach/seen")
-        wait_until(fresh.has_started_anew, "everything is up")
+        wait_until(fresh.has_started_anew, "everything is up", SECONDS_TO_START)
         async with http.get(f"{fresh.panel}/setup/reach/seen") as seen:
             assert "parts of the network answer" in await seen.text()
         await send(http, f"{fresh.panel}/setup/people", handle="ann", email="", password="")

@@ -13,7 +13,7 @@ import pytest
 
 from appliance.settings import defaults
 from appliance.settings_file import save
-from tests.support.appliance import ROOT, Appliance
+from tests.support.appliance import ROOT, SECONDS_TO_START, Appliance
 from tests.support.client import Client, Member, Ref, sign_in
 from tests.support.commands import hearth
 from tests.support.ending import end
@@ -66,7 +66,7 @@ def running(data: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def answers(url: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + SECONDS_TO_START
     async with aiohttp.ClientSession() as http:
         while True:
             try:

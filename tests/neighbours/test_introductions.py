@@ -192,7 +192,7 @@ async def test_whoever_asks_too_often_is_told_to_wait_and_the_paired_are_not(
     await pair(smiths, jones)
     url = f"https://{HERE}:{smiths.port}/hello"
     async with aiohttp.ClientSession() as session:
-        seen = []
+        seen: list[int] = []
         # Two a second are made up for meanwhile: on a slow machine it takes more than 120.
         while 429 not in seen and len(seen) < 1000:
             async with session.get(url, ssl=careless()) as answer:
