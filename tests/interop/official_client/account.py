@@ -126,6 +126,10 @@ def _names(scene: Scene) -> None:
         visit.page.get_by_label("New password").fill(NEW_PASSWORD)
         visit.button("Change password").last.click()
         visit.shows("Password changed")
+    with visit.screen("account: in again", "a new password ends all sessions; in with the new one"):
+        sign_in(visit, NEW_HANDLE, NEW_PASSWORD)
+        _give_code(scene)
+        visit.shows("Everyone here")
     with visit.screen("account: a copy", "the repository is downloaded"):
         _settings(visit, "Export my data")
         with visit.page.expect_download() as download:
