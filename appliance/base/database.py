@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
@@ -73,6 +74,7 @@ class Database:
 
     def __init__(self, path: Path, lock: int, writer: Writer, reader: Connection) -> None:
         self._path = path
+        self._file = _identity(path)
         self._lock = lock
         self._writer = writer
         self._reader = reader
@@ -142,6 +144,14 @@ class Database:
     def path(self) -> Path:
         """Where the file is."""
         return self._path
+
+    def is_in_place(self) -> bool:
+        """Tell whether the file of that name is still the one that is open.
+
+        Else somebody has put another data folder into its place, and what lies beside the file is
+        not ours.
+        """
+        return _identity(self._path) == self._file
 
     async def write(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -259,6 +269,13 @@ def scans_a_table(conn: apsw.Connection, sql: str) -> bool:
 
 def _is_table_scan(line: str) -> bool:
     return line.startswith("SCAN ") and not ("VIRTUAL TABLE" in line or "CONSTANT ROW" in line)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def _lock(path: Path) -> int:

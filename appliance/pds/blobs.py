@@ -5,6 +5,7 @@ removed on the event loop, by what is committed, so an upload and a removal neve
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database, Row
 from appliance.pds.blob_files import BlobFiles, BlobTooLarge, ReceivedBlob
 from appliance.pds.writes import BlobClaim, InvalidMimeType, InvalidSize
+
+log = logging.getLogger(__name__)
 
 TEMPORARY_US = 6 * 3_600_000_000  # an upload nobody refers to is kept this long
 _COLLECT_EVERY_S = 1800.0
@@ -226,7 +229,14 @@ class BlobStore:
             asyncio.get_running_loop().call_later(_PAUSE_S, self.discard_files, others)
 
     async def collect(self) -> None:
-        """Remove temporary blobs whose time is over, and files without a row."""
+        """Remove temporary blobs whose time is over, and files without a row.
+
+        Nothing where another data folder was put into the place of ours, a restored one say: its
+        blobs have no rows here.
+        """
+        if not await asyncio.to_thread(self._db.is_in_place):
+            log.error("%s is another file than the one that is open: start again", self._db.path)
+            return
         before = self._clock.now_us() - TEMPORARY_US
         self.discard_files(await self._db.write(_delete_temporary, before))
         for cid in await asyncio.to_thread(lambda: list(self._files.names())):

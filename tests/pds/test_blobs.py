@@ -226,6 +226,20 @@ async def test_files_without_a_row_are_collected(stores: Stores) -> None:
     assert stranger.exists()
 
 
+async def test_nothing_is_collected_in_a_folder_that_was_put_into_the_place_of_ours(
+    stores: Stores,
+) -> None:
+    theirs = await stores.files.receive(pieces(b"theirs"), 100, "text/plain")
+    stores.files.keep(theirs)
+    stores.db.path.rename(stores.db.path.with_name("ours"))
+    stores.db.path.touch()
+    await stores.blobs.collect()
+    assert stores.has_file(theirs.cid)
+    stores.db.path.unlink()
+    await stores.blobs.collect()
+    assert stores.has_file(theirs.cid)
+
+
 async def test_what_was_coming_in_when_the_power_went_is_removed(tmp_path: Path) -> None:
     files = BlobFiles(tmp_path)
     left = await files.receive(pieces(b"half"), 100, "text/plain")
