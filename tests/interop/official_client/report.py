@@ -54,6 +54,8 @@ whenever a page is loaded: {often}.
 |---|---|---|---|
 """
 
+ENDED: Final = "another password has ended the session, which the client is about to hear"
+
 _WHY: Final = {
     "com.atproto.repo.getRecord (chat.bsky.actor.declaration)": "the member has written none",
     "com.atproto.repo.getRecord (app.bsky.notification.declaration)": "the member has not chosen",
@@ -61,7 +63,9 @@ _WHY: Final = {
     "com.atproto.repo.getRecord (app.bsky.feed.threadgate)": "the post has none yet",
     "com.atproto.repo.getRecord (app.bsky.feed.postgate)": "the post has none yet",
     "com.atproto.server.createSession": "the code that is mailed is asked for",
-    "com.atproto.server.refreshSession": "the account is deleted",
+    "com.atproto.server.refreshSession": "the account is deleted, or has another password now",
+    "app.bsky.notification.listNotifications": ENDED,
+    "chat.bsky.convo.getLog": ENDED,
     "com.atproto.identity.resolveHandle": "the handle is free, which is what was asked",
     "app.bsky.actor.getProfile": "the account is deactivated, or has gone",
     "app.bsky.feed.getAuthorFeed": "the account is blocked",
@@ -76,6 +80,7 @@ _CHANGES: Final = re.compile(r"http://[\w.]+:\d+|did:plc:\w+(/\w+)?")
 _WHY_COMPLAINED: Final = {
     "/static/style.css": "the page of the export names it, and the export does not hold it",
     "/setup/reach/seen": "the network begins, and the wizard's page loads itself anew until it has",
+    "Token has been revoked": "another password has ended the session",
     "Cross-Origin-Opener-Policy": "browsers heed this header on HTTPS only, and at home is none",
 }
 
