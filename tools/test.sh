@@ -47,29 +47,64 @@ if [ "${1:-}" = fast ]; then
     # shellcheck disable=SC2086
     exec "$bin/python" -m pytest $at_once -m "not slow and not long and not machines"
 fi
-step "published clients"
-tests/interop/setup.sh
-tests/interop/reference_network/setup.sh
-step "programs of the network, built with Go"
-without=
-for program in relay tap goat pebble pebble-challtestsrv; do
-    tests/interop/go.sh "$program" >/dev/null || without="and not go"
-done
-[ -z "$without" ] || echo "what is built with Go is left out of the tests"
-for server in caddy nginx; do
-    tests/interop/web_servers.sh "$server" >/dev/null || no_web_servers="and not web_servers"
-done
-without="$without ${no_web_servers:-}"
-[ "$(id -u)" = 0 ] || without="$without and not root"
-if ! sh tests/system/possible.sh; then
-    echo "no machines of their own can be made here (namespaces, overlay, cgroups): installing is left out"
-    without="$without and not namespaces"
-else
-    step "Debians for the machines of the tests"
-    "$bin/python" -c '
+logs=$(mktemp -d)
+
+clients() {
+    tests/interop/setup.sh
+    tests/interop/reference_network/setup.sh
+}
+
+programs() {
+    for program in relay tap goat pebble pebble-challtestsrv; do
+        tests/interop/go.sh "$program" >/dev/null || lacks "go"
+    done
+    for server in caddy nginx; do
+        tests/interop/web_servers.sh "$server" >/dev/null || lacks "web_servers"
+    done
+}
+
+debians() {
+    if sh tests/system/possible.sh; then
+        "$bin/python" -c '
 from tests.system.debians import root_file_system, wheels
-root_file_system("trixie"), root_file_system("bookworm"), wheels()' || without="$without and not namespaces"
-fi
+root_file_system("trixie"), root_file_system("bookworm"), wheels()' || lacks "namespaces"
+    else
+        echo "no machines of their own can be made here (namespaces, overlay, cgroups)"
+        lacks "namespaces"
+    fi
+}
+
+lacks() { # lacks MARK: leave out the tests that have it
+    echo "tests are left out: $1"
+    printf ' and not %s' "$1" >>"$logs/without"
+}
+
+finished() { # finished PID NAME: wait for it, and show what it said
+    step "$2"
+    ended=0
+    wait "$1" || ended=$?
+    cat "$logs/$2"
+    [ "$ended" = 0 ] || exit "$ended"
+}
+
+step "what the tests need: clients, programs built with Go, Debians; all at once, some minutes"
+jobs=
+trap '[ -z "$jobs" ] || kill $jobs 2>/dev/null; rm -rf "$logs"' EXIT
+trap 'exit 130' INT TERM
+for job in clients programs debians; do
+    "$job" >"$logs/$job" 2>&1 &
+    jobs="$jobs $!"
+done
+# shellcheck disable=SC2086
+set -- $jobs
+for job in clients programs debians; do
+    finished "$1" "$job"
+    shift
+done
+without=$(cat "$logs/without" 2>/dev/null || true)
+[ "$(id -u)" = 0 ] || without="$without and not root"
+rm -rf "$logs"
+trap - EXIT INT TERM
 step "tests"
 # shellcheck disable=SC2086
-exec "$bin/python" -m pytest $at_once --durations=15 -m "not machines and not long $without"
+exec "$bin/python" -m pytest $at_once --durations=15 -m "not machines and not long$without"
