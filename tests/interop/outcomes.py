@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from appliance.atproto import car
+from appliance.atproto import car, cbor
 from tests.interop.sides import Side
 
 _USUAL: Final = (
@@ -129,10 +129,18 @@ def _canonical(side: Side, known: str) -> str:
 def _body(side: Side, answer: Answer) -> Any:
     if answer.headers.get("Content-Type", "").startswith(_CAR) and answer.body:
         read = car.read_car(answer.body)
-        return f"CAR roots={len(read.roots)} blocks={len(read.blocks)}"
+        # How many nodes a tree has hangs on its keys, some of which each server makes itself.
+        nodes = sum(map(_is_node, read.blocks.values()))
+        others = len(read.blocks) - nodes
+        return f"CAR roots={len(read.roots)} nodes={nodes > 0} others={others}"
     if _is_page(answer):
         return "a page"
     return _text(side, answer.body[:200].decode(errors="replace"))
+
+
+def _is_node(block: bytes) -> bool:
+    value = cbor.decode(block)
+    return isinstance(value, dict) and value.keys() == {"e", "l"}
 
 
 def _is_page(answer: Answer) -> bool:
