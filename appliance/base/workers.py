@@ -119,12 +119,22 @@ class Workers:
         for worker in self._workers.values():
             log.error("worker does not stop name=%s", worker.name)
 
-    def start(self, name: str, run: Callable[[], Awaitable[None]]) -> Worker:
-        """Start a loop. It leaves the list when `run` returns or it is stopped."""
+    def start(
+        self,
+        name: str,
+        run: Callable[[], Awaitable[None]],
+        after: Callable[[], None] | None = None,
+    ) -> Worker:
+        """Start a loop. It leaves the list when `run` returns or it is stopped.
+
+        `after` is called then, also where it was stopped before `run` began.
+        """
         worker = Worker(name, run)
         task = worker.begin()
         self._workers[task] = worker
         task.add_done_callback(lambda done: self._workers.pop(done, None))
+        if after is not None:
+            task.add_done_callback(lambda _: after())
         return worker
 
     def status(self) -> list[WorkerStatus]:

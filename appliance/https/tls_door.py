@@ -6,12 +6,12 @@ that looks (acme-tls/1) never disturbs whoever else asks for that name.
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import closing, suppress
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -33,6 +33,27 @@ SECONDS_TO_LEAVE: Final = 2.0
 Choose: TypeAlias = Callable[[Hello], Awaitable[ssl.SSLContext | None]]
 
 
+class _Greeting:
+    """A connection until a server has it; `close` leaves one alone that was given."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._is_given = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.connection.fileno() < 0
+
+    def give(self) -> socket.socket:
+        """Give the connection away, for good or ill."""
+        self._is_given = True
+        return self.connection
+
+    def close(self) -> None:
+        if not self._is_given:
+            self.connection.close()
+
+
 class TlsDoor:
     """Gives connections to a server of HTTP (`protocol` makes what serves one) once TLS stands."""
 
@@ -46,45 +67,48 @@ class TlsDoor:
 
     async def serve(self, listener: socket.socket) -> None:
         """Take connections until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
-            connection, address = await loop.sock_accept(listener)
+            await _readable(listener)
+            # From here to the worker nothing is awaited: what is taken is never dropped.
+            try:
+                connection, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                continue
+            connection.setblocking(False)
             caller = address_key(address[0])
             if self._greeted.total() >= MOST_GREETED or self._greeted[caller] >= MOST_OF_ONE:
                 connection.close()
                 continue
             self._greeted[caller] += 1
-            self._workers.start("greeting", partial(self._greet, connection, caller))
+            greeting = _Greeting(connection)
+            self._workers.start(
+                "greeting",
+                partial(self._greet, greeting),
+                partial(self._part, greeting, caller),
+            )
 
-    async def _greet(self, connection: socket.socket, caller: str) -> None:
-        if connection.fileno() < 0:  # it failed before, in a way that nobody foresaw
+    def _part(self, greeting: _Greeting, caller: str) -> None:
+        """Let go, also of whom no greeting began for: everything stopped at that moment."""
+        greeting.close()
+        self._greeted[caller] -= 1
+        if not self._greeted[caller]:
+            del self._greeted[caller]
+
+    async def _greet(self, greeting: _Greeting) -> None:
+        if greeting.is_over:  # it failed before, in a way that nobody foresaw
             return
-        try:
-            with contextlib.suppress(OSError, NotTls, TimeoutError):
-                await self._shake_hands(connection)
-        finally:
-            self._greeted[caller] -= 1
-            if not self._greeted[caller]:
-                del self._greeted[caller]
-
-    async def _shake_hands(self, connection: socket.socket) -> None:
-        is_given = False
-        try:
+        with suppress(OSError, NotTls, TimeoutError), closing(greeting):
             async with asyncio.timeout(SECONDS_TO_SPEAK):
-                said = await _heard(connection)
+                said = await _heard(greeting.connection)
             context = await self._choose(said)
             if context is not None:
-                is_given = True
                 await asyncio.get_running_loop().connect_accepted_socket(
                     self._protocol,
-                    connection,
+                    greeting.give(),
                     ssl=context,
                     ssl_handshake_timeout=SECONDS_TO_SHAKE_HANDS,
                     ssl_shutdown_timeout=SECONDS_TO_LEAVE,
                 )
-        finally:
-            if not is_given:
-                connection.close()
 
 
 async def _heard(connection: socket.socket) -> Hello:

@@ -141,6 +141,21 @@ async def test_a_worker_started_while_stopping_is_stopped_too() -> None:
     assert closed == ["late"]
 
 
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_what_comes_after_a_worker_comes_though_it_never_began(is_begun: bool) -> None:
+    told: list[str] = []
+
+    async def run() -> None:
+        told.append("run")
+        await asyncio.sleep(30)
+
+    async with Workers() as workers:
+        workers.start("one", run, lambda: told.append("after"))
+        if is_begun:
+            await asyncio.sleep(0)
+    assert told == (["run", "after"] if is_begun else ["after"])
+
+
 async def test_a_worker_that_does_not_stop_is_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -16,10 +18,13 @@ from aiohttp.test_utils import TestServer
 from cryptography import x509
 
 from appliance.base.addresses import OutboundPolicy
+from appliance.base.workers import Workers
 from appliance.https import tls_door
 from appliance.https.acme import Challenge
+from appliance.https.hello import Hello
 from appliance.https.opening import Https, names_of
 from appliance.https.proofs import ACME_TLS
+from appliance.https.tls_door import TlsDoor
 from appliance.settings import Settings, defaults
 from appliance.upkeep.https_journal import Standing
 from tests.support.acme_authority import AcmeAuthority, write_signed
@@ -250,6 +255,26 @@ async def test_silent_callers_do_not_keep_others_out(small: HttpsHouse) -> None:
         assert (await small.shown(NAME)).extensions
         for each in silent:
             each.close()
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_nobody_is_dropped_who_comes_while_the_door_closes(turns: int) -> None:
+    async def never(_hello: Hello) -> ssl.SSLContext | None:
+        raise AssertionError("nobody said a word")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        async with Workers() as workers:
+            door = TlsDoor(asyncio.Protocol, never, workers)
+            workers.start("door", partial(door.serve, listener))
+            for _ in range(4):
+                await asyncio.sleep(0)
+            caller = socket.create_connection(listener.getsockname(), timeout=60)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        gc.collect()  # a connection that was dropped warns of it here
+    with caller, contextlib.suppress(ConnectionResetError):
+        assert caller.recv(1) == b""
 
 
 async def test_one_address_cannot_keep_all_others_out(
