@@ -8,7 +8,15 @@ from typing import Any, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support import answered, campaigns, chance, order, quick_disk, quick_passwords
+from tests.support import (
+    answered,
+    campaigns,
+    chance,
+    order,
+    quick_disk,
+    quick_passwords,
+    second_try,
+)
 from tests.support.appliance import Appliance
 from tests.support.client import Member, join
 from tests.support.lateness import Lateness
@@ -20,6 +28,7 @@ Join: TypeAlias = Callable[..., Awaitable[Member]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let nonsense be asked for longer than there is time for each day."""
     campaigns.pytest_addoption(parser)
+    second_try.pytest_addoption(parser)
     parser.addoption("--fuzz", type=int, default=1, help="how many times as much nonsense")
     parser.addoption("--tally", type=Path, help="a folder for what fuzzers were answered")
 
@@ -31,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     quick_disk.hurry()
     chance.tame(config)
     campaigns.pytest_configure(config)
+    second_try.pytest_configure(config)
     config.pluginmanager.register(order)
     config.pluginmanager.register(answered.LookingBack())
     config.pluginmanager.register(ThreatsShown())

@@ -11,9 +11,9 @@ bin=$PWD/.venv/bin
 unset PYTHONDONTWRITEBYTECODE
 
 # As many processes of tests as there are cores, four at most: the gains end where the disk does.
-# Which file is begun first says tests/support/order.py.
+# Which file is begun first says tests/support/order.py, what is tried again second_try.py there.
 cores=$(nproc)
-at_once="-n $((cores < 4 ? cores : 4)) --dist loadfile --no-loadscope-reorder"
+at_once="-n $((cores < 4 ? cores : 4)) --dist loadfile --no-loadscope-reorder --second-try"
 
 step() { printf '\n== %s\n' "$*"; }
 

@@ -13,6 +13,8 @@ from typing import Final
 
 import pytest
 
+from tests.support.second_try import is_first
+
 STDERR_FILENO: Final = 2
 LATE_AFTER: Final = 300.0
 """Seconds a test may run before it shows what it waits for; after as many again, it fails.
@@ -55,8 +57,9 @@ class Lateness:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Tell a failure now; the summary tells it again."""
-        if self._gathers and report.failed:
-            self._say(f"FAILED {report.nodeid} ({report.when})\n{report.longreprtext}")
+        if self._gathers and (report.failed or is_first(report)):
+            how = "FAILED" if report.failed else "FAILED AT FIRST"
+            self._say(f"{how} {report.nodeid} ({report.when})\n{report.longreprtext}")
         if report.when not in ("setup", "call", "teardown"):
             self._begun.pop(report.nodeid, None)  # its process is gone
 
