@@ -15,17 +15,18 @@ from functools import partial
 from appliance.appview import actors, rebuilds
 from appliance.appview.actors import ActorStore
 from appliance.appview.arrivals import Gap
-from appliance.appview.block_spool import BlockSpool
 from appliance.appview.event_indexer import EventIndexer
 from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo
 from appliance.appview.repo_hosts import NoRepoHost, RepoHosts
 from appliance.appview.subscribers import Subscribers
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
+from appliance.atproto.spool import Spool
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.base.http import OutboundFailed, OutboundRefused
+from appliance.base.room import NoRoom
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Backfill:
             IdentityUnreachable,
             InvalidRepo,
             NoRepoHost,
+            NoRoom,
             OutboundFailed,
             OutboundRefused,
         ) as error:
@@ -104,11 +106,12 @@ class Backfill:
     async def fetch(self, did: Did) -> None:
         """Fetch one repo and make the index equal to it.
 
-        Raises InvalidRepo, NoRepoHost, and what resolver and HTTP client raise.
+        Raises InvalidRepo, NoRepoHost, NoRoom, and what resolver and HTTP client raise.
         """
         document = await self._hosts.document(did, fresh=True)
-        with BlockSpool() as spool:
-            await self._make_equal(did, await fetch_repo(self._hosts, document, spool))
+        with Spool(self._db.path.parent) as spool:
+            repo = await fetch_repo(self._hosts, document, spool, self._db.room)
+            await self._make_equal(did, repo)
 
     async def _make_equal(self, did: Did, repo: FetchedRepo) -> None:
         """Make the index equal to a repo, piece by piece; tell of what is new."""

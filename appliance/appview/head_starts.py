@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from appliance.appview import actors
 from appliance.appview.arrivals import Gap
-from appliance.appview.block_spool import BlockSpool
 from appliance.appview.indexer import Indexer
 from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo
 from appliance.appview.repo_hosts import NoRepoHost, RepoHosts
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
+from appliance.atproto.spool import Spool
 from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc.client import XrpcClient
@@ -29,6 +29,7 @@ from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.connection import Connection
 from appliance.base.database import Database
 from appliance.base.http import OutboundFailed, OutboundRefused
+from appliance.base.room import NoRoom
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +136,10 @@ class HeadStarts:
             document = await self._hosts.document(one.did, fresh=window_us == WINDOWS_US[0])
             if document.pds != pds or not await self._is_passed_on(one.did):
                 return False
-            with BlockSpool() as spool:
-                repo = await fetch_repo(self._hosts, document, spool, since, MOST_BYTES)
+            with Spool(self._db.path.parent) as spool:
+                repo = await fetch_repo(
+                    self._hosts, document, spool, self._db.room, since, MOST_BYTES
+                )
                 posts, likes = (_newest(repo, some) for some in (POSTS, LIKES))
                 if not await self._put(one, repo, [*posts, *likes]):
                     return False
@@ -145,6 +148,7 @@ class HeadStarts:
             IdentityUnreachable,
             InvalidRepo,
             NoRepoHost,
+            NoRoom,
             OutboundFailed,
             OutboundRefused,
             XrpcError,

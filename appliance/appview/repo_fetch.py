@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.appview.block_spool import BlockSpool
 from appliance.appview.repo_hosts import RepoHosts
 from appliance.atproto.car import CarReader, InvalidCar
 from appliance.atproto.cid import Cid
@@ -13,6 +12,8 @@ from appliance.atproto.identity.did_doc import DidDocument
 from appliance.atproto.repo.commit import Commit, InvalidCommitObject, parse_commit
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.repo.mst_node import InvalidMst
+from appliance.atproto.spool import Spool, TooManyBlocks
+from appliance.base import room
 from appliance.base.http import OutboundFailed
 
 MOST_REPO_BYTES: Final = 200_000_000
@@ -35,13 +36,14 @@ class FetchedRepo:
 async def fetch_repo(
     hosts: RepoHosts,
     document: DidDocument,
-    blocks: BlockSpool,
+    blocks: Spool,
+    disk: room.Room,
     since: str | None = None,
     most_bytes: int = MOST_REPO_BYTES,
 ) -> FetchedRepo:
     """Fetch a repo, its blocks into the spool; `since`: only what later commits wrote.
 
-    Raises InvalidRepo, NoRepoHost, OutboundRefused, OutboundFailed.
+    Raises InvalidRepo, NoRepoHost, NoRoom, OutboundRefused, OutboundFailed.
     """
     params = [("did", str(document.did))] + ([("since", since)] if since else [])
     reader, size = CarReader(), 0
@@ -54,14 +56,15 @@ async def fetch_repo(
                 size += len(chunk)
                 if size > most_bytes:
                     raise InvalidRepo(f"it is larger than {most_bytes} bytes")
-                for cid, block in reader.feed(chunk):
-                    blocks.add(cid, block)
+                disk.require()
+                with room.named():
+                    for cid, block in reader.feed(chunk):
+                        blocks.add(cid, block)
         reader.finish()
-        blocks.finish()
         commit = parse_commit(blocks[reader.roots[0]])
     except TimeoutError as error:
         raise OutboundFailed(f"no repo within {LONGEST_FETCH_SECONDS} s") from error
-    except (InvalidCar, InvalidCommitObject) as error:
+    except (InvalidCar, InvalidCommitObject, TooManyBlocks) as error:
         raise InvalidRepo(str(error)) from error
     except LookupError as error:
         raise InvalidRepo("the archive does not hold its commit") from error

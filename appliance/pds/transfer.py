@@ -22,6 +22,7 @@ from appliance.atproto.cid import Cid
 from appliance.atproto.identity.resolver import IdentityResolver
 from appliance.atproto.repo.commit import Commit, parse_commit
 from appliance.atproto.repo.mst_stream import checked_items
+from appliance.atproto.spool import MAX_BLOCKS, Spool, TooManyBlocks
 from appliance.atproto.syntax import Did, Nsid, RecordKey
 from appliance.base.clock import Clock
 from appliance.base.database import Connection, Database
@@ -30,7 +31,6 @@ from appliance.base.turns import Turns
 from appliance.pds import accounts, announced_revs, blobs, records, repos
 from appliance.pds.blobs import BlobStore, RefArgs
 from appliance.pds.records import RecordArgs
-from appliance.pds.spool import MAX_BLOCKS, Spool, TooManyBlocks
 
 # Records that stand at several paths come once in an archive and several times in our rows: so
 # much more may the rows hold than the archive.

@@ -1,6 +1,10 @@
 """A repo that is fetched whole since the stream has a gap: what is new in it is told of."""
 
+import pytest
+
+from appliance.appview import backfill
 from appliance.appview.role import AppView
+from appliance.base.room import Room
 from tests.support.appview_network import FakeNetwork, settled
 from tests.support.repo_author import RepoAuthor
 from tests.support.waiting import until
@@ -16,6 +20,12 @@ def told(appview: AppView, did: str) -> list[tuple[str, str]]:
         did,
     )
     return [(reason, text or "") for reason, text in rows]
+
+
+def texts(appview: AppView) -> list[str]:
+    """The texts of all posts, by the alphabet."""
+    rows = appview.index.read("SELECT record ->> '$.text' FROM post WHERE id > 0 ORDER BY 1")
+    return [text for (text,) in rows]
 
 
 async def test_what_was_written_in_a_gap_is_told_and_nothing_else(
@@ -68,3 +78,22 @@ async def test_a_gap_that_is_filled_twice_tells_once(
         await settled(appview, bob)
     assert told(appview, alice.did) == [("reply", "reply 0"), ("reply", "reply 1")]
     assert network.served == [bob.did, bob.did]
+
+
+async def test_a_repo_waits_for_room_on_the_disk_and_comes_then(
+    appview: AppView, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "FIRST_PAUSE_US", 200_000)
+    monkeypatch.setattr(backfill, "LOOK_AROUND_SECONDS", 0.1)
+    bob = network.add(RepoAuthor("bob"))
+    await network.tell(bob.post("hello"))
+    await settled(appview, bob)
+    with monkeypatch.context() as full:
+        full.setattr(Room, "is_short", True)
+        bob.post("missed")
+        await network.tell(bob.post("after the gap"))
+        await until(lambda: appview.actors.backfill_attempts(bob.did) > 0)
+        [(reason,)] = appview.index.read("SELECT sync_error FROM actor WHERE did = ?", bob.did)
+        assert "disk of this server is full" in reason
+        assert texts(appview) == ["hello"]
+    await until(lambda: texts(appview) == ["after the gap", "hello", "missed"])

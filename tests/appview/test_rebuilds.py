@@ -2,12 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from appliance.appview import actors
-from appliance.appview.block_spool import BlockSpool
 from appliance.appview.role import AppView
-from appliance.atproto.cid import Cid
 from appliance.base.connection import Connection
 from tests.support.appview_network import FakeNetwork
 from tests.support.repo_author import RepoAuthor
@@ -119,17 +115,3 @@ async def test_a_fetched_repo_brings_them_too(appview: AppView, network: FakeNet
     await network.tell(later)
     assert await appview.revs.wait(alice.did, later.rev, timeout=60)
     assert rows(appview, "SELECT rkey FROM opaque_record") == [("3soup",)]
-
-
-def test_a_spool_gives_back_what_it_was_given() -> None:
-    blocks = {Cid.for_block(data): data for data in (b"one", b"", b"x" * 100_000)}
-    with BlockSpool() as spool:
-        for cid, block in blocks.items():
-            spool.add(cid, block)
-        spool.finish()
-        assert dict(spool) == blocks
-        assert len(spool) == 3
-        missing = Cid.for_block(b"missing")
-        assert missing not in spool
-        with pytest.raises(KeyError):
-            spool[missing]

@@ -278,8 +278,10 @@ async def test_a_did_web_is_fetched_from_its_host(world: World) -> None:
     url = "https://bob.example.com/.well-known/did.json"
     world.http.put(url, document(did, "bob.example.com"))
     assert (await world.resolver.document(did)).pds == PDS
-    world.http.put(url, b"", 500)
-    assert (await world.resolver.document(did, fresh=True)).pds == PDS
+    for body, status in ((b"", 500), (b"<!doctype html>Back in an hour", 200)):
+        world.http.put(url, body, status)
+        assert (await world.resolver.document(did, fresh=True)).pds == PDS
+    assert world.resolver.stale_since(did) == world.clock.now()
     del world.http.answers[url]
     assert (await world.resolver.document(did, fresh=True)).pds == PDS
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance.atproto import cbor
+from appliance.atproto import cbor, spool
 from appliance.atproto.car import InvalidCar, car_block, car_header, read_car, write_car
 from appliance.atproto.cid import Cid
 from appliance.atproto.repo.commit import sign_commit
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.tid import Tid
 from appliance.base.room import NoRoom, Room
-from appliance.pds import spool, transfer
+from appliance.pds import transfer
 from appliance.pds.transfer import ImportProgress, InvalidImport
 from tests.support.import_house import House, notes, open_house, refused, repository
 from tests.support.pds_stores import ALICE, NOTE, pieces

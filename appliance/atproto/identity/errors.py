@@ -1,7 +1,7 @@
 """What can go wrong when an identity is looked up or changed.
 
 - IdentityNotFound: it does not exist, or is malformed at its source
-    - DidNotFound, HandleNotFound
+    - DidNotFound (also DocumentUnreadable), HandleNotFound
 - IdentityUnreachable: nobody who would know answers; try again later
 - InvalidOperation: a did:plc operation is malformed, or may not be applied
     - OperationRefused: the directory says so
@@ -20,6 +20,10 @@ class DidNotFound(IdentityNotFound):
     """The DID has no usable document, or was tombstoned."""
 
     xrpc_name = "DidNotFound"
+
+
+class DocumentUnreadable(DidNotFound):
+    """Something is where the document should be, but none that can be read."""
 
 
 class HandleNotFound(IdentityNotFound):

@@ -15,6 +15,7 @@ from appliance.atproto.http_port import Requester
 from appliance.atproto.identity.did_doc import DidDocument, InvalidDidDocument
 from appliance.atproto.identity.errors import (
     DidNotFound,
+    DocumentUnreadable,
     HandleNotFound,
     IdentityNotFound,
     IdentityUnreachable,
@@ -76,7 +77,8 @@ class IdentityResolver:
     """Resolve DIDs and handles, and remember the answers.
 
     Documents and identities are fresh for 24 hours, an invalid handle for 5 minutes, an error for
-    2. When the source of a document is down, the last good one serves on; `stale_since` tells. A
+    2. When the source of a document is down, or gives what nobody can
+    read, the last good one serves on; `stale_since` tells. A
     handle that cannot be looked up any more is believed for 3 days after it last could.
 
     plc_url: the did:plc directory, a URL or "unix:/path.sock". now: seconds since 1970.
@@ -189,7 +191,7 @@ class IdentityResolver:
     async def _look_up_document(self, did: Did) -> DidDocument:
         try:
             document = await self._fetch(did)
-        except IdentityUnreachable as error:
+        except (IdentityUnreachable, DocumentUnreadable) as error:
             last_good = self._documents.any_age(did)
             self.counts["unreachable" if last_good is None else "stale"] += 1
             if last_good is None:
@@ -270,7 +272,7 @@ class IdentityResolver:
         try:
             raw: JsonObject = loads(response.body)
         except InvalidData:
-            raise DidNotFound(f"{did} has a document that is no JSON") from None
+            raise DocumentUnreadable(f"{did} has a document that is no JSON") from None
         return raw
 
     async def _ask_home(self, pds: str, did: Did) -> JsonObject | None:

@@ -72,15 +72,15 @@ class Spool(Mapping[Cid, bytes]):
             self._grow()
 
     def __getitem__(self, cid: Cid) -> bytes:
-        place = self._places[self._slot(hash(cid) & _HASH_MASK)]
-        if not self._is_flushed:
-            self._file.flush()
-            self._is_flushed = True
+        place = self._place(cid)
         length = (place & _LENGTH_MASK) + _CID_BYTES
-        found = os.pread(self._file.fileno(), length, place >> _LENGTH_BITS) if place else b""
+        found = self._read(place, length)
         if found[:_CID_BYTES] != cid:
             raise KeyError(cid)
         return found[_CID_BYTES:]
+
+    def __contains__(self, cid: object) -> bool:
+        return isinstance(cid, Cid) and self._read(self._place(cid), _CID_BYTES) == cid
 
     def __iter__(self) -> Iterator[Cid]:
         for place in self._places:
@@ -89,6 +89,16 @@ class Spool(Mapping[Cid, bytes]):
 
     def __len__(self) -> int:
         return self._count
+
+    def _place(self, cid: Cid) -> int:
+        """Tell where a block of such a hash lies; 0: nowhere."""
+        return self._places[self._slot(hash(cid) & _HASH_MASK)]
+
+    def _read(self, place: int, length: int) -> bytes:
+        if not self._is_flushed:
+            self._file.flush()
+            self._is_flushed = True
+        return os.pread(self._file.fileno(), length, place >> _LENGTH_BITS) if place else b""
 
     def _slot(self, hashed: int) -> int:
         """Find the slot of a hash, or the free one where it belongs."""

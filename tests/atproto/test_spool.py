@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.atproto import spool
 from appliance.atproto.cid import Cid
-from appliance.pds import spool
-from appliance.pds.spool import Spool, TooManyBlocks
+from appliance.atproto.spool import Spool, TooManyBlocks
 
 
 @pytest.fixture
