@@ -9,6 +9,7 @@ import json
 from typing import Any, BinaryIO, Final
 
 from appliance.atproto.syntax import Did, Json
+from appliance.pds.appview_choices import AppViewChoices
 from appliance.pds.out_tray import OutTray
 from appliance.pds.proxy import Call, NoService, Proxy
 from appliance.pds.services_elsewhere import UpstreamFailed
@@ -30,10 +31,11 @@ _NOTIFICATIONS: Final = "app.bsky.notification.getPreferences"
 
 
 class ViewerData:
-    """Fetch a member's private data from the AppView."""
+    """Fetch a member's private data from the AppView that they use."""
 
-    def __init__(self, proxy: Proxy, tray: OutTray) -> None:
+    def __init__(self, proxy: Proxy, choices: AppViewChoices, tray: OutTray) -> None:
         self._proxy = proxy
+        self._choices = choices
         self._tray = tray
 
     async def documents(self, did: Did) -> dict[str, BinaryIO]:
@@ -81,7 +83,7 @@ class ViewerData:
         call = Call("GET", nsid, params, {}, None)
         try:
             async with asyncio.timeout(SECONDS):
-                target = await self._proxy.target(None)
+                target = await self._proxy.target(None, self._choices.of(did))
                 async with self._proxy.send(target, call, did, None) as answer:
                     body = bytearray()
                     async for chunk in answer.chunks:

@@ -1,6 +1,7 @@
 """Whose AppView a member's calls go to: by their choice, the operator's, or the app's."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from appliance.atproto.syntax import Did, JsonObject
 from appliance.pds import proxy
 from appliance.pds.appview_choices import AppViewChoice, InvalidChoice
 from appliance.pds.proxy import PROTECTED
+from appliance.pds.viewer_data import ViewerData
 from tests.pds.test_fallback import registered
 from tests.support.members_house import MembersHouse, open_members_house
 from tests.support.pds_box import Answer, AppViewStub
@@ -151,6 +153,17 @@ async def test_one_that_is_known_is_found_while_nobody_tells_of_it_any_more(
         assert await town.ask() == "there"
     unknown = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa#bsky_appview"
     assert await town.ask(unknown) == "UpstreamFailure"
+
+
+async def test_what_the_chosen_one_keeps_of_a_member_is_in_their_archive(town: Town) -> None:
+    await town.choose(town.name)
+    town.other.body = b'{"mutes":[{"did":"did:web:loud.example.com"}]}'
+    pds, did = town.house.box.pds, town.house.alice.did
+    found = await ViewerData(pds.proxy, pds.appview_choices, pds.exports.tray).documents(did)
+    with found["private/mutes.json"] as file:
+        assert json.loads(file.read()) == [{"did": "did:web:loud.example.com"}]
+    found["private/notifications.json"].close()
+    assert town.house.box.appview.requests == []
 
 
 async def test_protected_methods_go_to_no_chosen_appview_either(town: Town) -> None:

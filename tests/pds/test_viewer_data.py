@@ -20,7 +20,7 @@ async def test_lists_of_any_length_are_in_memory_page_by_page(
     tray = box.pds.exports.tray
     tracemalloc.start()
     try:
-        found = await ViewerData(box.pds.proxy, tray).documents(alice.did)
+        found = await ViewerData(box.pds.proxy, box.pds.appview_choices, tray).documents(alice.did)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -39,7 +39,8 @@ async def test_an_empty_list_is_one_and_what_is_no_list_is_left_out(
     box: Box, alice: Member
 ) -> None:
     box.appview.body = json.dumps({"mutes": [], "bookmarks": {}, "drafts": [1, "\ud800"]}).encode()
-    found = await ViewerData(box.pds.proxy, box.pds.exports.tray).documents(alice.did)
+    pds = box.pds
+    found = await ViewerData(pds.proxy, pds.appview_choices, pds.exports.tray).documents(alice.did)
     assert found["private/mutes.json"].read() == b"[]"
     assert json.loads(found["private/drafts.json"].read()) == [1, "?"]
     assert "private/bookmarks.json" not in found

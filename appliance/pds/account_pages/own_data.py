@@ -32,7 +32,7 @@ async def download(visit: Visit) -> web.StreamResponse:
         "preferences.json": pds.preferences.get(did, personal=True),
         "blobs.json": [{"cid": str(cid), "mimeType": kind} for cid, kind in blobs],
     }
-    private = await ViewerData(pds.proxy, pds.exports.tray).documents(did)
+    private = await ViewerData(pds.proxy, pds.appview_choices, pds.exports.tray).documents(did)
     contents = archive.Contents(
         texts={"README.txt": visit.words("data.readme", handle=visit.account.handle)},
         documents=documents,
