@@ -7,6 +7,7 @@ rows where a write goes that way. So a repo of 10,000 records costs 15 to 250 kB
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 from appliance.atproto.cid import Cid
@@ -25,6 +26,7 @@ _RECORD_BYTES: Final = 300
 _LEFT: Final = 0.75
 # Stubs of 256 records in the middle: a repo of 10,000 then takes some 14 kB.
 _SLIMMEST: Final = 4
+_ASKED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Head:
 
 
 class KeptTrees:
-    """The trees of the repos used last, changed by the writer thread.
+    """The trees of the repos written to last, changed by the writer thread.
 
     Bounded by bytes, beyond which what the last write needed may go.
     """
@@ -119,6 +121,35 @@ class KeptTrees:
 
     def _drop(self, did: Did) -> None:
         self.bytes -= self._kept.pop(did, (None, 0))[1]
+
+
+class AskedTrees:
+    """The few trees that readers asked for last and no writer has at hand, as slim as can be.
+
+    A proof from a repo that nobody writes to would else make the whole tree, each time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: OrderedDict[Did, Repo] = OrderedDict()
+
+    def give(self, conn: Connection, head: Head) -> Repo:
+        """Give the repo of a head, in any thread; those who want it meanwhile wait for it.
+
+        Raises RootMismatch.
+        """
+        with self._lock:
+            repo = self._kept.pop(head.did, None)
+            if repo is None or repo.head is None or repo.head.cid != head.commit_cid:
+                repo = build(head, records.leaves(conn, head.id), slim=True).slim(_SLIMMEST)
+            self._kept[head.did] = repo
+            if len(self._kept) > _ASKED:
+                self._kept.popitem(last=False)
+        return repo
+
+    def forget(self) -> None:
+        """Forget all, without waiting for whoever makes one."""
+        self._kept = OrderedDict()
 
 
 class _CountedLeaves:

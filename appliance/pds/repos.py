@@ -20,7 +20,7 @@ from appliance.firehose import event_log
 from appliance.firehose.events import CommitEvent, Made, SyncEvent
 from appliance.pds import accounts, announced_revs, blobs, kept_trees, records
 from appliance.pds.blobs import BlobStore
-from appliance.pds.kept_trees import Head, KeptTrees
+from appliance.pds.kept_trees import AskedTrees, Head, KeptTrees
 from appliance.pds.signing_keys import SigningKeys
 from appliance.pds.writes import PreparedWrite
 
@@ -85,6 +85,7 @@ class RepoStore:
         self._clock = clock
         self._revs = TidClock(clock.now_us)
         self._trees = KeptTrees(kept_trees.KEPT_BYTES)
+        self._asked = AskedTrees()
 
     def next_rev(self) -> Tid:
         """Give a rev for a first commit."""
@@ -104,6 +105,7 @@ class RepoStore:
     async def slim(self) -> None:
         """Forget the trees, and what the database keeps of itself in memory."""
         await self._db.write(lambda _: self._trees.forget())
+        self._asked.forget()
         await self._db.slim()
 
     def tree_at(self, conn: Connection, head: Head, paths: Sequence[str] = ()) -> Mst:
@@ -111,9 +113,7 @@ class RepoStore:
 
         Raises RootMismatch.
         """
-        repo = self._trees.find(head)
-        if repo is None:
-            repo = kept_trees.build(head, records.leaves(conn, head.id), slim=True)
+        repo = self._trees.find(head) or self._asked.give(conn, head)
         return repo.tree.with_ways(paths, kept_trees.leaves_of(conn, head))
 
     def nodes_at(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:

@@ -1,6 +1,7 @@
 """The trees kept in memory: few bytes, and the same commits as if all of them were there."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,48 @@ async def test_nodes_of_a_large_archive_are_not_kept(
     with await stores.exports.repo(ALICE) as file:
         assert len(read_car(file.read()).blocks) > 400
     assert stores.exports._last == (None, b"")
+
+
+async def test_a_tree_that_only_readers_want_is_made_once(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Cid] = []
+    build = kept_trees.build
+
+    def noted(head: Head, leaves: Iterable[tuple[str, Cid]], *, slim: bool = False) -> Repo:
+        made.append(head.data)
+        return build(head, leaves, slim=slim)
+
+    async def proof(path: str) -> bytes:
+        with await stores.exports.record(ALICE, path) as file:
+            return file.read()
+
+    paths = [f"{NOTE}/k{number:03d}" for number in range(0, 400, 20)] + [f"{NOTE}/none"]
+    at_hand = [await proof(path) for path in paths]
+    monkeypatch.setattr(kept_trees, "build", noted)
+    await stores.repos.slim()
+    before = stores.repos.head(ALICE).data
+    assert await asyncio.gather(*map(proof, paths)) == at_hand
+    assert made == [before]
+    # The writer has its own; once that is forgotten, the older one is of no use.
+    await make(stores, stores.repos, 1)
+    await stores.db.write(lambda _: stores.repos._trees.forget())
+    after = stores.repos.head(ALICE).data
+    assert await proof(paths[0]) != at_hand[0]
+    assert made == [before, before, after]
+    await stores.repos.slim()
+    await proof(paths[0])
+    assert made == [before, before, after, after]
+
+
+async def test_few_trees_are_held_for_readers(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_trees, "_ASKED", 1)
+    await stores.repos.slim()
+    for did in (ALICE, BOB):
+        with await stores.exports.record(did, f"{NOTE}/k000"):
+            pass
+    [(did, repo)] = stores.repos._asked._kept.items()
+    assert did == BOB
+    assert len(list(repo.tree.items_at_hand())) < 40
