@@ -21,8 +21,10 @@ from appliance.pds.out_tray import OutTray
 from appliance.pds.repos import RepoStore
 
 _WRITTEN_TOGETHER: Final = 64_000  # bytes of blocks
-# Of the nodes written last: of 12,000 records. Several ask for a repo that is new to them.
+# Of the nodes given last: of 12,000 records. Several ask for a repo that is new to them, or for
+# a few blocks of it at a time.
 _LAST_BYTES: Final = 1_000_000
+_NODE_BYTES: Final = 150  # in memory, beside the block itself
 _DEADLINE_S: Final = 300.0
 _MOST_WAYS: Final = 10_000
 
@@ -45,7 +47,7 @@ class RepoExporter:
         self._store = store
         self.tray = OutTray(folder)
         self._turn = Semaphore(1)
-        self._last: tuple[Cid | None, bytes] = None, b""  # a root, and all nodes below it
+        self._last: tuple[Cid | None, dict[Cid, bytes]] = None, {}  # a root, and its nodes
 
     async def repo(self, did: Did, since: Tid | None = None) -> BinaryIO:
         """Write a repo, or what commits after `since` added to it, and open it for reading.
@@ -71,8 +73,8 @@ class RepoExporter:
         return await self._db.scan(self._record, did, path)
 
     async def slim(self) -> None:
-        """Forget the nodes that were written last."""
-        self._last = None, b""
+        """Forget the nodes that were given last."""
+        self._last = None, {}
 
     def _repo(self, conn: Connection, did: Did, since: Tid | None) -> BinaryIO:
         head = repos.load_head(conn, did)
@@ -82,7 +84,7 @@ class RepoExporter:
             if since is None or since < head.rev:
                 _write_blocks(file, [(head.commit_cid, head.commit_block)])
                 if since is None:
-                    self._write_nodes(file, conn, head)
+                    _write_blocks(file, self._nodes(conn, head))
                 else:
                     _write_blocks(file, self._changed_nodes(conn, head, since))
                 _write_blocks(file, _each_once(records.blocks(conn, head.id, since)))
@@ -107,7 +109,10 @@ class RepoExporter:
         self, conn: Connection, head: Head, missing: set[Cid]
     ) -> Iterator[tuple[Cid, bytes]]:
         """Give those of these blocks that there are, and take them out of what is missing."""
-        for cid, block in self._all_but_records(conn, head):
+        if head.commit_cid in missing:
+            missing.remove(head.commit_cid)
+            yield head.commit_cid, head.commit_block
+        for cid, block in self._nodes(conn, head):
             if cid in missing:
                 missing.remove(cid)
                 yield cid, block
@@ -133,22 +138,20 @@ class RepoExporter:
             undone.pop_all()
         return file
 
-    def _all_but_records(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
-        yield head.commit_cid, head.commit_block
-        yield from self._store.nodes_at(conn, head)
-
-    def _write_nodes(self, file: BinaryIO, conn: Connection, head: Head) -> None:
-        """Write the nodes of a tree; those written last are at hand, if they are not many."""
-        root, nodes = self._last
+    def _nodes(self, conn: Connection, head: Head) -> Iterator[tuple[Cid, bytes]]:
+        """Give the nodes of a tree from the top down, and keep them if they are not many."""
+        root, kept = self._last
         if root == head.data:
-            file.write(nodes)
+            yield from kept.items()
             return
-        begin = file.tell()
-        _write_blocks(file, self._store.nodes_at(conn, head))
-        size = file.tell() - begin
+        kept, size = {}, 0
+        for cid, block in self._store.nodes_at(conn, head):
+            size += len(block) + _NODE_BYTES
+            if size <= _LAST_BYTES:
+                kept[cid] = block
+            yield cid, block
         if size <= _LAST_BYTES:
-            file.seek(begin)
-            self._last = head.data, file.read(size)
+            self._last = head.data, kept
 
     def _changed_nodes(
         self, conn: Connection, head: Head, since: Tid

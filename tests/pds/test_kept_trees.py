@@ -185,6 +185,14 @@ async def test_a_tree_that_nobody_has_at_hand_is_not_held_whole_if_it_is_large(
             archives.append((file.read(), proof.read()))
     assert archives[0] == archives[1]
     assert whole_trees == [head.data]
+    # Single blocks are asked for again and again; the nodes given last hold them.
+    monkeypatch.setattr("appliance.pds.repos._MOST_HELD", 1_000_000)
+    await stores.repos.slim()
+    await exports.slim()
+    for _ in range(3):
+        with await exports.blocks(ALICE, [head.data, head.commit_cid]) as file:
+            assert set(read_car(file.read()).blocks) == {head.data, head.commit_cid}
+    assert whole_trees == [head.data] * 2
 
 
 async def test_nodes_of_a_large_archive_are_not_kept(
@@ -193,7 +201,7 @@ async def test_nodes_of_a_large_archive_are_not_kept(
     monkeypatch.setattr("appliance.pds.exports._LAST_BYTES", 1_000)
     with await stores.exports.repo(ALICE) as file:
         assert len(read_car(file.read()).blocks) > 400
-    assert stores.exports._last == (None, b"")
+    assert stores.exports._last == (None, {})
 
 
 async def test_a_tree_that_only_readers_want_is_made_once(
