@@ -13,6 +13,15 @@ from appliance.commands.parser import MOVES, parser
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import Paths
 
+# A file or folder that was named, and cannot be what it is named for.
+_UNFIT_FILES: Final = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exits. Without a word it says what there is to say."""
@@ -26,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(_COMMANDS[args.command](args))
     except InvalidSettings as problem:
         _fail(f"a setting cannot be used: {problem}")
+    except _UNFIT_FILES as problem:
+        if problem.filename is None:
+            raise
+        _fail(f"{problem.filename}: {problem.strerror}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -32,6 +32,10 @@ class NoSuchAccount(LookupError):
     """The network has no account of this name."""
 
 
+class NotDone(Exception):
+    """What was asked for cannot be done; the text says why."""
+
+
 class Operator:
     """The operator's hands: a client of one role here that holds the operator token."""
 
@@ -175,7 +179,9 @@ async def request_crawl(operator: Operator, args: argparse.Namespace, say: Say) 
         told = "was asked less than 20 minutes ago" if failure == "AskedLately" else failure
         say(f"{asked['relay']}  {told or 'was asked'}")
     if not answer["relays"]:
-        say("no relay is set; name one, or set pds.relays")
+        raise NotDone("no relay is set; name one, or set pds.relays")
+    if all(asked.get("failure", "AskedLately") != "AskedLately" for asked in answer["relays"]):
+        raise NotDone("no relay has taken it up")
 
 
 async def choose_app_view(operator: Operator, args: argparse.Namespace, say: Say) -> None:
@@ -201,7 +207,7 @@ def run(action: Action, args: argparse.Namespace, say: Say, role: str = "pds") -
     """Do one thing at a role of the network in `args.data`; return the exit status."""
     try:
         asyncio.run(_at_the_network(action, args, say, role))
-    except (NotRunning, NoSuchAccount) as problem:
+    except (NotRunning, NoSuchAccount, NotDone) as problem:
         sys.stderr.write(f"hearth: {problem}\n")
         return 1
     except XrpcError as refusal:

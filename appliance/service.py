@@ -26,7 +26,7 @@ from appliance.base.secret_files import read_or_create
 from appliance.base.throttle import Throttle
 from appliance.listeners import HeldPorts, PortTaken, close_all
 from appliance.node import AGAIN, Node, serve
-from appliance.roles import is_main, places_of, roles_of
+from appliance.roles import ROLES, is_main, places_of, roles_of
 from appliance.settings import EVERYWHERE, LOOPBACK, Settings, load
 from appliance.settings_aliases import SECRETS, without_effect
 from appliance.settings_file import save
@@ -127,7 +127,10 @@ def _ask_for_low_ports(
 def ask(paths: Paths) -> int:
     """Ask the network that runs here, by its sockets and by its ports; return the exit status."""
     settings = load(paths.data, os.environ)
-    names = roles_of(settings)
+    names: Sequence[str] = roles_of(settings)
+    if not settings.pds.hostname:
+        # A network of `hearth try` has its name from there; what it runs is what has a socket.
+        names = [name for name in ROLES if name in names or paths.socket(name).exists()]
     silent = asyncio.run(_silent(settings, names))
     if silent:
         sys.stderr.write(f"hearth: no answer from {', '.join(silent)}\n")
@@ -167,12 +170,19 @@ def _announce(settings: Settings, node: Node) -> None:
 
 
 def show_claim(paths: Paths) -> int:
-    """Print that link once more; the exit status says whether there is one."""
-    code = paths.secret("claim-code")
-    if not code.exists():
-        return 1
-    claim = Claim(OwnerFile(paths.data / "admin.json"), code, Throttle(time.time), time.time)
-    return 0 if _show(load(paths.data, os.environ), claim.url) else 1
+    """Print that link once more, or why there is none; the exit status tells as well."""
+    owner, code = OwnerFile(paths.data / "admin.json"), paths.secret("claim-code")
+    if owner.owner.is_claimed:
+        why = "it has an owner already"
+    elif not code.exists():
+        why = f"no network was started in {paths.data}"
+    else:
+        claim = Claim(owner, code, Throttle(time.time), time.time)
+        if _show(load(paths.data, os.environ), claim.url):
+            return 0
+        why = "the panel has no port; the setting is admin.port"
+    sys.stdout.write(f"There is no link to begin with: {why}.\n")
+    return 1
 
 
 def _show(settings: Settings, link: Callable[[str], str | None]) -> bool:

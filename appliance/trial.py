@@ -24,6 +24,7 @@ from appliance.upkeep.systemd import ServiceManager
 LOOPBACK: Final = ["127.0.0.1", "::1"]
 # The ports after it are the relay's, the AppView's, the directory's, the panel's, the client's.
 DEFAULT_PORT: Final = 2583
+LAST_PORT: Final = 65535
 NAMES: Final = ("pds", "relay", "appview", "directory", "admin", "labeler")
 
 
@@ -94,6 +95,11 @@ def run(args: argparse.Namespace) -> int:
         port = DEFAULT_PORT if args.port is None else args.port
         client = args.client or _own_settings(data).client.folder
         names = (*NAMES, "client") if client else NAMES
+        if not 0 <= port <= LAST_PORT - len(names) + 1:
+            sys.stderr.write(
+                f"hearth: --port N takes {len(names)} ports from N up to {LAST_PORT}\n"
+            )
+            return 1
         if refused := NEVER_FETCHED.intersection(range(port, port + len(names))):
             sys.stderr.write(f"hearth: browsers refuse to open port {min(refused)}\n")
             sys.stderr.write(f"        --port N takes {len(names)} ports from N; choose others\n")

@@ -1,5 +1,6 @@
 """`hearth run`: what it takes over from a reference PDS, and ports that it cannot have."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -75,3 +76,14 @@ def test_the_link_to_begin_leads_through_ssh_to_a_computer_that_is_not_at_home(
     else:
         assert f"ssh -L 2587:127.0.0.1:2587 root@{own}" in said
         assert "http://127.0.0.1:2587/claim?code=code" in said
+
+
+def test_where_there_is_no_link_to_begin_with_the_reason_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service.show_claim(Paths(tmp_path / "none")) == 1
+    assert "no network was started" in capsys.readouterr().out
+    owner = {"password": "x", "claimedAt": 1.0, "setupDone": True, "sessions": {}}
+    (tmp_path / "admin.json").write_text(json.dumps(owner))
+    assert service.show_claim(Paths(tmp_path)) == 1
+    assert "has an owner already" in capsys.readouterr().out

@@ -45,6 +45,11 @@ class UnderWay(BackupFailed):
 
 def run(args: argparse.Namespace, say: Say) -> int:
     """Do one of them; return the exit status. Raises InvalidSettings."""
+    data = Paths.of(args.data).data
+    # A key made where no network is would open nothing.
+    if args.action != "restore" and not data.is_dir():
+        sys.stderr.write(f"hearth: there is no network in {data}\n")
+        return 1
     bar = Bar(sys.stderr.isatty())
     try:
         if args.action == "due":
@@ -213,6 +218,12 @@ def _engine_to_restore(args: argparse.Namespace, key: str, cache: Path) -> Engin
     # Without a key named, ssh is that of the person who sits here, who can be asked.
     way = DIRECT
     if args.ssh_key and place.startswith(SFTP):
+        if not os.access(args.ssh_key, os.R_OK):
+            raise BackupFailed(
+                f"{args.ssh_key} cannot be read",
+                "a file with the key of SSH",
+                "name another file, or leave --ssh-key out and use your own",
+            )
         way = sftp.way(place, SshFiles(Path(args.ssh_key), cache / "ssh-hosts"), cache)
     return Engine(Disks().place(place), key, cache, {**_storage_env(), **secrets}, way)
 

@@ -24,6 +24,12 @@ and put this line, which is shown only once, into the file secrets/backup-rest-l
 
 def lend(args: argparse.Namespace, say: Say, _progress: Progress) -> None:
     settings = load(Paths.of(args.data).data, os.environ)
+    if not settings.pds.hostname:
+        raise BackupFailed(
+            "this network has no address yet, so nobody could bring copies here",
+            "one that was set up",
+            "begin with the link of: hearth claim",
+        )
     try:
         token = Lodgers(settings.paths.data).let_in(args.name, args.gigabytes * 10**9)
     except UnfitName as problem:

@@ -32,6 +32,9 @@ LOOK_AGAIN_SECONDS: Final = 1.0
 def run(args: argparse.Namespace, say: Say) -> int:
     """Look, tell, and return the exit status: 1 when something is wrong."""
     paths = Paths.of(args.data)
+    if args.place and not args.mend:
+        sys.stderr.write("hearth: --from says where to mend from: give --mend with it\n")
+        return 1
     if args.mend:
         try:
             asyncio.run(_mend(paths, args.place))

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, Final
 
-from appliance.operator import Action, Operator, Say
+from appliance.operator import Action, NotDone, Operator, Say
 
 PDS: Final = "internal.hearth.pds"
 
@@ -47,8 +47,10 @@ async def put(operator: Operator, args: argparse.Namespace, say: Say) -> None:
 
 
 async def hand_over(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Let a member look after themselves."""
+    """Let a member look after themselves. Raises NotDone."""
     did = await operator.did_of(args.account)
+    if "ward" not in await operator.query(f"{PDS}.getWard", did=did):
+        raise NotDone(f"{args.account} is not looked after")
     await operator.call(f"{PDS}.releaseWard", did=did)
     say(f"{args.account} looks after the account alone; settings stay until they change them")
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Final
 
-from appliance.operator import Action, Operator, Say
+from appliance.operator import Action, NotDone, Operator, Say
 
 PDS: Final = "internal.hearth.pds"
 PAGE: Final = 100
@@ -19,7 +19,10 @@ async def show_invites(operator: Operator, args: argparse.Namespace, say: Say) -
 
 
 async def close_invite(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Let nobody join with an invite any more."""
+    """Let nobody join with an invite any more. Raises NotDone."""
+    invites = operator.pages(f"{PDS}.listInvites", "invites", limit=PAGE)
+    if args.code not in [one["code"] async for one in invites]:
+        raise NotDone(f"no invite is called {args.code}; see: hearth account invites")
     await operator.call("com.atproto.admin.disableInviteCodes", codes=[args.code])
     say(f"nobody joins with {args.code} any more")
 
@@ -32,7 +35,13 @@ async def show_kept_names(operator: Operator, args: argparse.Namespace, say: Say
 
 
 async def free_name(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Let others have a kept name; asks for --yes, since an identity ends with it."""
+    """Let others have a kept name; asks for --yes, since an identity ends with it.
+
+    Raises NotDone.
+    """
+    kept = operator.pages(f"{PDS}.listKeptNames", "names", limit=PAGE)
+    if args.did not in [one["did"] async for one in kept]:
+        raise NotDone(f"no name is kept for {args.did}; see: hearth account kept-names")
     if not args.yes:
         say(
             f"Nothing was done. {args.did} lives elsewhere by the document that is served from"

@@ -29,6 +29,8 @@ async def show(operator: Operator, args: argparse.Namespace, say: Say) -> None:
         say(f"not open: port {journal.closed}")
     if failure := AddressJournal.read(data).failure:
         say(f"the DNS could not be told where this network is: {failure}")
+    if not (journal.names or journal.closed or failure):
+        say("no certificate was asked for, and nothing has failed")
 
 
 async def again(operator: Operator, args: argparse.Namespace, say: Say) -> None:

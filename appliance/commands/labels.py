@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from appliance.operator import Operator, Say, at_the_network
+from appliance.operator import NotDone, Operator, Say, at_the_network
 
 OWN: Final = "internal.hearth.labeler"
 PAGE: Final = 250
@@ -62,7 +62,10 @@ async def define(operator: Operator, args: argparse.Namespace, say: Say) -> None
 
 
 async def forget(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Forget a kind of label; labels of that kind stay."""
+    """Forget a kind of label; labels of that kind stay. Raises NotDone."""
+    found = await operator.query(f"{OWN}.getLabeler")
+    if args.label not in [one["identifier"] for one in found["definitions"]]:
+        raise NotDone(f"{args.label} is no kind of label of your own; see: hearth label kinds")
     await operator.call(f"{OWN}.deleteDefinition", identifier=args.label)
     say(f"{args.label} is no kind of label any more")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.operator import Action, Operator, Say
+from appliance.operator import Action, NotDone, Operator, Say
 
 PDS: Final = "internal.hearth.pds"
 PAGE: Final = 100
@@ -68,7 +68,10 @@ async def show_log(operator: Operator, args: argparse.Namespace, say: Say) -> No
 
 
 async def texts(operator: Operator, args: argparse.Namespace, say: Say) -> None:
-    """Print the rules of the house, or the word of welcome, or take it from a file."""
+    """Print the rules of the house, or the word of welcome, or take it from a file.
+
+    Raises NotDone.
+    """
     if args.file is None:
         say((await operator.query(f"{PDS}.getHouseTexts"))[args.action])
         return
@@ -78,7 +81,12 @@ async def texts(operator: Operator, args: argparse.Namespace, say: Say) -> None:
 
 
 def _read(file: str) -> str:
-    return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as problem:
+        raise NotDone(f"{file} cannot be read: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise NotDone(f"{file} is no text in UTF-8") from problem
 
 
 async def _set_takedown(operator: Operator, args: argparse.Namespace, *, applied: bool) -> None:

@@ -92,10 +92,18 @@ def add_moderate(command: argparse.ArgumentParser) -> None:
     log.add_argument("--last", type=int, default=50, metavar="N", help="how many (50, at most 100)")
     log.add_argument("--by", choices=("panel", "command", "token", "member"), help="only of these")
     log.add_argument("--about", metavar="TEXT", help="only with this in it, such as a DID")
-    for name, text in (("rules", "the rules of the house"), ("welcome", "the word of welcome")):
-        add(name, f"print {text}, or write them").add_argument(
-            "file", nargs="?", help="take them from this file; - for standard input"
+    for name, text, it in (
+        ("rules", "the rules of the house", "them"),
+        ("welcome", "the word of welcome", "it"),
+    ):
+        add(name, f"print {text}, or take {it} from a file").add_argument(
+            "file", nargs="?", help="the file; - for standard input"
         )
+
+
+def sentence(text: str) -> str:
+    """Write a few words as a sentence; names in them stay as they are."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def add_data(command: argparse.ArgumentParser) -> None:
@@ -163,7 +171,7 @@ def _adder(actions: Any) -> Callable[[str, str], argparse.ArgumentParser]:
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
         action: argparse.ArgumentParser = actions.add_parser(
-            name, help=text, description=text.capitalize() + "."
+            name, help=text, description=sentence(text)
         )
         add_data(action)
         return action

@@ -6,6 +6,7 @@ from typing import Final
 
 from appliance.commands import network_parser
 from appliance.commands.network_parser import add_data as _add_data
+from appliance.commands.network_parser import sentence
 from appliance.roles import ROLES
 
 EPILOG: Final = """\
@@ -176,7 +177,7 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, help_text: str, *, account: bool = True) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        action = actions.add_parser(name, help=help_text, description=sentence(help_text))
         if account:
             action.add_argument("account", help="a handle or a DID")
         _add_data(action)
@@ -249,7 +250,7 @@ def _add_relay(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, help_text: str) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        action = actions.add_parser(name, help=help_text, description=sentence(help_text))
         _add_data(action)
         return action
 
@@ -304,12 +305,16 @@ def _add_backup(command: argparse.ArgumentParser) -> None:
         "lodgers": "list the networks that keep their copies here",
         "put-out": "let a network keep its copies here no more",
     }.items():
-        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        action = actions.add_parser(name, help=help_text, description=sentence(help_text))
         if name in ("lend", "put-out"):
             action.add_argument("name", help="what the network is called here")
         if name == "lend":
             action.add_argument(
-                "--gigabytes", type=int, default=50, metavar="N", help="how much it may keep (50)"
+                "--gigabytes",
+                type=_gigabytes,
+                default=50,
+                metavar="N",
+                help="how much it may keep (50)",
             )
         _add_data(action)
 
@@ -318,7 +323,7 @@ def _add_update(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, help_text: str) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        action = actions.add_parser(name, help=help_text, description=sentence(help_text))
         _add_data(action)
         return action
 
@@ -328,8 +333,24 @@ def _add_update(command: argparse.ArgumentParser) -> None:
     now.add_argument("--without-backup", action="store_true", help="take no backup before it")
     add("due", "look, or install, if that is due and the running network does not")
     hold = add("hold", "install no release by itself")
-    hold.add_argument("--days", type=int, metavar="N", help="so long; left out: until resume")
+    hold.add_argument("--days", type=_days, metavar="N", help="so long; left out: until resume")
     add("resume", "install releases by themselves again")
+
+
+def _days(text: str) -> int:
+    """A number of days, ten years at most."""
+    return _from_one(text, 3650)
+
+
+def _gigabytes(text: str) -> int:
+    """A number of gigabytes, a petabyte at most."""
+    return _from_one(text, 1_000_000)
+
+
+def _from_one(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {most}")
+    return int(text)
 
 
 def _add_restore(command: argparse.ArgumentParser) -> None:

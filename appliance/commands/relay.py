@@ -56,7 +56,10 @@ async def show_upstreams(operator: Operator, args: argparse.Namespace, say: Say)
     """Tell what other relays know of this network, as it was seen last, or now."""
     if args.now:
         await operator.call(f"{RELAY}.checkUpstreams")
-    for one in (await operator.query(f"{RELAY}.listUpstreams"))["upstreams"]:
+    upstreams = (await operator.query(f"{RELAY}.listUpstreams"))["upstreams"]
+    if not upstreams:
+        say("no relay was asked; those of the setting pds.relays are")
+    for one in upstreams:
         say(f"{one['relay']:40} {one['checkedAt'][:19]}")
         for finding in one["findings"]:
             say(f"    {finding['level']:5} {finding['seen']}")

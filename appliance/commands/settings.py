@@ -15,6 +15,8 @@ from appliance.settings_groups import Paths
 def run(args: argparse.Namespace, say: Say) -> int:
     """List settings, or write one. Raises InvalidSettings."""
     data = Paths.of(args.data).data
+    if args.name is not None:
+        _declared(args.name)
     if args.name is None or not args.value:
         for one in described(data):
             if args.name in (None, one.name):
@@ -40,12 +42,17 @@ async def _put(data: str, values: dict[str, object]) -> bool:
     return bool(done["changed"])
 
 
-def _read(name: str, given: list[str]) -> object:
-    """Read what was typed, by the kind of the setting. Raises InvalidSettings."""
+def _declared(name: str) -> Declaration:
+    """Raises InvalidSettings."""
     known: dict[str, Declaration] = {each.name: each for each in declarations()}
     if name not in known:
         raise InvalidSettings(f"there is no setting {name}; see: hearth settings")
-    kind = known[name].kind
+    return known[name]
+
+
+def _read(name: str, given: list[str]) -> object:
+    """Read what was typed, by the kind of the setting. Raises InvalidSettings."""
+    kind = _declared(name).kind
     if get_origin(kind) is tuple:
         return [text for text in given if text]
     text = " ".join(given)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 from appliance.atproto.xrpc.errors import XrpcError
@@ -16,6 +17,10 @@ LINES = 1000
 
 def run(args: argparse.Namespace, say: Say) -> int:
     """Write the file, and say what is in it."""
+    data = Paths.of(args.data).data
+    if not data.is_dir():
+        sys.stderr.write(f"hearth: there is no network in {data}\n")
+        return 1
     texts = asyncio.run(_gather(args.data))
     target = Path(args.file)
     target.write_bytes(as_zip(texts))

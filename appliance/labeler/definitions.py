@@ -1,5 +1,6 @@
 """Which values labels may have here: those every client knows, and the network's own."""
 
+import re
 from typing import Final
 
 import orjson
@@ -21,6 +22,8 @@ GLOBAL: Final = (
 # For AppViews alone, which take the subject away if they trust the labeler so far.
 REMOVING: Final = ("!takedown", "!suspend")
 MOST: Final = 100
+# As the lexicon of definitions has it, in words alone.
+_IDENTIFIER: Final = re.compile("[a-z-]+")
 
 
 class TooManyDefinitions(ValueError):
@@ -54,6 +57,8 @@ class Definitions:
         name = definition["identifier"]
         if name in GLOBAL or name.startswith("!"):
             raise InvalidLabel(f"{name} means the same everywhere")
+        if not _IDENTIFIER.fullmatch(name):
+            raise InvalidLabel("a kind of label is called by small letters and hyphens")
         await self._db.write(_put, name, orjson.dumps(definition).decode())
 
     async def delete(self, identifier: str) -> None:

@@ -10,7 +10,7 @@ from appliance.base.clock import Clock
 from appliance.base.connection import Row
 from appliance.base.database import Connection, Database
 from appliance.pds import accounts, preferences
-from appliance.pds.pins import Pins, Preference
+from appliance.pds.pins import Pins, Preference, UnfitPins
 
 _COLUMNS = "did, guardian, pins, since"
 
@@ -61,7 +61,9 @@ class Guardians:
         return await self._db.scan(everybody)
 
     async def look_after(self, did: Did, guardian: Did | None, pins: Pins) -> None:
-        """Fix a member's settings, or change what is fixed. Raises InvalidGuardian."""
+        """Fix a member's settings, or change what is fixed. Raises InvalidGuardian, UnfitPins."""
+        if pins.birth_date > self.today:
+            raise UnfitPins("birthDate", "a day that has been")
         await self._db.write(put, did, guardian, pins, self._clock.now_us())
 
     async def hand_over(self, did: Did) -> None:

@@ -40,6 +40,28 @@ def said(network: Appliance, *args: str) -> str:
     return done.stdout
 
 
+def refused(network: Appliance, *args: str) -> str:
+    """Give what a command says that must fail, in words."""
+    done = hearth(*args, data=network.data)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    return done.stderr
+
+
+def test_what_is_not_there_is_no_success(network: Appliance) -> None:
+    nobody = "did:web:nobody.test"
+    assert "no invite is called" in refused(network, "account", "close-invite", "none")
+    assert "no name is kept" in refused(network, "account", "free-name", nobody)
+    assert "no name is kept" in refused(network, "account", "free-name", nobody, "--yes")
+    assert "no kind of label" in refused(network, "label", "forget", "spoiler")
+    shout = refused(network, "label", "define", "LOUD", "Loud", "It is loud")
+    assert "small letters and hyphens" in shout
+    assert "give --mend" in refused(network, "checkup", "--from", "https://a.example")
+    nothing = "no certificate was asked for, and nothing has failed\n"
+    assert said(network, "https", "show") == nothing
+    for part in ("pds", "relay", "labeler", "appview", "admin"):
+        assert part in said(network, "health")
+
+
 async def test_a_member_is_made_found_hidden_shown_and_deleted(
     network: Appliance, http: aiohttp.ClientSession
 ) -> None:
@@ -72,9 +94,10 @@ async def test_a_member_is_made_found_hidden_shown_and_deleted(
     assert ann.did not in said(network, "account", "list")
     for verb in ("invite", "create-invite-code"):
         assert "-" in said(network, "account", verb, "--uses", "3")
-    assert "no relay is set" in said(network, "account", "request-crawl")
-    asked = said(network, "account", "request-crawl", network.relay)
-    assert asked.startswith(network.relay)
+    assert "no relay is set" in refused(network, "account", "request-crawl")
+    asked = hearth("account", "request-crawl", network.relay, data=network.data)
+    assert asked.stdout.startswith(network.relay)
+    assert (asked.returncode, "no relay has taken it up" in asked.stderr) == (1, True)
 
 
 def test_a_network_without_members_lists_nobody() -> None:
@@ -124,7 +147,7 @@ async def test_the_relay_is_looked_after_from_the_command_line(network: Applianc
     said(network, "relay", "unban", "spam.example")
     assert "spam.example" not in said(network, "relay", "bans")
     said(network, "relay", "quarantine")
-    assert said(network, "relay", "upstreams", "--now") == ""
+    assert "no relay was asked" in said(network, "relay", "upstreams", "--now")
     nobody = "did:plc:" + "z" * 24
     assert said(network, "relay", "repair", nobody) == "its DID does not resolve\n"
     for args in (
@@ -171,6 +194,9 @@ async def test_a_report_is_read_acted_on_and_closed_by_commands(
     rules = tmp_path / "rules"
     rules.write_text("Be kind.")
     said(network, "moderate", "rules", str(rules))
+    rules.write_bytes(b"\xff")
+    assert "is no text" in refused(network, "moderate", "rules", str(rules))
+    assert "cannot be read" in refused(network, "moderate", "rules", str(tmp_path / "none"))
     assert said(network, "moderate", "rules") == "Be kind.\n"
     log = said(network, "moderate", "log")
     for method in ("updateSubjectStatus", "closeReport", "muteReporter", "putHouseTexts"):
@@ -190,6 +216,9 @@ async def test_a_member_is_looked_after_from_the_command_line(network: Appliance
     assert said(network, "guardian", "list").startswith(f"{handle:40} by the owner")
     assert "looks after the account alone" in said(network, "guardian", "hand-over", handle)
     assert said(network, "guardian", "list") == ""
+    assert "is not looked after" in refused(network, "guardian", "hand-over", handle)
+    unborn = refused(network, "guardian", "set", handle, "--birth-date", "2999-01-01")
+    assert "a day that has been" in unborn
     said(network, "label", "add", handle, "!warn")
     assert said(network, "label", "list").startswith("!warn ")
     said(network, "label", "remove", handle, "!warn")

@@ -64,10 +64,10 @@ async def save(visit: Visit) -> web.Response:
         pins = Pins.of(
             filled.birth_date, filled.labelers, filled.muted_words, adult=filled.adult_content
         )
+        await visit.pds.guardians.look_after(ward.did, visit.did, pins)
     except UnfitPins as unfit:
         name = _FIELDS[unfit.field]
         return _page(visit, ward, filled, {name: visit.words(f"ward.unfit_{name}")})
-    await visit.pds.guardians.look_after(ward.did, visit.did, pins)
     await _note(visit, "putWard", ward.did)
     return visit.go(f"{HOME}/wards/{quote(ward.did, safe='')}?done=saved")
 
