@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.cli import main
+from appliance.version import VERSION
 
 
 def test_without_a_word_it_says_what_can_be_typed(
@@ -16,6 +17,12 @@ def test_without_a_word_it_says_what_can_be_typed(
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert all(word in said for word in ("try", "account", "checkup", "backup"))
+
+
+def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"hearth {VERSION}\n")
 
 
 def test_a_word_that_is_unknown_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

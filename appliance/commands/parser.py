@@ -8,6 +8,7 @@ from appliance.commands import network_parser
 from appliance.commands.network_parser import add_data as _add_data
 from appliance.commands.network_parser import sentence
 from appliance.roles import ROLES
+from appliance.version import VERSION
 
 EPILOG: Final = """\
 examples:
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"hearth {VERSION}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="run the network", description="Run the network."))
     _add_try(commands.add_parser("try", help="run it on this computer only", description=TRY))

@@ -31,11 +31,12 @@ async def test_a_guardian_changes_what_is_fixed_and_hands_over(house: MembersHou
     assert "@ben.test" in (await browser.get("/wards")).words
     page = f"/wards/{child.did}"
     assert "poker</textarea>" in (await browser.get(page)).text
-    wrong = await browser.post(page, birth_date="soon", muted_words="dice")
-    assert (wrong.status, wrong.errors) == (
-        422,
-        ["This is not a day. Write it as 2015-03-28."],
-    )
+    for no_day in ("soon", "2999-01-01"):
+        wrong = await browser.post(page, birth_date=no_day, muted_words="dice")
+        assert (wrong.status, wrong.errors) == (
+            422,
+            ["This is not a day that has been. Write it as 2015-03-28."],
+        )
     saved = await browser.post(page, birth_date="2015-03-29", no_adult="yes", muted_words="dice")
     assert "Saved." in (await browser.get(saved.location.removeprefix("/account"))).words
     pins = house.box.pds.guardians.pins(child.did)

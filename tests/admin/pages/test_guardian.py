@@ -48,7 +48,8 @@ async def test_what_cannot_be_fixed_is_said_beside_the_field(house: House) -> No
         ("guardian", "ghost", "Nobody here is called ghost."),
         ("guardian", "ben", "This cannot be"),
         ("guardian", "no name!", "Nobody here is called no name!."),
-        ("birth_date", "soon", "This is not a day."),
+        ("birth_date", "soon", "This is not a day that has been."),
+        ("birth_date", "2999-01-01", "This is not a day that has been."),
         ("labelers", "nobody", "Each line is a DID"),
         ("muted_words", "w" * 200, "At most 500 words"),
     ):
