@@ -46,6 +46,14 @@ _COLLECTIONS: dict[str, RecordIndex] = {
 # what an app writes into one has some kilobytes. Labelers explain their labels in many languages.
 LARGEST_BLOCK = 64_000
 _LONG = {"app.bsky.labeler.service"}
+# What stands beside many posts or in one answer by the hundred; a status with every post of its
+# account.
+_SHORT = {
+    "app.bsky.actor.status": 4_000,
+    "app.bsky.feed.generator": 16_000,
+    "app.bsky.graph.list": 16_000,
+    "app.bsky.graph.starterpack": 16_000,
+}
 
 
 class _Held(NamedTuple):
@@ -297,7 +305,8 @@ class Indexer:
         if rule.startswith("literal:") and rule != f"literal:{ref.rkey}":
             self.counts["wrong_key"] += 1
             return None
-        if len(block) > LARGEST_BLOCK and ref.collection not in _LONG:
+        largest = _SHORT.get(ref.collection, LARGEST_BLOCK)
+        if len(block) > largest and ref.collection not in _LONG:
             self.counts["too_large"] += 1
             return None
         try:

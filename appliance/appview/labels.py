@@ -8,6 +8,8 @@ import orjson
 from appliance.atproto.syntax import Datetime, JsonObject
 from appliance.base.connection import Connection
 
+# What labelers say of one subject are a few values.
+MOST_VALUES: Final = 100
 _SHOWN: Final = ("ver", "src", "uri", "cid", "val", "neg", "cts", "exp")
 
 
@@ -44,13 +46,13 @@ def put_told(
     """Store what a labeler's stream told, with the place behind it; give how many stand.
 
     `most`: of a labeler that is not ours only what is about accounts we know is kept, and no more
-    than so many subjects and values.
+    than so many subjects and values, of which one subject has few.
     """
     source = stream_name(src)
     kept = [one for one in told if most is None or _is_known(conn, one["uri"])]
     if most is not None and kept and count(conn, src) + len(kept) > most:
         kept = [one for one in kept if _stands(conn, one)]
-    stored = sum(put(conn, one) for one in kept)
+    stored = sum(put(conn, one) for one in kept if most is None or _has_room(conn, one))
     conn.execute(
         "INSERT INTO stream (source, cursor) VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET cursor = excluded.cursor",
@@ -98,6 +100,14 @@ def _is_known(conn: Connection, uri: str) -> bool:
     """Whether a label is about an account we know, or a record of one."""
     did = uri.removeprefix("at://").partition("/")[0]
     return conn.value("SELECT 1 FROM actor WHERE did = ?", did) is not None
+
+
+def _has_room(conn: Connection, label: JsonObject) -> bool:
+    """Whether a subject can bear one more value of its labeler: each of its posts shows all."""
+    found = conn.value(
+        "SELECT count(*) FROM label WHERE uri = ? AND src = ?", label["uri"], label["src"]
+    )
+    return found < MOST_VALUES or _stands(conn, label)
 
 
 def _stands(conn: Connection, label: JsonObject) -> bool:

@@ -17,6 +17,7 @@ from appliance.appview.skeletons.slices import (
 )
 from appliance.appview.viewer_state import ViewerState
 from appliance.appview.views import actors, lists, packs, posts
+from appliance.appview.views.weights import MOST_BYTES, fitting
 from appliance.atproto.syntax import Json, JsonObject
 from appliance.base.database import Database
 
@@ -128,18 +129,27 @@ class Pipeline:
     ) -> tuple[list[Json], str | None]:
         """Fill a page with what is not hidden; give the cursor of the next, None at the end.
 
-        Raises InvalidCursor.
+        A page of very large records ends early. Raises InvalidCursor.
         """
         before = parse_cursor(cursor)
         shown: list[Json] = []
+        room = MOST_BYTES
         for _ in range(ROUNDS):
             part = await fetch(before, limit - len(shown))
-            if part.rows:
-                shown += [view for view in show(part.rows) if view is not None]
+            views = show(part.rows) if part.rows else ()
+            count, weight = fitting(views, room)
+            is_full = count < len(views)
+            if is_full:
+                if count == 0 and shown:
+                    break
+                part = await fetch(before, max(count, 1))
+                views = show(part.rows) if part.rows else ()
+            shown += [view for view in views if view is not None]
             if part.after is None:
                 return shown, None
             before = part.after
-            if len(shown) >= limit:
+            room -= weight
+            if is_full or len(shown) >= limit:
                 break
         return shown, format_cursor(before)
 

@@ -18,8 +18,12 @@ from appliance.base.database import Connection, Database
 # Of one viewer: what an app shows in one list, and what an archive or a move carries along.
 MOST_DRAFTS = 500
 MOST_DRAFT_BYTES = 10_000_000
+# By how many lists a viewer mutes: every page looks who stands on one of them.
+MOST_MUTED_LISTS = 500
 # After which a page of drafts ends.
 PAGE_BYTES = 1_000_000
+_LISTS = ("mute", "list_mute", "thread_mute", "bookmark")
+_TABLES = (*_LISTS, "draft", "activity_subscription", "push_token")
 # Sorts after every (time, key) there is: the start of a newest-first list.
 NEWEST: tuple[int, str] = (2**62, "\U0010ffff")
 
@@ -83,11 +87,13 @@ class ViewerState:
     async def unmute(self, viewer: str, target: str) -> None:
         await self._write("DELETE FROM mute WHERE viewer = ? AND target = ?", (viewer, target))
 
-    def mutes(self, viewer: str) -> dict[str, Mute]:
-        """All accounts the viewer mutes, wholly or in part, by DID."""
-        rows = self._db.read(
-            "SELECT target, only_reposts, only_quoteposts FROM mute WHERE viewer = ?", viewer
+    def mutes(self, viewer: str, targets: Iterable[str]) -> dict[str, Mute]:
+        """How the viewer mutes those of these accounts that are muted at all, by DID."""
+        sql = (
+            "SELECT target, only_reposts, only_quoteposts FROM mute"
+            " WHERE viewer = ? AND target IN (SELECT value FROM json_each(?))"
         )
+        rows = self._db.read(sql, viewer, _json_list(targets))
         return {target: Mute(bool(reposts), bool(quotes)) for target, reposts, quotes in rows}
 
     def mutes_page(self, viewer: str, limit: int, after: tuple[int, str] = NEWEST) -> Page:
@@ -112,7 +118,9 @@ class ViewerState:
         await self._write("DELETE FROM list_mute WHERE viewer = ? AND list = ?", (viewer, uri))
 
     def muted_lists(self, viewer: str) -> set[str]:
-        rows = self._db.read("SELECT list FROM list_mute WHERE viewer = ?", viewer)
+        """The lists by which the viewer mutes: the newest, if there are very many."""
+        sql = "SELECT list FROM list_mute WHERE viewer = ? ORDER BY created_us DESC LIMIT ?"
+        rows = self._db.read(sql, viewer, MOST_MUTED_LISTS)
         return {uri for (uri,) in rows}
 
     def muted_lists_page(self, viewer: str, limit: int, after: tuple[int, str] = NEWEST) -> Page:
@@ -362,13 +370,8 @@ def merge_preferences(conn: Connection, viewer: str, changes: dict[str, Any]) ->
 
 def forget(conn: Connection, viewer: str) -> None:
     """Delete every row of a viewer."""
-    conn.execute("DELETE FROM mute WHERE viewer = ?", (viewer,))
-    conn.execute("DELETE FROM list_mute WHERE viewer = ?", (viewer,))
-    conn.execute("DELETE FROM thread_mute WHERE viewer = ?", (viewer,))
-    conn.execute("DELETE FROM bookmark WHERE viewer = ?", (viewer,))
-    conn.execute("DELETE FROM draft WHERE viewer = ?", (viewer,))
-    conn.execute("DELETE FROM activity_subscription WHERE viewer = ?", (viewer,))
-    conn.execute("DELETE FROM push_token WHERE viewer = ?", (viewer,))
+    for table in _TABLES:
+        conn.execute(f"DELETE FROM {table} WHERE viewer = ?", (viewer,))  # noqa: S608
     conn.execute("DELETE FROM viewer WHERE did = ?", (viewer,))
 
 

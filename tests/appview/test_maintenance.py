@@ -56,7 +56,7 @@ async def test_a_deleted_account_is_purged_after_a_day_with_every_count(
     clock.advance(GRACE_US / 1_000_000 + 3600)
     await appview.maintenance.tidy()
     assert counts() == (0, 0, 0)
-    assert appview.viewers.mutes(bob) == {}
+    assert appview.viewers.mutes(bob, [alice]) == {}
     row = appview.index.read_one("SELECT status, handle, rev FROM actor WHERE did = ?", bob)
     assert row == ("purged", None, None)
     assert not appview.actors.is_active(bob)

@@ -63,7 +63,7 @@ async def test_every_row_arrives_as_it_was_with_its_time(db: Database, other: Da
     old, new = ViewerState(db, lambda: 7), ViewerState(other, lambda: 9)
     await fill(old)
     assert await carry(ViewerPapers(db), ViewerPapers(other)) == len(KINDS)
-    assert new.mutes(ANN) == {BOB: Mute(only_reposts=True, only_quoteposts=False)}
+    assert new.mutes(ANN, [BOB]) == {BOB: Mute(only_reposts=True, only_quoteposts=False)}
     assert new.mutes_page(ANN, 5).rows == [(BOB, 7)]
     assert new.muted_lists(ANN) == {LIST}
     assert new.muted_threads(ANN, [POST]) == {POST}
@@ -81,7 +81,7 @@ async def test_what_is_there_already_stays(db: Database, other: Database) -> Non
     await new.mute(ANN, BOB)
     await new.mark_seen(ANN, 8)
     await carry(ViewerPapers(db), ViewerPapers(other))
-    assert new.mutes(ANN) == {BOB: Mute(only_reposts=False, only_quoteposts=False)}
+    assert new.mutes(ANN, [BOB]) == {BOB: Mute(only_reposts=False, only_quoteposts=False)}
     assert new.seen_us(ANN) == 8
     assert new.notification_preferences(ANN) == {"like": {"include": "follows"}}
     again = await carry(ViewerPapers(db), ViewerPapers(other))

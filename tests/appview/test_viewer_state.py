@@ -11,6 +11,7 @@ from appliance.base.database import Database
 from tests.support.clock import FakeClock
 
 ALICE, BOB, CAROL = "did:plc:alice", "did:plc:bob", "did:plc:carol"
+EVERYBODY = (ALICE, BOB, CAROL)
 POST = "at://did:plc:bob/app.bsky.feed.post/3a"
 
 
@@ -37,11 +38,11 @@ def state(db: Database) -> ViewerState:
 async def test_mutes_are_private_and_can_be_partial(state: ViewerState) -> None:
     await state.mute(ALICE, BOB)
     await state.mute(ALICE, CAROL, only_reposts=True)
-    assert state.mutes(ALICE) == {BOB: Mute(False, False), CAROL: Mute(True, False)}
-    assert [mute.is_whole for mute in state.mutes(ALICE).values()] == [True, False]
-    assert state.mutes(BOB) == {}
+    assert state.mutes(ALICE, EVERYBODY) == {BOB: Mute(False, False), CAROL: Mute(True, False)}
+    assert [mute.is_whole for mute in state.mutes(ALICE, EVERYBODY).values()] == [True, False]
+    assert state.mutes(BOB, EVERYBODY) == {}
     await state.unmute(ALICE, BOB)
-    assert list(state.mutes(ALICE)) == [CAROL]
+    assert list(state.mutes(ALICE, EVERYBODY)) == [CAROL]
 
 
 async def test_pages_go_newest_first_to_the_end_without_gaps(state: ViewerState) -> None:
@@ -176,7 +177,7 @@ async def test_forgetting_a_viewer_leaves_nothing_of_theirs(
 
 
 async def test_every_inline_read_uses_an_index(state: ViewerState, db: Database) -> None:
-    state.mutes(ALICE)
+    state.mutes(ALICE, EVERYBODY)
     state.mutes_page(ALICE, 1)
     state.muted_lists(ALICE)
     state.muted_lists_page(ALICE, 1)

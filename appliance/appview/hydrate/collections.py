@@ -75,7 +75,6 @@ def load_generators(db: Database, into: Hydration, ids: Iterable[int]) -> None:
 def load_starter_packs(db: Database, into: Hydration, ids: Iterable[int]) -> None:
     rows = db.read(
         "SELECT p.id, s.uri, p.actor_id, p.cid, p.list_id, p.indexed_us, p.record,"
-        " (SELECT count(*) FROM listitem i WHERE i.list_id = p.list_id AND i.counts = 1),"
         " (SELECT count(*) FROM profile f WHERE f.joined_via_id = p.id),"
         " (SELECT count(*) FROM profile f WHERE f.joined_via_id = p.id AND f.indexed_us > ?)"
         " FROM json_each(?) j CROSS JOIN starter_pack p ON p.id = j.value"
@@ -83,8 +82,21 @@ def load_starter_packs(db: Database, into: Hydration, ids: Iterable[int]) -> Non
         into.now_us - WEEK_US,
         json_list(ids),
     )
+    # Many packs may go by one list, which is counted once.
+    counts = _item_counts(db, {row[4] for row in rows})
     for row in rows:
-        into.starter_packs[row[0]] = StarterPackRow._make(row)
+        into.starter_packs[row[0]] = StarterPackRow._make((*row, counts[row[4]]))
+
+
+def _item_counts(db: Database, lists: Iterable[int]) -> dict[int, int]:
+    """Count who stands on these lists."""
+    return dict(
+        db.read(
+            "SELECT j.value, (SELECT count(*) FROM listitem i"
+            " WHERE i.list_id = j.value AND i.counts = 1) FROM json_each(?) j",
+            json_list(lists),
+        )
+    )
 
 
 def load_labelers(db: Database, into: Hydration, ids: Iterable[int]) -> None:

@@ -10,10 +10,23 @@ from appliance.appview.hydrate.rows import Relation
 from appliance.appview.viewer_state import ViewerState
 from appliance.base.database import Database
 
-_IN_MODLIST = (
-    " CROSS JOIN list m ON m.id = l.list_id AND m.purpose = 'app.bsky.graph.defs#modlist'"
-    " CROSS JOIN listitem i ON i.list_id = l.list_id AND i.counts = 1 AND i.target_id = "
-)
+# By so many lists, the newest, an account blocks: whoever blocks by a hundred thousand would make
+# every page dear that they look at, or stand on.
+MOST_BLOCK_LISTS: Final = 500
+
+
+def _blocked_by_lists(blocker: str, blocked: str) -> str:
+    """Join where one account stands on a list for moderation (`m`) by which another blocks."""
+    return (
+        " CROSS JOIN listitem i INDEXED BY listitem_by_target"  # noqa: S608
+        f" ON i.target_id = {blocked} AND i.counts = 1"
+        " AND i.list_id IN (SELECT l.list_id FROM listblock l"
+        f" WHERE l.actor_id = {blocker} AND l.counts = 1"
+        f" ORDER BY l.sort_us DESC LIMIT {MOST_BLOCK_LISTS})"
+        " CROSS JOIN list m ON m.id = i.list_id AND m.purpose = 'app.bsky.graph.defs#modlist'"
+    )
+
+
 # By field of Relation: whether the viewer (?1) has any such relation, and to which of ?2.
 _RELATIONS: Final = {
     "following": (
@@ -38,13 +51,11 @@ _RELATIONS: Final = {
     ),
     "blocking_by_list": (
         "SELECT 1 FROM listblock WHERE actor_id = ?1 AND counts = 1",
-        "l.list_id FROM json_each(?2) j CROSS JOIN listblock l"
-        f" ON l.actor_id = ?1 AND l.counts = 1 {_IN_MODLIST} j.value",
+        f"m.id FROM json_each(?2) j {_blocked_by_lists('?1', 'j.value')}",
     ),
     "blocked_by_list": (
         "SELECT 1 FROM listitem WHERE target_id = ?1 AND counts = 1",
-        "l.list_id FROM json_each(?2) j CROSS JOIN listblock l"
-        f" ON l.actor_id = j.value AND l.counts = 1 {_IN_MODLIST} ?1",
+        f"m.id FROM json_each(?2) j {_blocked_by_lists('j.value', '?1')}",
     ),
 }
 # Most people block nobody: to ask that first costs a fiftieth of asking it of everybody on a page.
@@ -92,12 +103,11 @@ def _load_mutes(db: Database, viewers: ViewerState, into: Hydration, wanted: set
     if viewer is None:
         return
     by_did = {row.did: actor for actor in wanted if (row := into.actors.get(actor)) is not None}
-    for did, mute in viewers.mutes(viewer.did).items():
-        if did in by_did:
-            relation = into.relations.setdefault(by_did[did], Relation())
-            relation.muted = mute.is_whole
-            relation.muted_only_reposts = mute.only_reposts
-            relation.muted_only_quoteposts = mute.only_quoteposts
+    for did, mute in viewers.mutes(viewer.did, by_did).items():
+        relation = into.relations.setdefault(by_did[did], Relation())
+        relation.muted = mute.is_whole
+        relation.muted_only_reposts = mute.only_reposts
+        relation.muted_only_quoteposts = mute.only_quoteposts
     for did, told in viewers.subscriptions(viewer.did, by_did).items():
         relation = into.relations.setdefault(by_did[did], Relation())
         relation.told_of_posts, relation.told_of_replies = told.post, told.reply
@@ -121,12 +131,16 @@ def _modlists(db: Database, lists: Collection[int]) -> list[int]:
 def members(db: Database, lists: Collection[int], actors: Collection[int]) -> list[tuple[int, int]]:
     """Say which of these accounts stand on which of these lists: (actor, list)."""
     rows = db.read(
-        "SELECT i.target_id, i.list_id FROM json_each(?) l CROSS JOIN json_each(?) j"
-        " CROSS JOIN listitem i ON i.list_id = l.value AND i.target_id = j.value AND i.counts = 1",
-        json_list(lists),
+        "SELECT i.target_id, i.list_id FROM json_each(?) j CROSS JOIN listitem i"
+        " INDEXED BY listitem_by_target ON i.target_id = j.value AND i.counts = 1"
+        " AND i.list_id IN (SELECT value FROM json_each(?))",
         json_list(actors),
+        json_list(lists),
     )
     return [(actor, list_id) for actor, list_id in rows]
+
+
+_BLOCKER: Final = "j.value ->> 0"
 
 
 def load_blocks(db: Database, into: Hydration, pairs: Iterable[tuple[int, int]]) -> None:
@@ -137,12 +151,10 @@ def load_blocks(db: Database, into: Hydration, pairs: Iterable[tuple[int, int]])
         return
     keys = json_list(wanted)
     rows = db.read(
-        "SELECT b.actor_id, b.target_id FROM json_each(?) j CROSS JOIN block b"
+        "SELECT b.actor_id, b.target_id FROM json_each(?) j CROSS JOIN block b"  # noqa: S608
         " ON b.actor_id = j.value ->> 0 AND b.target_id = j.value ->> 1 AND b.counts = 1"
-        " UNION SELECT l.actor_id, i.target_id FROM json_each(?) j CROSS JOIN listblock l"
-        " ON l.actor_id = j.value ->> 0 AND l.counts = 1 CROSS JOIN list m"
-        " ON m.id = l.list_id AND m.purpose = 'app.bsky.graph.defs#modlist' CROSS JOIN listitem i"
-        " ON i.list_id = l.list_id AND i.target_id = j.value ->> 1 AND i.counts = 1",
+        f" UNION SELECT {_BLOCKER}, i.target_id FROM json_each(?) j"
+        f"{_blocked_by_lists(_BLOCKER, 'j.value ->> 1')}",
         keys,
         keys,
     )

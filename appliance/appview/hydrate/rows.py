@@ -168,9 +168,9 @@ class StarterPackRow(NamedTuple):
     list_id: int
     indexed_us: int
     record: str
-    item_count: int
     joined_count: int
     joined_week_count: int
+    item_count: int
 
 
 class LabelerRow(NamedTuple):

@@ -1,7 +1,15 @@
 """Accounts by who follows, blocks or lists them."""
 
-from appliance.appview.skeletons.slices import Entry, Position, Slice, entries
+import heapq
+from collections import Counter
+from typing import Final
+
+from appliance.appview.skeletons.slices import Entry, Position, Slice, entries, sift
 from appliance.base.database import Connection, Database
+
+# Whose follows make suggestions, and how many of each: the newest.
+MOST_FOLLOWERS: Final = 200
+MOST_OF_EACH: Final = 500
 
 
 def follows(db: Database, actor: int, before: Position, limit: int) -> Slice[Entry]:
@@ -84,18 +92,26 @@ def blocks(db: Database, viewer: int, before: Position, limit: int) -> Slice[Ent
 
 
 def suggestions(db: Database, viewer: int | None, before: Position, limit: int) -> Slice[Entry]:
-    """Accounts the viewer does not follow, by their number of followers, then by id."""
-    rows = db.read(
-        "SELECT a.followers_count, a.id FROM actor a WHERE (a.followers_count, a.id) < (?, ?)"
-        " AND a.id IS NOT ? AND a.rev IS NOT NULL AND NOT EXISTS (SELECT 1 FROM follow w"
-        " WHERE w.actor_id = ? AND w.target_id = a.id AND w.counts = 1)"
-        " ORDER BY a.followers_count DESC, a.id DESC LIMIT ?",
-        *before,
-        viewer,
-        viewer,
-        limit + 1,
+    """Accounts the viewer does not follow, by their number of followers, then by id.
+
+    To who follows nearly everybody it may give few, and a position.
+    """
+    return sift(
+        lambda start, count: db.read(
+            "SELECT a.followers_count, a.id, a.id IS NOT ? AND a.rev IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM follow w WHERE w.actor_id = ?"
+            " AND w.target_id = a.id AND w.counts = 1) FROM actor a"
+            " WHERE (a.followers_count, a.id) < (?, ?)"
+            " ORDER BY a.followers_count DESC, a.id DESC LIMIT ?",
+            viewer,
+            viewer,
+            *start,
+            count,
+        ),
+        lambda row: Entry(*row),
+        before,
+        limit,
     )
-    return entries(rows, limit)
 
 
 async def followed_by_followers(db: Database, viewer: int, actor: int, limit: int) -> list[int]:
@@ -104,18 +120,26 @@ async def followed_by_followers(db: Database, viewer: int, actor: int, limit: in
 
 
 def _also_followed(conn: Connection, viewer: int, actor: int, limit: int) -> list[int]:
-    rows = conn.rows(
-        "SELECT o.target_id, count(*) AS shared"
-        " FROM (SELECT actor_id FROM follow WHERE target_id = ? AND counts = 1"
-        " ORDER BY sort_us DESC LIMIT 200) f"
-        " CROSS JOIN follow o ON o.actor_id = f.actor_id AND o.counts = 1"
-        " WHERE o.target_id NOT IN (?, ?) AND NOT EXISTS (SELECT 1 FROM follow w"
-        " WHERE w.actor_id = ? AND w.target_id = o.target_id AND w.counts = 1)"
-        " GROUP BY o.target_id ORDER BY shared DESC, o.target_id LIMIT ?",
+    followers = conn.rows(
+        "SELECT actor_id FROM follow WHERE target_id = ? AND counts = 1"
+        " ORDER BY sort_us DESC LIMIT ?",
         actor,
-        actor,
-        viewer,
-        viewer,
-        limit,
+        MOST_FOLLOWERS,
     )
-    return [target for target, _ in rows]
+    shared = Counter(
+        target
+        for (follower,) in followers
+        for (target,) in conn.rows(
+            "SELECT o.target_id FROM (SELECT target_id FROM follow WHERE actor_id = ?"
+            " AND counts = 1 ORDER BY sort_us DESC LIMIT ?) o"
+            " WHERE o.target_id NOT IN (?, ?) AND NOT EXISTS (SELECT 1 FROM follow w"
+            " WHERE w.actor_id = ? AND w.target_id = o.target_id AND w.counts = 1)",
+            follower,
+            MOST_OF_EACH,
+            actor,
+            viewer,
+            viewer,
+        )
+    )
+    best = heapq.nsmallest(limit, ((-count, target) for target, count in shared.items()))
+    return [target for _, target in best]

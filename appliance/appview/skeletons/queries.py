@@ -56,10 +56,10 @@ class PostQuery:
     @property
     def match(self) -> str | None:
         """The full-text expression; None if no words are asked for."""
-        wanted = [quoted for phrase in self.phrases if (quoted := _quoted(phrase))]
+        wanted, left = _phrases(self.phrases, MOST_TERMS)
         if not wanted:
             return None
-        unwanted = [quoted for phrase in self.without_phrases if (quoted := _quoted(phrase))]
+        unwanted, _ = _phrases(self.without_phrases, left)
         return " AND ".join(wanted) + "".join(f" NOT {phrase}" for phrase in unwanted)
 
 
@@ -144,13 +144,25 @@ def prefix_match(text: str, columns: Iterable[str]) -> str | None:
 
 def any_of(phrases: Iterable[str]) -> str | None:
     """Make a full-text expression for what has any of some phrases; None if they say nothing."""
-    return " OR ".join(quoted for phrase in phrases if (quoted := _quoted(phrase))) or None
+    return " OR ".join(_quote(found) for phrase in phrases if (found := _words(phrase))) or None
 
 
-def _quoted(phrase: str) -> str:
+def _phrases(phrases: Iterable[str], most: int) -> tuple[list[str], int]:
+    """Quote phrases until they have so many words; give how many more they might have."""
+    quoted = []
+    for phrase in phrases:
+        found = _words(phrase)[:most]
+        most -= len(found)
+        if found:
+            quoted.append(_quote(found))
+    return quoted, most
+
+
+def _words(phrase: str) -> list[str]:
+    return [part for word in words(phrase) for part in query_words(word)]
+
+
+def _quote(found: list[str]) -> str:
     """Quote a phrase; a single character of writing without spaces stands for its pairs."""
-    found = [part for word in words(phrase) for part in query_words(word)]
-    if not found:
-        return ""
     is_open = len(found[-1]) == 1 and ends_unspaced(found[-1])
     return f'"{" ".join(found)}"' + ("*" if is_open else "")

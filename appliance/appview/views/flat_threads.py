@@ -1,7 +1,7 @@
 """app.bsky.unspecced.getPostThreadV2: a thread as a flat list, in the order it is read."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,14 +24,14 @@ DEFS: Final = "app.bsky.unspecced.defs#"
 class Thread:
     """The posts of a thread view, and what their order depends on.
 
-    op: who started the thread. op_thread: the chain of answers of the op to themselves, root first.
-    hidden: replies the op has hidden. above: parents, the nearest first. children: replies by
-    parent.
+    op: who started the thread. op_thread: the place of each in the chain of answers of the op
+    to themselves, from 1. hidden: replies the op has hidden. above: parents, the nearest first.
+    children: replies by parent.
     """
 
     anchor: int
     op: int | None
-    op_thread: Sequence[int] = ()
+    op_thread: Mapping[int, int] = field(default_factory=dict)
     hidden: Collection[int] = ()
     sort: str = "oldest"
     branching: int = 10
@@ -187,7 +187,7 @@ def _post_item(
         "mutedByViewer": h.is_muted(row.actor_id),
     }
     if row.id in thread.op_thread:
-        value["opThreadPostIndex"] = thread.op_thread.index(row.id) + 1
+        value["opThreadPostIndex"] = thread.op_thread[row.id]
         value["opThreadPostCount"] = len(thread.op_thread)
     return _item(row.uri, depth, value)
 

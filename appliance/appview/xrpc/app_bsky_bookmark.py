@@ -5,6 +5,7 @@ from appliance.appview.hydrate.hydration import SignedIn
 from appliance.appview.role import AppView
 from appliance.appview.views import posts
 from appliance.appview.views.values import iso
+from appliance.appview.views.weights import fitting
 from appliance.appview.xrpc.auth import signed_in
 from appliance.appview.xrpc.private_lists import format_private_cursor, parse_private_cursor
 from appliance.atproto.cid import Cid
@@ -46,10 +47,11 @@ async def get_bookmarks(
         }
         for uri, cid, created_us in page
     ]
-    if len(rows) <= limit:
+    count = max(1, fitting(views)[0])
+    if len(rows) <= count:
         return {"bookmarks": views}
-    uri, _, created_us = page[-1]
-    return {"bookmarks": views, "cursor": format_private_cursor(created_us, uri)}
+    uri, _, created_us = page[:count][-1]
+    return {"bookmarks": views[:count], "cursor": format_private_cursor(created_us, uri)}
 
 
 def _post(appview: AppView, uri: AtUri) -> AtUri:

@@ -17,6 +17,7 @@ from appliance.appview.skeletons.slices import (
     format_cursor,
     parse_cursor,
 )
+from appliance.appview.views.weights import fitting
 from appliance.appview.xrpc import lookups, own_feeds
 from appliance.appview.xrpc.auth import FEED_TOKEN, anyone, feed_reader, skeleton_reader
 from appliance.atproto.syntax import AtUri, Did, Json, JsonObject
@@ -103,7 +104,8 @@ async def _elsewhere(
     items = skeleton.items(lookups.ids_of(appview, skeleton.uris()))[: page[0]]
     views = pipeline.feed_items(audience, [item for item, _ in items], in_feed)
     shown = [{**view, **context} for view, (_, context) in zip(views, items, strict=True) if view]
-    return answer("feed", shown, skeleton.cursor)
+    # Where its next page begins the service alone knows: what does not fit is left out.
+    return answer("feed", shown[: fitting(shown)[0]], skeleton.cursor)
 
 
 async def _token_for(

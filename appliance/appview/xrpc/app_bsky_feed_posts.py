@@ -12,6 +12,7 @@ from appliance.appview.skeletons.interactions import Like
 from appliance.appview.views import posts
 from appliance.appview.views import threads as thread_views
 from appliance.appview.views.values import iso
+from appliance.appview.views.weights import fitting_thread
 from appliance.appview.xrpc import lookups
 from appliance.appview.xrpc.auth import anyone
 from appliance.atproto.cid import Cid
@@ -46,6 +47,8 @@ async def get_post_thread(
     op = h.owner(h.posts[anchor].thread_id) if anchor in h.posts else None
     if op is not None:
         load_op_likes(pipeline.index, h, op, h.posts)
+    parents, replies = fitting_thread(h, above, [reply.id for reply in below])
+    above, below = above[:parents], below[:replies]
     view = thread_views.thread(h, anchor, above, below)
     if view is None:
         raise InvalidRequest(f"Post not found: {uri}", "NotFound")

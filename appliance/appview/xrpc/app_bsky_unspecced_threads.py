@@ -7,6 +7,7 @@ from appliance.appview.role import AppView
 from appliance.appview.skeletons import threads
 from appliance.appview.views import flat_threads, posts
 from appliance.appview.views.flat_threads import Thread
+from appliance.appview.views.weights import fitting, fitting_thread
 from appliance.appview.xrpc import lookups
 from appliance.appview.xrpc.auth import anyone
 from appliance.atproto.syntax import AtUri, Json, JsonObject
@@ -41,7 +42,8 @@ async def get_post_thread_v2(
     h = appview.pipeline.hydrate.thread(audience, anchor_id, loaded)
     thread = _thread(appview, h, anchor_id, loaded)
     thread.sort, thread.branching = sort, branching_factor
-    thread.place(parents, replies)
+    most_above, most_below = fitting_thread(h, parents, [reply.id for reply in replies])
+    thread.place(parents[:most_above], replies[:most_below])
     has_others = flat_threads.has_others(h, thread)
     if below == 0:
         thread.children.clear()
@@ -68,7 +70,8 @@ async def get_post_thread_other_v2(appview: AppView, audience: Audience, *, anch
         return {"thread": []}
     thread = _thread(appview, h, anchor_id, loaded)
     thread.place((), replies)
-    return {"thread": flat_threads.others(h, thread)}
+    found = flat_threads.others(h, thread)
+    return {"thread": found[: fitting(found)[0]]}
 
 
 def _thread(appview: AppView, h: Hydration, anchor_id: int, loaded: list[int]) -> Thread:
@@ -83,6 +86,6 @@ def _thread(appview: AppView, h: Hydration, anchor_id: int, loaded: list[int]) -
     return Thread(
         anchor_id,
         op,
-        op_thread=threads.op_thread(index, root, op),
+        op_thread={post: at for at, post in enumerate(threads.op_thread(index, root, op), start=1)},
         hidden=hidden_replies(index, root),
     )
