@@ -128,10 +128,13 @@ def ask(paths: Paths) -> int:
     """Ask the network that runs here, by its sockets and by its ports; return the exit status."""
     settings = load(paths.data, os.environ)
     names: Sequence[str] = roles_of(settings)
+    places = settings.places
     if not settings.pds.hostname:
         # A network of `hearth try` has its name from there; what it runs is what has a socket.
         names = [name for name in ROLES if name in names or paths.socket(name).exists()]
-    silent = asyncio.run(_silent(settings, names))
+        if len(names) > len(roles_of(settings)):
+            places = {}  # and its ports as well: others may be at those of the settings, or nobody
+    silent = asyncio.run(_silent(settings, names, places))
     if silent:
         sys.stderr.write(f"hearth: no answer from {', '.join(silent)}\n")
         return 1
@@ -139,10 +142,12 @@ def ask(paths: Paths) -> int:
     return 0
 
 
-async def _silent(settings: Settings, names: Sequence[str]) -> list[str]:
+async def _silent(
+    settings: Settings, names: Sequence[str], places: Mapping[str, tuple[str, int]]
+) -> list[str]:
     async with HttpClient.open(OutboundPolicy(allow_loopback=True)) as http:
         silent = await silent_roles(http, settings.paths, names)
-        for name, (host, port) in settings.places.items():
+        for name, (host, port) in places.items():
             # Neighbours speak TLS with certificates that nobody else knows.
             served = (name in names and name != "neighbours") or (
                 name == "door" and settings.pds.hostname
