@@ -49,6 +49,27 @@ async def test_a_member_signs_in_and_out(house: MembersHouse) -> None:
     assert (await browser.get("")).status == 303
 
 
+async def test_who_types_the_name_alone_is_the_member_of_this_network(house: MembersHouse) -> None:
+    for typed in ("alice", "@Alice"):
+        assert (await house.browser().sign_in(typed)).location == "/account"
+    wrong = "Name and password do not belong together."
+    for typed in ("alic", "", "@", "alice.", "alice test"):
+        assert (await house.browser().sign_in(typed)).errors == [wrong]
+
+
+async def test_a_code_for_who_has_no_mail_waits_with_whoever_runs_the_network(
+    house: MembersHouse,
+) -> None:
+    browser = house.browser()
+    assert "you ask for it" in (await browser.get("/forgotten")).words
+    seen = await browser.post("/forgotten", name="alice")
+    assert "a code waits with whoever runs this network" in seen.words
+    [letter] = await house.box.pds.mailer.page(None, 5)
+    assert letter.did == house.alice.did
+    assert "a code waits" in (await browser.post("/forgotten", name="nobody")).words
+    assert len(await house.box.pds.mailer.page(None, 5)) == 1
+
+
 async def test_an_app_password_opens_no_page(house: MembersHouse) -> None:
     _, secret = await house.box.pds.app_passwords.create(house.alice.did, "app", True)
     assert (await house.browser().sign_in("alice.test", secret)).status == 422
@@ -270,8 +291,8 @@ async def test_after_signing_in_one_stays_here(house: MembersHouse, path: str) -
 async def test_a_forgotten_password_is_set_anew_by_mail(house: MembersHouse) -> None:
     browser: Browser = house.browser()
     await browser.get("/forgotten")
-    known = await browser.post("/forgotten", email="Alice@example.com")
-    unknown = await browser.post("/forgotten", email="nobody@example.com")
+    known = await browser.post("/forgotten", name="Alice@example.com")
+    unknown = await browser.post("/forgotten", name="nobody@example.com")
     assert known.words == unknown.words
     code = await house.box.mailed_code()
     await browser.get("/forgotten")
@@ -334,7 +355,7 @@ async def test_nobody_is_sent_resets_without_end_by_strangers(tmp_path: Path) ->
         for _ in range(7):
             stranger = house.browser()
             await stranger.get("/forgotten")
-            seen.append(await stranger.post("/forgotten", email=house.alice.email))
+            seen.append(await stranger.post("/forgotten", name=house.alice.email))
         # The page does not tell.
         assert {(each.status, each.words) for each in seen} == {(200, seen[0].words)}
         assert len(await house.box.pds.mailer.page(None, 100)) == 5

@@ -32,7 +32,7 @@ async def show_prove(visit: Visit) -> web.Response:
 async def sign_in(visit: Visit) -> web.Response:
     """Take the password of somebody who comes in, or who proves anew who they are."""
     after, proving = following(visit.text("next")), visit.text("proving") == "yes"
-    name = visit.did if proving else visit.text("identifier").removeprefix("@")
+    name = visit.did if proving else _whole_name(visit, visit.text("identifier"))
     try:
         found = await _judged(visit, name)
     except TooManyTries as stop:
@@ -107,19 +107,19 @@ async def show_forgotten(visit: Visit) -> web.Response:
 
 async def send_reset(visit: Visit) -> web.Response:
     """Mail a code; who is here and who is not is not told."""
-    email, after = visit.text("email"), following(visit.text("next"))
+    name, after = visit.text("name"), following(visit.text("next"))
     try:
         visit.desk.throttle.count(visit.address, "reset")
     except TooManyTries as stop:
         error = visit.words("errors.tries", count=stop.wait)
-        return _forgotten_page(visit, after, error=error, email=email)
+        return _forgotten_page(visit, after, error=error, name=name)
     async with taking_its_time():
-        found = visit.pds.accounts.by_email(email)
+        found = visit.pds.credentials.named(_whole_name(visit, name))
         if found is not None:
             with suppress(RateLimitExceeded):
                 visit.pds.limits.take("mail-reset", found.did, rates.MAILS)
                 await visit.pds.codes.send(found, "reset_password")
-    return _forgotten_page(visit, after, sent=True, email=email)
+    return _forgotten_page(visit, after, sent=True, name=name)
 
 
 async def reset(visit: Visit) -> web.Response:
@@ -156,6 +156,15 @@ async def _judged(visit: Visit, name: str) -> Account | HalfWay:
         raise TooManyTries(-(-int(limit.headers["Retry-After"]) // 60)) from limit
 
 
+def _whole_name(visit: Visit, typed: str) -> str:
+    """Whom somebody means who typed "ann" alone, as all here call her: a member of this network."""
+    name = typed.removeprefix("@")
+    if not name or any(mark in name for mark in ".@:"):
+        return name
+    whole = [f"{name}{ending}" for ending in visit.pds.site.handle_domains]
+    return next((one for one in whole if visit.pds.credentials.named(one)), whole[0])
+
+
 def following(text: str) -> str:
     """The page of ours to go on to."""
     return safe_path(text, HOME)
@@ -171,6 +180,7 @@ def _sign_in_page(visit: Visit, after: str, error: str, *, proving: bool = False
         proving=proving,
         asking=asking,
         identifier=visit.text("identifier") or (asking.hint if asking else ""),
+        domain=visit.pds.site.handle_domains[0],
         passkey=visit.pds.passkeys.request(),
     )
     return page if asking is None else leading_out(visit, page)
@@ -182,7 +192,7 @@ def _forgotten_page(
     *,
     error: str = "",
     sent: bool = False,
-    email: str = "",
+    name: str = "",
     code: str = "",
 ) -> web.Response:
     return visit.page(
@@ -191,7 +201,8 @@ def _forgotten_page(
         after=after,
         error=error,
         sent=sent,
-        email=email,
+        sends=visit.pds.mailer.sends,
+        name=name,
         code=code,
     )
 

@@ -354,7 +354,7 @@ async def test_a_forgotten_password_leads_back_to_the_app(house: MembersHouse) -
     seen = await browser.ask("GET", await app.ask())
     after = parse_qs(urlsplit(seen.location).query)["next"][0]
     await browser.ask("GET", f"/account/forgotten?next={quote(after, safe='')}")
-    await browser.post("/forgotten", email=house.alice.email, next=after)
+    await browser.post("/forgotten", name=house.alice.email, next=after)
     code = await house.box.mailed_code()
     done = await browser.post("/forgotten/new", code=code, password="a new horse", next=after)
     page = await browser.ask("GET", done.location)
