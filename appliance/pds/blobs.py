@@ -153,16 +153,21 @@ class BlobStore:
         self._db.room.require()
         received = await self._files.receive(chunks, self._limit, declared_type, check_type)
         self._arriving[received.cid] += 1
-        mime_type = None
+        wanted = False
         try:
             await asyncio.to_thread(self._files.keep, received)
             now_us = self._clock.now_us()
-            mime_type = await self._db.write(_register, did, received, now_us, self._quota)
+            try:
+                mime_type = await self._db.write(_register, did, received, now_us, self._quota)
+                wanted = True
+            except asyncio.CancelledError:
+                wanted = True  # the row comes all the same; if not, `collect` finds the file
+                raise
         finally:
             self._arriving[received.cid] -= 1
             if not self._arriving[received.cid]:
                 del self._arriving[received.cid]
-            if mime_type is None:
+            if not wanted:
                 self.discard_files([received.cid])
         return BlobRef(received.cid, mime_type, received.size)
 
