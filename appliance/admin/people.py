@@ -17,6 +17,7 @@ CREATE: Final = "com.atproto.server.createAccount"
 # How many accounts a search by name looks through.
 MOST_SEARCHED: Final = 5000
 REPO_REF: Final = "com.atproto.admin.defs#repoRef"
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _SYLLABLES: Final = [a + b for a in "bdfghjkmnprstvz" for b in "aeiou"]
 
 
@@ -34,6 +35,10 @@ class Person:
     email_confirmed: bool = False
     storage: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
+
+    @property
+    def has_made_up_address(self) -> bool:
+        return not self.email_confirmed and self.email == made_up_address(self.handle)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,8 @@ class People:
         takedown = status.get("takedown", {})
         if takedown.get("applied"):
             state = _state(await self._pds.query("com.atproto.sync.getRepoStatus", did=did))
-        reason = str(takedown.get("ref", ""))
+        # Without a reason the PDS notes the time, as the reference does.
+        reason = "" if _TIME.fullmatch(noted := str(takedown.get("ref", ""))) else noted
         return replace(_person(info, state), storage=storage, reason=reason)
 
     async def handles(self, dids: Sequence[str]) -> Mapping[str, str]:

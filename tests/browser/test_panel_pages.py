@@ -23,6 +23,8 @@ PAGES = sorted(
     if verb == "GET" and not path.endswith(("/live", "/bundle", "/{name}", "/export"))
 )
 
+PHONES = (360, 390, 430, 500)
+
 
 async def test_every_page_of_the_panel_is_usable_on_a_phone_and_in_the_dark(
     network: dict[str, Any], open_browser: OpenBrowser
@@ -66,6 +68,11 @@ async def complaints(page: Page, panel: str, path: str, did: str) -> list[str]:
     """What is wrong with a page: its status, what sticks out, what axe finds."""
     answer = await page.goto(panel + re.sub(r"\{did\}", did, path))
     found = [] if answer is not None and answer.status == 200 else [f"{path}: no page"]
-    if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append(f"{path}: wider than the screen")
+    asked = page.viewport_size
+    assert asked is not None
+    for width in PHONES if asked["width"] == PHONES[0] else (asked["width"],):
+        await page.set_viewport_size({**asked, "width": width})
+        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{path}: wider than a screen of {width}")
+    await page.set_viewport_size(asked)
     return found + [f"{path}: {one}" for one in await complaints_of_axe(page)]

@@ -72,7 +72,7 @@ async def _set_takedown(visit: Visit, *, applied: bool) -> web.Response:
     if applied and days:
         if not (days.isdecimal() and days.isascii() and 0 < int(days) <= MOST_DAYS):
             error = visit.words("person.days_wrong", count=MOST_DAYS)
-            return await _page(visit, person, days=days, days_error=error)
+            return await _page(visit, person, why=reason, days=days, days_error=error)
         await visit.panel.people.suspend(person.did, int(days), reason)
     else:
         await visit.panel.people.set_takedown(person.did, applied=applied, reason=reason)
@@ -94,6 +94,7 @@ async def _page(
     error: str = "",
     typed: str = "",
     steps_removed: bool = False,
+    why: str = "",
     days: str = "",
     days_error: str = "",
 ) -> web.Response:
@@ -112,6 +113,7 @@ async def _page(
         error=error,
         typed=typed,
         steps_removed=steps_removed,
+        why=why,
         days=days,
         days_error=days_error,
     )

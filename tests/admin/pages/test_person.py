@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+from appliance.atproto.syntax import Handle
 from tests.support.panel_house import HOST, House
 
 
@@ -13,6 +14,34 @@ async def test_a_person_is_shown_with_what_there_is_to_know(house: House) -> Non
     assert "@ann.test" in seen.words
     assert "ann@example.com (not confirmed)" in seen.words
     assert seen.copyable("did") == member.did
+
+
+async def test_an_address_that_was_made_up_is_not_shown_as_one(house: House) -> None:
+    owner = await house.claim()
+    await owner.post("/people/new", handle="ann", email="", password="")
+    account = house.box.pds.accounts.find(Handle("ann.test"))
+    assert account is not None
+    seen = await owner.get(f"/people/{account.did}")
+    assert "E-mail address None. Letters with codes wait for you under Mail." in seen.words
+    assert account.email not in seen.words
+
+
+async def test_why_somebody_was_taken_down_is_kept_in_the_form_and_never_a_time(
+    house: House,
+) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    page = f"/people/{member.did}"
+    wrong = await owner.post(f"{page}/takedown", reason="Spam.", days="soon")
+    assert 'value="Spam."' in wrong.text
+    # The browser goes to the field that is wrong, far down as it is.
+    assert [field for field in wrong.text.split("<input") if " autofocus" in field] == [
+        field for field in wrong.text.split("<input") if 'id="days"' in field
+    ]
+    await owner.post(f"{page}/takedown", reason="", days="")
+    seen = await owner.get(page)
+    assert "Restore this account" in seen.words
+    assert " Why " not in seen.words
 
 
 async def test_a_new_password_is_shown_once(house: House) -> None:
