@@ -1,11 +1,9 @@
 """Blobs: received in one pass, claimed by records, served, collected."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +18,6 @@ from appliance.pds.blob_files import (
     BlobTooLarge,
     DamagedBlob,
     FileChunks,
-    ReceivedBlob,
     sniff,
 )
 from appliance.pds.blobs import TEMPORARY_US, BlobNotFound, BlobTakendown
@@ -349,48 +346,6 @@ async def test_a_file_is_closed_when_it_was_read_and_when_nobody_wants_it(
 )
 def test_types_are_told_by_the_first_bytes(head: bytes, mime_type: str | None) -> None:
     assert sniff(head) == mime_type
-
-
-async def test_a_file_stays_while_an_equal_one_is_arriving(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep, kept, go_on = stores.files.keep, threading.Event(), threading.Event()
-
-    def slow_keep(received: ReceivedBlob) -> None:
-        keep(received)
-        kept.set()
-        assert go_on.wait(60)
-
-    monkeypatch.setattr(stores.files, "keep", slow_keep)
-    uploading = asyncio.create_task(stores.upload())
-    await until(kept.is_set)
-    stores.blobs.discard_files([Cid.from_digest(RAW, sha256(PNG).digest())])
-    go_on.set()
-    assert stores.has_file((await uploading).cid)
-
-
-async def test_who_is_ended_while_the_row_is_written_leaves_no_row_without_a_file(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    register, begun, go_on = blobs._register, threading.Event(), threading.Event()
-
-    def slow_register(*args: Any) -> str:
-        begun.set()
-        assert go_on.wait(60)
-        return register(*args)
-
-    monkeypatch.setattr(blobs, "_register", slow_register)
-    uploading = asyncio.create_task(stores.upload())
-    await until(begun.is_set)
-    uploading.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await uploading
-    go_on.set()
-    cid = Cid.from_digest(RAW, sha256(PNG).digest())
-    await until(lambda: stores.blobs.state(ALICE, cid))
-    assert stores.has_file(cid)
-    await stores.blobs.collect()
-    assert stores.has_file(cid)
 
 
 async def test_a_file_is_given_to_its_end_only_if_it_is_what_its_cid_says(stores: Stores) -> None:
