@@ -60,6 +60,8 @@ ANYBODY: Final[Mapping[tuple[str, str], Page]] = {
 }
 OWNER_ONLY: Final[Mapping[tuple[str, str], Page]] = {
     ("POST", "/sign-out"): entrance.sign_out,
+    ("GET", "/password"): entrance.show_password,
+    ("POST", "/password"): entrance.change_password,
     ("GET", "/"): home.show,
     ("GET", "/live"): home.live,
     ("GET", "/setup/name"): setup.show_name,

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from appliance.admin.claim import check_password
 from appliance.admin.owner import Owner, OwnerFile
 from appliance.base.browsers import new_token
-from appliance.base.passwords import verify_password
+from appliance.base.passwords import hash_password, verify_password
 from appliance.base.throttle import Throttle
 
 LIFETIME_SECONDS: Final = 14 * 86_400
@@ -41,6 +42,17 @@ class Sessions:
         if not stored or not await verify_password(password, stored):
             raise WrongPassword
         self._throttle.forgive(address)
+
+    async def change_password(self, old: str, new: str, address: str) -> str:
+        """Set another password for whoever knows the old one; end all sessions, and begin one.
+
+        Return its token. Raises TooManyTries, WrongPassword, UnfitPassword.
+        """
+        await self.prove(old, address)
+        check_password(new)
+        hashed = await hash_password(new)
+        await self._file.change(lambda owner: replace(owner, password=hashed, sessions={}))
+        return await self.begin()
 
     async def begin(self) -> str:
         """Begin a session; return its token. The oldest ends when there are too many."""

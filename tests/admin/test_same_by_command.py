@@ -31,6 +31,7 @@ SAME: Final[Mapping[str, Ways]] = {
     "/claim": Ways(OWN, "claim"),
     "/sign-in": Ways(OWN, "claim"),
     "/sign-out": Ways(OWN, "claim"),
+    "/password": Ways(OWN, "claim"),
     "/setup/name": Ways(f"{PDS}.putSettings", "settings network.name Smiths"),
     "/setup/reach": Ways(f"{PDS}.putSettings", "settings network.mode home"),
     "/setup/reach/seen": Ways(f"{PDS}.beginExamination", "checkup"),

@@ -1,4 +1,4 @@
-"""Claim the network, sign in, sign out."""
+"""Claim the network, sign in, sign out, change the password."""
 
 from aiohttp import web
 
@@ -65,6 +65,29 @@ async def sign_out(visit: Visit) -> web.Response:
     return visit.go("/sign-in")
 
 
+async def show_password(visit: Visit) -> web.Response:
+    return _password_page(visit, {})
+
+
+async def change_password(visit: Visit) -> web.Response:
+    """Set another password, if the old one is typed, too; only this browser stays signed in."""
+    old, new = visit.secret("old"), visit.secret("password")
+    if new != visit.secret("again"):
+        return _password_page(visit, {"again": visit.words("claim.not_again")})
+    try:
+        token = await visit.panel.sessions.change_password(old, new, visit.address)
+    except TooManyTries as stop:
+        return _password_page(visit, {"old": visit.words("errors.tries", count=stop.wait)})
+    except WrongPassword:
+        return _password_page(visit, {"old": visit.words("sign_in.wrong")})
+    except UnfitPassword:
+        words = visit.words("claim.unfit", least=SHORTEST_PASSWORD)
+        return _password_page(visit, {"password": words})
+    visit.become_owner(token)
+    await _note(visit, "changePassword")
+    return visit.go("/password?done=changed")
+
+
 async def _note(visit: Visit, what: str) -> None:
     await visit.panel.acts.note(f"panel.{what}", {"address": visit.address})
 
@@ -73,6 +96,14 @@ def _claim_page(visit: Visit, code: str, errors: dict[str, str]) -> web.Response
     status = 422 if errors else 200
     return visit.page(
         "claim", status=status, code=code, errors=errors, least_password=SHORTEST_PASSWORD
+    )
+
+
+def _password_page(visit: Visit, errors: dict[str, str]) -> web.Response:
+    status = 422 if errors else 200
+    done = visit.query("done") == "changed" and not errors
+    return visit.page(
+        "password", status=status, errors=errors, done=done, least_password=SHORTEST_PASSWORD
     )
 
 

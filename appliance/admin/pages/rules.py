@@ -43,6 +43,7 @@ MORE: Final = (
         (
             ("home", "name", "/setup/name"),
             ("settings", "settings", "/settings"),
+            ("lock", "password", "/password"),
             ("key", "sheet", "/setup/sheet"),
         ),
     ),

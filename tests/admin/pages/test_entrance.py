@@ -56,6 +56,39 @@ async def test_mistakes_are_said_under_their_fields_and_the_code_is_kept(house: 
     ]
 
 
+async def test_a_new_password_signs_out_every_other_browser(house: House) -> None:
+    owner = await house.claim()
+    other = await house.visitor_signed_in()
+    await owner.get("/password")
+    typed = {"old": OWNER_PASSWORD, "password": "a newer kettle", "again": "a newer kettle"}
+    for wrong, said in (
+        ({"old": "not it"}, "This is not the password."),
+        ({"again": "another"}, "The two are not the same."),
+        ({"password": "short", "again": "short"}, "A password needs at least 10 characters"),
+    ):
+        seen = await owner.post("/password", **{**typed, **wrong})
+        assert (seen.status, len(seen.errors)) == (422, 1)
+        assert seen.errors[0].startswith(said)
+    assert (await other.get("/")).status == 200
+    assert (await owner.post("/password", **typed)).location == "/password?done=changed"
+    assert "The password is changed." in (await owner.get("/password?done=changed")).words
+    assert (await other.get("/")).location == "/sign-in"
+    assert (await other.post("/sign-in", password=OWNER_PASSWORD)).status != 303
+    await other.get("/sign-in")
+    assert (await other.post("/sign-in", password="a newer kettle")).location == "/"
+    assert "Password of the panel changed" in (await owner.get("/log")).words
+
+
+async def test_the_new_password_takes_the_old_one_and_not_many_guesses(house: House) -> None:
+    owner = await house.claim()
+    await owner.get("/password")
+    new = {"password": "a newer kettle", "again": "a newer kettle"}
+    outcomes = [await owner.post("/password", old=f"guess {n}", **new) for n in range(TRIES + 1)]
+    assert outcomes[-1].errors[0].startswith("Too many tries.")
+    assert (await owner.get("/")).status == 200
+    assert (await house.visitor().get("/password")).location.startswith("/sign-in")
+
+
 async def test_the_cookie_is_for_this_panel_alone(house: House) -> None:
     visitor = house.visitor()
     await visitor.get("/claim")
