@@ -15,10 +15,6 @@ MOST_BYTES: Final = 4_000_000
 
 def fitting(views: Iterable[Json | None], most: int = MOST_BYTES) -> tuple[int, int]:
     """Say how many of the first views fit into so many bytes, and how many bytes they have."""
-    views = list(views)
-    whole = len(dumps(views))  # nearly always all fit, and together they are weighed sooner
-    if whole <= most:
-        return len(views), whole
     count = together = 0
     for view in views:
         weight = len(dumps(view))
