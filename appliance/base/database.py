@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
@@ -101,17 +102,23 @@ class Database:
         Raises DatabaseInUse, NoRoomToOpen, and what `migrate` raises.
         """
         lock = _lock(path)
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(None, _open_writable, path, schema, synchronous)
         try:
-            conn = await asyncio.to_thread(_open_writable, path, schema, synchronous)
+            conn = await asyncio.shield(opening)
             try:
                 reader = Connection(path, writable=False)
             except BaseException:
                 conn.close()
                 raise
+        except asyncio.CancelledError:
+            # The thread goes on: until it has ended, the file is no other process's.
+            opening.add_done_callback(partial(_let_go, lock))
+            raise
         except BaseException:
             os.close(lock)
             raise
-        writer = Writer(conn, asyncio.get_running_loop(), f"{path.stem}-writer")
+        writer = Writer(conn, loop, f"{path.stem}-writer")
         return cls(path, lock, writer, reader)
 
     async def __aenter__(self) -> Self:
@@ -290,6 +297,13 @@ def _lock(path: Path) -> int:
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
     return lock
+
+
+def _let_go(lock: int, opening: "asyncio.Future[Connection]") -> None:
+    """Close what was opened for nobody."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+    os.close(lock)
 
 
 def _open_writable(path: Path, schema: Traversable, synchronous: str) -> Connection:
