@@ -5,7 +5,7 @@ Whoever could take them all would end the whole network, the databases too. Thos
 proxy are its connections; how many there may be is its own affair.
 
 What is on its way to somebody is held here until it is taken, so who takes next to nothing of it
-for long is hung up on as well.
+for long is hung up on as well; and where all together have too much waiting, whoever has most.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ SECONDS_TO_ASK: Final = 30.0
 # While more is to be sent than fits in the socket: at least so many bytes in so long.
 SECONDS_TO_TAKE: Final = 60.0
 LEAST_TAKEN: Final = 48_000
+# Bytes that wait for those who cannot take them at once, of all together.
+MOST_WAITING: Final = 128_000_000
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 Protocols = Callable[[], asyncio.Protocol]
@@ -52,6 +54,9 @@ class Guests:
         self._most_of_one = min(MOST_OF_ONE, int(descriptors * SHARE_OF_ONE))
         self._behind_proxies = proxies > 0
         self._here: Counter[str] = Counter()
+        # What waited for whom when their socket was full.
+        self._waiting: dict[_Guest, int] = {}
+        self._waits = 0
 
     def at(self, protocols: Protocols) -> Protocols:
         """Make protocols whose connections are counted."""
@@ -73,6 +78,25 @@ class Guests:
         self._here[key] -= 1
         if not self._here[key]:
             del self._here[key]
+
+    def hold(self, guest: "_Guest", size: int) -> None:
+        """Note what waits for somebody; where that is too much, hang up on who has most."""
+        self.release(guest)
+        self._waiting[guest] = size
+        self._waits += size
+        if self._waits <= MOST_WAITING:
+            return
+        # Some of it was taken since.
+        self._waiting = {one: one.waits() for one in self._waiting}
+        self._waits = sum(self._waiting.values())
+        while self._waits > MOST_WAITING:
+            most = max(self._waiting, key=self._waiting.__getitem__)
+            self.release(most)
+            most.hang_up()
+
+    def release(self, guest: "_Guest") -> None:
+        """Forget what waited: it was taken, or they have gone."""
+        self._waits -= self._waiting.pop(guest, 0)
 
     def _is_a_proxy(self, address: str) -> bool:
         """Tell whether others may come by this address: tunnels and proxies are near."""
@@ -113,6 +137,7 @@ class _Guest(asyncio.Protocol):
         if self._key is None:
             return
         self._guests.leave(self._key)
+        self._guests.release(self)
         self._listen_on()
         if self._look is not None:
             self._look.cancel()
@@ -130,14 +155,24 @@ class _Guest(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         return self._behind.eof_received() if self._key is not None else None
 
+    def waits(self) -> int:
+        """Say how much is to be sent."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
     def pause_writing(self) -> None:
         self._is_full = True
+        self._guests.hold(self, self.waits())
         if self._look is None:
             self._watch()
         self._behind.pause_writing()
 
     def resume_writing(self) -> None:
         self._is_full, self._was_emptied = False, True
+        self._guests.release(self)
         self._behind.resume_writing()
 
     def _watch(self) -> None:

@@ -20,7 +20,7 @@ from appliance.guests import Guests
 from appliance.https import tls_door
 from appliance.listeners import bind
 from appliance.neighbours.keys import HouseKey
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 ASKS = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -181,6 +181,49 @@ async def test_who_takes_nothing_of_what_is_sent_is_hung_up_on(
         assert min(taken) >= size
         assert ends.empty()
         await house.see_all_off()
+
+
+async def test_what_waits_for_all_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, most, count = 20_000_000, 50_000_000, 8
+    monkeypatch.setattr(guests_module, "MOST_WAITING", most)
+    asked = asyncio.Event()
+    served: list[web.Request] = []
+
+    async def whole(request: web.Request) -> web.Response:
+        served.append(request)
+        if len(served) == count:
+            asked.set()
+        return web.Response(body=bytes(size))
+
+    app = saying_hello()
+    app.router.add_get("/whole", whole)
+    async with AsyncExitStack() as stack:
+        doors = Doors(stack, 0)
+        listeners = bind(["127.0.0.1"], 0)
+        await doors.listen(await doors.run(app), listeners)
+        house = House(listeners[0].getsockname()[1])
+        callers = [await house.call() for _ in range(count)]
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for caller in callers:
+                caller.say(b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asked.wait()
+            # Each of those that are left has some 10 MB waiting, for the sockets hold some too.
+            await until(lambda: sum(_waits(request) for request in served) <= most)
+            left = [request for request in served if _waits(request)]
+            assert 1 < len(left) < count
+            # Others are served meanwhile, and who takes what is sent gets it whole.
+            hungry = await house.call()
+            hungry.say(b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n")
+            await hungry.reader.readuntil(b"\r\n\r\n")
+            await hungry.reader.readexactly(size)
+        await house.see_all_off()
+
+
+def _waits(request: web.Request) -> int:
+    transport = request.transport
+    if transport is None or transport.is_closing():
+        return 0
+    return transport.get_write_buffer_size()
 
 
 async def test_all_together_they_leave_what_the_house_itself_needs(house: House) -> None:

@@ -22,10 +22,16 @@ async def send_items(tape: Tape, place: Place, pick: Pick, send: Send) -> None:
             message = pick(item)
             parts.append(message)
             size += len(message)
-        if size and (not items or size >= PIECE_BYTES):
-            messages = b"".join(parts)
-            parts, size = [], 0
+            # Within a commit too: two hundred large records are one.
+            if size >= PIECE_BYTES:
+                messages = b"".join(parts)
+                parts, size = [], 0
+                await send(messages)
+        if items:
+            continue
+        messages = b"".join(parts)
+        parts, size = [], 0
+        if messages:
             await send(messages)
-        elif not items:
-            parts.clear()
+        else:
             await asyncio.sleep(0)
