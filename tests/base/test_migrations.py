@@ -1,5 +1,8 @@
 """Each file of a schema counts once, by its own number, whatever came before it."""
 
+import asyncio
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +10,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from appliance.base import database
+from appliance.base.database import Connection, Database, process_at
 from appliance.base.migrations import DatabaseTooNew, migrate
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -104,3 +110,28 @@ def test_programs_from_before_the_table_refuse_by_the_version_whatever_came_sinc
     add(schema, 21)
     migrate(conn, schema)
     assert conn.pragma("user_version") > 21
+
+
+async def test_a_file_is_held_until_what_brings_it_up_to_date_has_ended_though_it_was_given_up(
+    tmp_path: Path, schema: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, begun, go_on = tmp_path / "g.sqlite", threading.Event(), threading.Event()
+    open_writable, opened = database._open_writable, list[Connection]()
+
+    def slow(path: Path, schema: Path, synchronous: str) -> Connection:
+        begun.set()
+        assert go_on.wait(60)
+        opened.append(open_writable(path, schema, synchronous))
+        return opened[0]
+
+    monkeypatch.setattr(database, "_open_writable", slow)
+    opening = asyncio.ensure_future(Database.open(path, schema))
+    await until(begun.is_set)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert process_at(path) == os.getpid()
+    go_on.set()
+    await until(lambda: process_at(path) is None)
+    with pytest.raises(apsw.ConnectionClosedError):
+        opened[0].pragma("user_version")
