@@ -92,3 +92,15 @@ async def test_a_kind_of_label_is_made_put_taken_back_and_forgotten(house: House
         seen = await owner.get("/labels")
         assert "Nothing is labelled." in seen.words
         assert "Tells how it ends." not in seen.words
+
+
+async def test_labels_that_all_know_are_said_in_words(house: House) -> None:
+    owner = await house.claim()
+    member = await house.box.sign_up("ann")
+    async with labeler_beside(house):
+        seen = await owner.get("/labels")
+        assert '<option value="!hide">Hide it from everybody (!hide)</option>' in seen.text
+        assert (await owner.post("/labels", subject="ann", value="!hide")).status == 303
+        [label] = (await house.panel.labels.standing(None)).items
+        assert (label["val"], label["uri"]) == ("!hide", member.did)
+        assert "Hide it from everybody !hide" in (await owner.get("/labels")).words
