@@ -8,6 +8,7 @@ goes what a PDS tells anybody, to the one house that it is for.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -22,6 +23,15 @@ LONGEST_LINE: Final = 8190
 SECONDS_TO_FINISH: Final = 1.0
 
 
+@dataclass(frozen=True)
+class _Gate:
+    """An open door: the PDS that it leads to, and what answers there."""
+
+    pds: str
+    runner: web.AppRunner
+    server: asyncio.Server
+
+
 class Gates:
     """The open doors, by the key of the house."""
 
@@ -32,7 +42,7 @@ class Gates:
         self._paths = paths
         self._lines = lines
         self._store = store
-        self._open: dict[str, tuple[str, web.AppRunner]] = {}
+        self._open: dict[str, _Gate] = {}
         self._lock = asyncio.Lock()
 
     async def open(self, key: str) -> None:
@@ -47,7 +57,7 @@ class Gates:
             house, held = self._store.find(key), self._open.get(key)
             if house is not None and not house.is_who_it_says(self._now_us()):
                 house = None
-            if house is not None and held is not None and held[0] == house.card.pds:
+            if house is not None and held is not None and held.pds == house.card.pds:
                 return
             await self._shut(key)
             if house is not None:
@@ -71,9 +81,13 @@ class Gates:
         path = self._paths.gate(house.card.pds)
         with suppress(FileNotFoundError):
             path.unlink()
-        await web.UnixSite(runner, path).start()
+        assert runner.server is not None  # noqa: S101
+        loop = asyncio.get_running_loop()
+        # It is noted before anything is awaited: whoever is ended meanwhile can close it.
+        server = await loop.create_unix_server(runner.server, path, start_serving=False)
+        self._open[house.key] = _Gate(house.card.pds, runner, server)
         path.chmod(0o600)
-        self._open[house.key] = house.card.pds, runner
+        await server.start_serving()
 
     async def close(self, key: str) -> None:
         """Shut the door to a house; whatever goes through it is cut."""
@@ -83,8 +97,9 @@ class Gates:
     async def _shut(self, key: str) -> None:
         held = self._open.pop(key, None)
         if held is not None:
-            self._paths.gate(held[0]).unlink(missing_ok=True)
-            await held[1].cleanup()
+            self._paths.gate(held.pds).unlink(missing_ok=True)
+            held.server.close()
+            await held.runner.cleanup()
 
     async def close_all(self) -> None:
         for key in list(self._open):

@@ -1,5 +1,6 @@
 """What goes between two paired houses, and where no door is."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from appliance.base.addresses import OutboundFailed, OutboundPolicy, OutboundRefused
 from appliance.base.http import HttpClient
+from appliance.neighbours.gates import Gates
 from appliance.neighbours.passing import PASSED, STREAM
 from tests.neighbours.test_introductions import pair
 from tests.support.street import HERE, Home, home
@@ -171,3 +173,20 @@ async def test_a_house_that_was_unpaired_a_moment_ago_gets_no_door(
     await company._see(house)
     await company.take_in(jones.key)
     assert smiths.settings.paths.door(JONES) is None
+
+
+async def test_a_door_that_was_opening_when_all_ended_is_closed_with_the_others(
+    far: FarPds, smiths: Home, jones: Home
+) -> None:
+    tools, path = smiths.role.company._tools, smiths.settings.paths.gate(JONES)
+    await tools.gates.close(jones.key)
+    gates = Gates(smiths.settings.paths, tools.lines, tools.store, tools.clock.now_us)
+    opening = asyncio.ensure_future(gates.open(jones.key))
+    async with asyncio.timeout(60):
+        while not path.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await gates.close_all()
+    assert not path.exists()
