@@ -20,6 +20,7 @@ from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
 from appliance.upkeep.operator_access import OperatorAccess
 from appliance.upkeep.systemd import ServiceManager
+from appliance.web_client.edition import FRONT
 
 LOOPBACK: Final = ["127.0.0.1", "::1"]
 # The ports after it are the relay's, the AppView's, the directory's, the panel's, the client's.
@@ -95,6 +96,9 @@ def run(args: argparse.Namespace) -> int:
         port = DEFAULT_PORT if args.port is None else args.port
         client = args.client or _own_settings(data).client.folder
         names = (*NAMES, "client") if client else NAMES
+        if args.client and not Path(args.client, FRONT).is_file():
+            sys.stderr.write(f"hearth: {args.client} holds no web client: it has no {FRONT}\n")
+            return 1
         if not 0 <= port <= LAST_PORT - len(names) + 1:
             sys.stderr.write(
                 f"hearth: --port N takes {len(names)} ports from N up to {LAST_PORT}\n"

@@ -38,6 +38,8 @@ def test_a_word_that_is_unknown_is_refused(capsys: pytest.CaptureFixture[str]) -
         "try --data {file}",
         "try --temp --port 65535",
         "try --temp --port -1",
+        "try --temp --port 0 --client {none}",
+        "try --temp --port 0 --client {there}",
         "run --data {file}",
         "support-bundle {file}/x.zip --data {there}",
         "support-bundle {there}/x.zip --data {none}",
@@ -57,6 +59,9 @@ def test_what_cannot_be_is_told_in_a_line_and_nothing_is_made(
 ) -> None:
     monkeypatch.setattr("appliance.trial.setup_logging", lambda **_: None)
     monkeypatch.setattr("appliance.service.setup_logging", lambda **_: None)
+    # So that what is not refused ends, too.
+    monkeypatch.setattr("appliance.trial.serve", lambda *_, **__: 0)
+    monkeypatch.setattr("appliance.service.serve", lambda *_, **__: 0)
     file, there, none = tmp_path / "file", tmp_path / "there", tmp_path / "none"
     file.write_text("nothing")
     there.mkdir()

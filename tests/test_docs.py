@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.commands.parser import parser
 from appliance.settings_file import as_markdown
 from tests.interop import conformance, conformance_appview
 from tests.interop.official_client import report as client_page
@@ -25,12 +26,50 @@ def test_every_difference_from_the_reference_appview_is_documented() -> None:
     assert page == conformance_appview.page()
 
 
-def test_every_file_the_readme_names_is_there() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:docs|tools|appliance|tests|web|bench)/[\w/.]+)`", text)
-    assert len(named) > 8
-    for each in named:
-        assert (ROOT / each).exists(), each
+PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *sorted((ROOT / "docs").glob("*.md"))]
+PLACES = "docs|tools|appliance|tests|web|bench|systemd|image-build"
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    seen = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = {ROOT / path for path in re.findall(rf"`((?:{PLACES})/[\w/.-]+)`", text)}
+        named |= {
+            page.parent / path
+            for path in re.findall(r"\]\(([^)#]+)\)", text)
+            if not path.startswith("http")
+        }
+        for each in named:
+            assert each.exists(), f"{page.name}: {each}"
+        seen += len(named)
+    assert seen > 100
+
+
+def test_every_command_that_a_page_names_can_be_typed() -> None:
+    """Words and options; what stands for something of the reader's is not tried."""
+    seen = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for line in re.findall(r"`([^`\n]*)`|^    (\S.*)$", text, re.MULTILINE):
+            for typed in re.findall(r"\bhearth ([a-z][^;|,(]*)", "".join(line)):
+                words = typed.split("  ")[0].split()
+                options = {option for option in words if re.fullmatch("--[a-z-]+", option)}
+                assert not options - _options_of(words), f"{page.name}: hearth {typed}"
+                seen += 1
+    assert seen > 50
+
+
+def _options_of(words: list[str]) -> set[str]:
+    """What may be said with a command, or an action of it. There has to be such a command."""
+    command = parser()
+    for word in words[:2]:
+        choices = [each.choices for each in command._actions if isinstance(each.choices, dict)]
+        if not choices:
+            break
+        assert word in choices[0] or not re.fullmatch("[a-z][a-z-]+", word), words
+        command = choices[0].get(word, command)
+    return {option for action in command._actions for option in action.option_strings}
 
 
 def test_the_page_of_the_official_client_shows_every_screen_of_the_walk() -> None:
