@@ -14,8 +14,8 @@ usage: ./install.sh try [ARGS]    run a whole network on this computer only (see
        ./install.sh test --system install, upgrade and remove it in Debians of its own (as root)
        ./install.sh test --long   campaigns of many seeds and hours, the last a soak of eight
 
-They need Debian (or alike) with Python 3.11 to 3.13. They write into this folder only, except
-that, run as root, they install the Debian packages that are missing.
+They need Debian (or alike) with Python 3.11 to 3.13. They write into this folder, and what they
+fetch also into ~/.cache; run as root, they install the Debian packages that are missing.
 
 As a service of this machine, by root:
 
