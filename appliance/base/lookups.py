@@ -41,7 +41,11 @@ class Lookups(AbstractResolver):
 
     async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
         await self._free.acquire()
-        asked = apart("lookup", lambda: _look_up(host, port, family))
+        try:
+            asked = apart("lookup", lambda: _look_up(host, port, family))
+        except RuntimeError as full:  # no thread can be had: others end, and the next one can
+            self._free.release()
+            raise socket.gaierror(socket.EAI_AGAIN, str(full)) from full
         asked.add_done_callback(self._is_over)
         # Who gives up leaves the thread where it is.
         return await asyncio.shield(asked)

@@ -67,3 +67,18 @@ def test_a_loop_ends_without_them(silence: threading.Event) -> None:
     asyncio.run(give_up())
     assert time.monotonic() - began < 30
     assert not silence.is_set()
+
+
+async def test_where_no_thread_can_be_had_the_next_who_asks_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    asked = Lookups()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(MOST_AT_ONCE + 1):
+            with pytest.raises(socket.gaierror):
+                await asked.resolve("localhost")
+    assert await asked.resolve("localhost")
