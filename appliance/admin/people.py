@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from appliance.admin.clients import RoleClient
 from appliance.atproto.syntax import Did, Handle, InvalidSyntax
 from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
+from appliance.base.made_up import made_up_address
 
 State: TypeAlias = Literal["active", "takendown", "suspended", "deactivated", "inactive"]
 
@@ -255,11 +256,6 @@ def whole_handle(typed: str, domains: Sequence[str]) -> str:
     if "." not in name and domains:
         name += domains[0]
     return Handle(name)
-
-
-def made_up_address(handle: str) -> str:
-    """An address that reaches nobody, for members without mail: their letters go to the panel."""
-    return f"{handle.partition('.')[0]}@{handle}"
 
 
 def new_password() -> str:

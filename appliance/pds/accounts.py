@@ -8,6 +8,7 @@ import apsw
 
 from appliance.atproto.syntax import Did, Handle
 from appliance.base.database import Connection, Database
+from appliance.base.made_up import made_up_address
 
 AccountStatus = Literal["takendown", "suspended", "deactivated"]
 
@@ -102,6 +103,10 @@ class Account:
     @property
     def is_active(self) -> bool:
         return self.deactivated_at is None and self.takedown_ref is None
+
+    @property
+    def has_made_up_address(self) -> bool:
+        return self.email_confirmed_at is None and self.email == made_up_address(self.handle)
 
     @property
     def status(self) -> AccountStatus | None:

@@ -9,12 +9,12 @@ from appliance.admin.people import (
     PAGE_SIZE,
     NoSuchPerson,
     is_email,
-    made_up_address,
     new_password,
     whole_handle,
 )
 from appliance.atproto.syntax import InvalidSyntax
 from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.made_up import made_up_address
 from tests.support.panel_house import House, open_house
 
 

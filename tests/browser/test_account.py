@@ -113,7 +113,12 @@ async def complaints_of_axe(page: Page) -> list[str]:
     answer = await devtools.send("Runtime.evaluate", asked)
     found = json.loads(answer["result"]["value"])
     assert len(found["passes"]) > 10, "axe has hardly looked"
-    return [
+    # A label leads to the first thing of its name, which must be the field.
+    twice = await page.evaluate(
+        "[...document.querySelectorAll('[id]')].map((one) => one.id)"
+        ".filter((id, at, all) => all.indexOf(id) !== at)"
+    )
+    return [f"{page.url}: two things are called {one}" for one in twice] + [
         f"{page.url}: {one['id']}: {one['nodes'][0]['html']}"
         for one in found["violations"]
         if one["impact"] in SERIOUS

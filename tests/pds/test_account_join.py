@@ -46,6 +46,10 @@ async def test_somebody_joins_by_a_link_and_learns_what_to_do_next(house: Member
     assert (await house.box.log_in("rosa.test", "a good password")).status == 200
     found = house.box.pds.accounts.by_email("rosa@rosa.test")
     assert found is not None
+    own = await rosa.get("/email")
+    assert "Address None yet. Without one, whoever runs this network" in own.words
+    assert "rosa@rosa.test" not in own.words
+    assert "Not confirmed" not in (await rosa.get("")).words
     invite = await house.box.pds.invites.used_by(found.did)
     assert invite is not None
     assert invite.code == path.rpartition("/")[2]

@@ -218,5 +218,6 @@ def _second_page(
         after=after,
         error=error,
         sent=sent or half.kinds == ["mail"],
+        sends=visit.pds.mailer.sends,
         passkey=visit.pds.passkeys.request(half.did) if has_passkey else "",
     )

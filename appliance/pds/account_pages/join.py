@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from appliance.atproto.syntax import Did
+from appliance.base.made_up import made_up_address
 from appliance.base.throttle import TooManyTries
 from appliance.pds.account_pages.secrets import SHORTEST_PASSWORD
 from appliance.pds.account_pages.sign_up import Filled, open_account
@@ -34,7 +35,7 @@ async def accept(visit: Visit) -> web.Response:
     if not await _is_fit(visit, filled, password):
         return _page(visit, invite, filled)
     front = filled.values["front"].removeprefix("@").lower().partition(".")[0]
-    address = filled.values["email"] or f"{front}@{front}{visit.pds.site.handle_domains[0]}"
+    address = filled.values["email"] or made_up_address(front + visit.pds.site.handle_domains[0])
     wish = Filled({**filled.values, "email": address, "invite_code": invite.code})
     name, problem = await open_account(visit, wish, password)
     if problem:
