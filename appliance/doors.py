@@ -14,7 +14,7 @@ from appliance.base.workers import Workers
 from appliance.guests import Guests
 from appliance.https.hello import Hello
 from appliance.https.tls_door import TlsDoor
-from appliance.listeners import BACKLOG
+from appliance.listeners import BACKLOG, send_little_ahead
 
 # Streams are cut after this; requests are answered well before.
 SECONDS_TO_FINISH: Final = 1.0
@@ -51,6 +51,7 @@ class Doors:
         """Serve an application to whoever comes by TCP."""
         loop = asyncio.get_running_loop()
         for listener in listeners:
+            send_little_ahead(listener)
             server = await loop.create_server(self.served(runner), sock=listener, backlog=BACKLOG)
             self.stack.callback(server.close)
 
@@ -66,5 +67,6 @@ class Doors:
         door = TlsDoor(self.served(runner), shown, workers)
         for listener in listeners:
             listener.setblocking(False)
+            send_little_ahead(listener)
             self.stack.callback(listener.close)
             workers.start("houses", partial(door.serve, listener))

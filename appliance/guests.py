@@ -5,7 +5,8 @@ Whoever could take them all would end the whole network, the databases too. Thos
 proxy are its connections; how many there may be is its own affair.
 
 What is on its way to somebody is held here until it is taken, so who takes next to nothing of it
-for long is hung up on as well; and where all together have too much waiting, whoever has most.
+for long is hung up on as well; and where all together have too much waiting, whoever has had much
+for the longest.
 """
 
 import asyncio
@@ -80,7 +81,10 @@ class Guests:
             del self._here[key]
 
     def hold(self, guest: "_Guest", size: int) -> None:
-        """Note what waits for somebody; where that is too much, hang up on who has most."""
+        """Note what waits for somebody; where all have too much, hang up on who has had it longest.
+
+        Who takes what is sent is full for moments, so those who came before and take nothing go.
+        """
         self.release(guest)
         self._waiting[guest] = size
         self._waits += size
@@ -90,9 +94,10 @@ class Guests:
         self._waiting = {one: one.waits() for one in self._waiting}
         self._waits = sum(self._waiting.values())
         while self._waits > MOST_WAITING:
-            most = max(self._waiting, key=self._waiting.__getitem__)
-            self.release(most)
-            most.hang_up()
+            fair = self._waits / len(self._waiting)
+            oldest = next(one for one, size in self._waiting.items() if size >= fair / 2)
+            self.release(oldest)
+            oldest.hang_up()
 
     def release(self, guest: "_Guest") -> None:
         """Forget what waited: it was taken, or they have gone."""

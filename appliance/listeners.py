@@ -17,6 +17,8 @@ import orjson
 from appliance.upkeep.systemd import ServiceManager
 
 BACKLOG = 1024
+# Bytes for a caller that the system takes before it could send them.
+SENT_AHEAD = 128 * 1024
 TRIES_FOR_A_COMMON_PORT = 20
 # So long the service manager takes, at most, to let go of a socket that it kept.
 SECONDS_TO_LET_GO = 10.0
@@ -154,6 +156,17 @@ def close_all(listeners: Mapping[str, Iterable[socket.socket]]) -> None:
     for each in listeners.values():
         for listener in each:
             listener.close()
+
+
+def send_little_ahead(listener: socket.socket) -> None:
+    """Have the system take no more for its callers than they are about to take.
+
+    It would take megabytes for each, which nobody counts and which would look as if they had taken
+    them. What the caller's window has room for is not bounded by this.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, SENT_AHEAD)
 
 
 def _bind_all(hosts: list[str], port: int) -> list[socket.socket]:

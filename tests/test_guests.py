@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import resource
+import socket
 import ssl
 import subprocess
 import sys
@@ -181,6 +182,31 @@ async def test_who_takes_nothing_of_what_is_sent_is_hung_up_on(
         assert min(taken) >= size
         assert ends.empty()
         await house.see_all_off()
+
+
+async def test_who_takes_nothing_of_a_small_answer_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system itself would take some megabytes for whoever takes nothing, and hold them."""
+    monkeypatch.setattr(guests_module, "SECONDS_TO_TAKE", 1.0)
+    served: list[web.Request] = []
+
+    async def whole(request: web.Request) -> web.Response:
+        served.append(request)
+        return web.Response(body=bytes(1_000_000))
+
+    app = saying_hello()
+    app.router.add_get("/whole", whole)
+    async with AsyncExitStack() as stack:
+        doors = Doors(stack, 0)
+        listeners = bind(["127.0.0.1"], 0)
+        await doors.listen(await doors.run(app), listeners)
+        with socket.socket() as idle:
+            idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            idle.connect(listeners[0].getsockname())
+            idle.sendall(b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n")
+            await until(lambda: served)
+            await until(lambda: served[0].transport is None, seconds=20.0)
 
 
 async def test_what_waits_for_all_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
