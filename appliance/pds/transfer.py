@@ -103,6 +103,8 @@ class RepoImporter:
         self._clock = clock
         self._running: list[ImportProgress] = []
         self._turns: Turns[Did] = Turns()
+        # Between two of them the writes of members have their turn.
+        self._writing = asyncio.Lock()
 
     def running(self) -> list[ImportProgress]:
         """The imports that are under way."""
@@ -141,7 +143,8 @@ class RepoImporter:
                 new = _Import(commit, blocks, repo[0], rows, progress)
                 count = await asyncio.to_thread(_check, new, self._db.room.require)
                 progress.enter("writing", count)
-                await self._db.write(self._replace, new)
+                async with self._writing:
+                    await self._db.write(self._replace, new)
 
     async def _while_there_is_room(self, archive: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """Give an archive as it comes: what it takes of the disk others need. Raises NoRoom."""

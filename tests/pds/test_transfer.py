@@ -1,6 +1,7 @@
 """Taking a repository in: everything is checked, and only the difference is written."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random
@@ -17,8 +18,9 @@ from appliance.atproto.repo.commit import parse_commit, sign_commit
 from appliance.atproto.repo.mst import Mst
 from appliance.atproto.syntax import RecordKey
 from appliance.atproto.tid import Tid
+from appliance.base.database import Connection
 from appliance.firehose.events import SyncEvent
-from appliance.pds import transfer
+from appliance.pds import repos, transfer
 from appliance.pds.blobs import BlobCounts, MissingBlob
 from appliance.pds.repos import RepoStore
 from appliance.pds.transfer import InvalidImport
@@ -32,8 +34,10 @@ from tests.support.pds_stores import (
     like,
     note_with,
     picture,
+    pieces,
     post,
 )
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 BLOB = BlobRef(Cid.for_blob(b"elsewhere"), "image/png", 9)
 
@@ -291,3 +295,36 @@ async def test_an_import_outlives_a_restart_of_the_store(house: House) -> None:
     repo = fresh._trees.find(stores.repos.head(ALICE))
     assert repo is not None
     assert repo.tree.root == stores.repos.head(ALICE).data
+
+
+async def test_between_two_imports_members_write(house: House) -> None:
+    house.directory.keys[BOB] = house.old_key
+    await house.stores.open_repo(BOB)
+    heads = {did: house.stores.repos.head(did).commit_cid for did in (ALICE, BOB)}
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold(conn: Connection) -> None:
+        held.set()
+        assert let_go.wait(PATIENCE_SECONDS)
+
+    def how_many_came(conn: Connection) -> int:
+        found = [repos.load_head(conn, did).commit_cid != heads[did] for did in heads]
+        return sum(found)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        busy = asyncio.ensure_future(house.stores.db.write(hold))
+        await until(held.is_set)
+        arriving = [
+            asyncio.ensure_future(
+                house.imports.take(did, pieces(repository(house.old_key, notes(20), did)))
+            )
+            for did in heads
+        ]
+        await until(lambda: [one.phase for one in house.imports.running()] == ["writing"] * 2)
+        await asyncio.sleep(0)
+        written = asyncio.ensure_future(house.stores.db.write(how_many_came))
+        await asyncio.sleep(0)
+        let_go.set()
+        assert await written == 1
+        await asyncio.gather(busy, *arriving)
+        assert await house.stores.db.write(how_many_came) == 2
