@@ -163,7 +163,8 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
             "bad",
             f"the last one is {int(age)} days old",
             "one each night",
-            "run `hearth backup now` and see what it says",
+            "on the page Copies of the panel press Copy now, and see what it says"
+            " (or run `hearth backup now`)",
             "backup-old",
         )
     else:
@@ -174,7 +175,10 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
 
 def _check_proof(known: Journal, now: float) -> Iterator[Finding]:
     """A backup that was never restored is a hope."""
-    remedy = "run `hearth backup prove` and see what it says"
+    remedy = (
+        "on the page Copies of the panel press Try to bring it back now, and see what it says"
+        " (or run `hearth backup prove`)"
+    )
     expected = "one restored and verified each week"
     if known.proof_failure:
         seen = f"the last proof failed: {known.proof_failure}"

@@ -341,6 +341,7 @@ async def test_an_account_rests_and_wakes(house: MembersHouse) -> None:
     await browser.get("/leave")
     await browser.post("/leave/deactivate")
     assert "Your account rests" in (await browser.get("/leave")).words
+    assert "Your account rests. Nobody sees it" in (await browser.get("")).words
     refused = await browser.post("/profile", name="Alice", about="")
     assert refused.errors == ["The account is not active, so nothing is written. Wake it up first."]
     assert (await browser.post("/leave/activate")).location == "/account/leave"

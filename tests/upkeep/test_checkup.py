@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import apsw
 import pytest
 
+from appliance.base.strings import Strings
 from appliance.upkeep.backup_journal import Journal
 from appliance.upkeep.checkup import (
     check_backups,
@@ -72,6 +73,15 @@ def test_what_a_role_found_of_itself_is_passed_on() -> None:
     status = {"workers": [], "findings": [{**finding, "expected": "", "remedy": "ask"}]}
     _, told = check_role("relay", status)
     assert (told.subject, told.level, told.remedy) == ("Seen by relay.test", "bad", "ask")
+
+
+def test_what_to_do_about_copies_is_a_button_of_the_panel(tmp_path: Path) -> None:
+    words, now = Strings.load(), 1_800_000_000.0
+    Journal(taken_at=now - 4 * 86_400).note(tmp_path)
+    old, unproven = check_backups(tmp_path, now, expected=True)
+    assert f"press {words('backup.now')}," in old.remedy
+    assert f"press {words('backup.prove')}," in unproven.remedy
+    assert f"page {words('backup.title')} " in old.remedy
 
 
 def test_backups_that_are_missing_old_failing_or_never_proven_are_told(tmp_path: Path) -> None:
