@@ -125,6 +125,8 @@ THREATS: Final = (
             "test_guests.py::test_all_together_they_leave_what_the_house_itself_needs",
             "test_guests.py::test_one_address_takes_not_all_places",
             "test_guests.py::test_who_only_greets_a_house_keeps_no_other_out",
+            "test_guests.py::test_what_waits_for_all_together_is_bounded",
+            "test_guests.py::test_who_takes_nothing_of_a_small_answer_is_hung_up_on",
         ),
     ),
     Threat(
