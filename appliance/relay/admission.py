@@ -57,6 +57,7 @@ class Admission:
             if known.given_up(self._clock.now_us()):
                 await self._hosts.set_offline(known.id, None)
             self._crawler.follow(known)
+            self._crawler.nudge(known)
 
     async def wanted(self, url: str) -> bool:
         """Take the host of somebody whom a member follows, if it is small; tell whether it is new.

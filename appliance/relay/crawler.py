@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 # A host with no more accounts than this is read from its oldest event on.
 SMALL_HOST = 1000
 WATCH_SECONDS = 30.0
+# Whoever has a host tried anew cannot have it tried more often.
+SECONDS_BETWEEN_NUDGES = 20.0
 # How long the PDS beside us may take to find out that it is a restored backup, and to let its
 # numbers jump above ours.
 HOME_PATIENCE_SECONDS = 10.0
@@ -44,6 +46,7 @@ class Crawler:
         self._followers: dict[int, tuple[Follower, Worker]] = {}
         self._paused: dict[int, asyncio.Event] = {}
         self._refused_since: dict[int, float] = {}
+        self._next_nudge: dict[int, float] = {}
 
     def start(self, clock: Clock) -> None:
         """Begin to follow every active host, but those that were given up."""
@@ -66,10 +69,19 @@ class Crawler:
         worker = self._workers.start(f"relay follows {host.hostname}", follower.run)
         self._followers[host.id] = follower, worker
 
+    def nudge(self, host: Host) -> None:
+        """Try a host at once that says it is there, instead of waiting on; not all the time."""
+        follower, _ = self._followers[host.id]
+        now = time.monotonic()
+        if follower.connected_since is None and now >= self._next_nudge.get(host.id, 0.0):
+            self._next_nudge[host.id] = now + SECONDS_BETWEEN_NUDGES
+            follower.nudge()
+
     async def leave(self, host_id: int) -> None:
         """Follow a host no longer."""
         followed = self._followers.pop(host_id, None)
         self._paused.pop(host_id, None)
+        self._next_nudge.pop(host_id, None)
         if followed is not None:
             await followed[1].stop()
 

@@ -8,6 +8,7 @@ import pytest
 from appliance.base.connection import Connection
 from appliance.relay.hosts import NEW_HOSTS_PER_DAY, TooManyHosts
 from tests.relay.conftest import Lab
+from tests.support.client import soon
 from tests.support.hosts import fake_host
 from tests.support.waiting import until
 
@@ -132,6 +133,31 @@ async def test_a_host_that_asks_is_crawled_from_its_first_event(lab: Lab, tmp_pa
         async with running.stream() as stream:
             assert await stream.kinds(2) == ["commit"] * 2
         assert away.seen_cursors == ["0"]
+
+
+async def test_a_host_that_is_back_and_says_so_is_not_waited_for(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake_host(tmp_path / "away.sqlite") as away, lab.relay() as running:
+        await until(lambda: running.role.crawler.connected() == 1)
+        monkeypatch.setattr("appliance.firehose.follow.FIRST_PAUSE", 600.0)
+        away.is_away = True
+        assert await running.request_crawl(away.hostname) == (200, b"")
+        host = running.role.hosts.find(away.hostname)
+        assert host is not None
+        await until(lambda: running.role.crawler.failure(host) is not None)
+        away.is_away = False
+
+        async def is_back() -> bool:
+            # Whoever asks again and again has a host tried now and then; here that time is over.
+            running.role.crawler._next_nudge.clear()
+            assert await running.request_crawl(away.hostname) == (200, b"")
+            return running.role.crawler.connected() == 2
+
+        assert await running.request_crawl(away.hostname) == (200, b"")
+        assert away.seen_cursors == ["0"]
+        await soon(is_back, bool)
+        assert away.seen_cursors == ["0", "0"]
 
 
 async def test_a_crawled_host_is_still_followed_after_a_restart(lab: Lab, tmp_path: Path) -> None:

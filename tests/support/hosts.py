@@ -121,6 +121,7 @@ class FakeHost:
         self.accounts: dict[str, FakeAccount] = {}
         self.document: dict[str, object] = {}
         self.seen_cursors: list[str | None] = []
+        self.is_away = False
         self.asked_lately = False
 
     async def tell(self, *events: RepoEvent) -> None:
@@ -132,6 +133,8 @@ class FakeHost:
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
         self.seen_cursors.append(request.query.get("cursor"))
+        if self.is_away:
+            return web.Response(status=503)
         return await serve_subscribe_repos(request, self.log)
 
     async def resolve(self, request: web.Request) -> web.Response:
