@@ -1,10 +1,8 @@
 """Long runs are told while they go on, and go on where they were ended."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.appliance import ROOT
+from tests.support import inner_pytest
 from tests.support.campaigns import clock, seconds_left
 
 SEEDS = """
@@ -24,17 +22,7 @@ def test_short():
 def run(folder: Path, *more: str) -> str:
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: many seeds\n")
     (folder / "test_seeds.py").write_text(SEEDS)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.campaigns", "-m", "long"]
-    done = subprocess.run(  # noqa: S603
-        [*command, *more],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return done.stdout
+    return inner_pytest.run(folder, "campaigns", "-m", "long", *more)[1]
 
 
 def test_what_passed_is_not_run_again_unless_it_is_said(tmp_path: Path) -> None:

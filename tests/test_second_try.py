@@ -1,12 +1,10 @@
 """A whole run tries once more what may have failed by chance, and says so."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.appliance import ROOT
+from tests.support import inner_pytest
 
 CHANCE = """
 from pathlib import Path
@@ -53,17 +51,7 @@ def run(folder: Path, *more: str) -> tuple[int, str]:
     (folder / "faults").mkdir()
     (folder / "test_chance.py").write_text(CHANCE)
     (folder / "faults/test_once.py").write_text(ONCE)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.second_try"]
-    done = subprocess.run(  # noqa: S603
-        [*command, *more],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return done.returncode, done.stdout
+    return inner_pytest.run(folder, "second_try", *more)
 
 
 @pytest.mark.parametrize("processes", [(), ("-n", "2")])
