@@ -16,12 +16,11 @@ from appliance.appview import actors, rebuilds
 from appliance.appview.actors import ActorStore
 from appliance.appview.arrivals import Gap
 from appliance.appview.event_indexer import EventIndexer
-from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo
+from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo, spool_beside
 from appliance.appview.repo_hosts import NoRepoHost, RepoHosts
 from appliance.appview.subscribers import Subscribers
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
-from appliance.atproto.spool import Spool
 from appliance.atproto.syntax import Did
 from appliance.base.connection import Connection
 from appliance.base.database import Database
@@ -109,7 +108,7 @@ class Backfill:
         Raises InvalidRepo, NoRepoHost, NoRoom, and what resolver and HTTP client raise.
         """
         document = await self._hosts.document(did, fresh=True)
-        with Spool(self._db.path.parent) as spool:
+        with spool_beside(self._db) as spool:
             repo = await fetch_repo(self._hosts, document, spool, self._db.room)
             await self._make_equal(did, repo)
 

@@ -17,11 +17,10 @@ from typing import Any, Final
 from appliance.appview import actors
 from appliance.appview.arrivals import Gap
 from appliance.appview.indexer import Indexer
-from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo
+from appliance.appview.repo_fetch import FetchedRepo, InvalidRepo, fetch_repo, spool_beside
 from appliance.appview.repo_hosts import NoRepoHost, RepoHosts
 from appliance.atproto.cid import Cid
 from appliance.atproto.identity.errors import IdentityNotFound, IdentityUnreachable
-from appliance.atproto.spool import Spool
 from appliance.atproto.syntax import Did, InvalidSyntax
 from appliance.atproto.tid import Tid
 from appliance.atproto.xrpc.client import XrpcClient
@@ -136,7 +135,7 @@ class HeadStarts:
             document = await self._hosts.document(one.did, fresh=window_us == WINDOWS_US[0])
             if document.pds != pds or not await self._is_passed_on(one.did):
                 return False
-            with Spool(self._db.path.parent) as spool:
+            with spool_beside(self._db) as spool:
                 repo = await fetch_repo(
                     self._hosts, document, spool, self._db.room, since, MOST_BYTES
                 )

@@ -14,10 +14,13 @@ from appliance.atproto.repo.mst import Mst
 from appliance.atproto.repo.mst_node import InvalidMst
 from appliance.atproto.spool import Spool, TooManyBlocks
 from appliance.base import room
+from appliance.base.database import Database
 from appliance.base.http import OutboundFailed
 
 MOST_REPO_BYTES: Final = 200_000_000
 LONGEST_FETCH_SECONDS: Final = 300.0
+# While the disk is full: what a member deletes is to go from everybody's pages all the same.
+MOST_BYTES_IN_MEMORY: Final = 4_000_000
 
 
 class InvalidRepo(ValueError):
@@ -31,6 +34,11 @@ class FetchedRepo:
     commit: Commit
     records: dict[str, Cid]
     blocks: Mapping[Cid, bytes]
+
+
+def spool_beside(db: Database) -> Spool:
+    """Open a spool beside the index; in memory, which takes but small repos, where no room is."""
+    return Spool(None if db.room.is_short else db.path.parent)
 
 
 async def fetch_repo(
@@ -56,11 +64,16 @@ async def fetch_repo(
                 size += len(chunk)
                 if size > most_bytes:
                     raise InvalidRepo(f"it is larger than {most_bytes} bytes")
-                disk.require()
+                if not blocks.is_in_memory:
+                    disk.require()
+                elif size > MOST_BYTES_IN_MEMORY:
+                    raise room.NoRoom
                 with room.named():
                     for cid, block in reader.feed(chunk):
                         blocks.add(cid, block)
         reader.finish()
+        with room.named():
+            blocks.flush()
         commit = parse_commit(blocks[reader.roots[0]])
     except TimeoutError as error:
         raise OutboundFailed(f"no repo within {LONGEST_FETCH_SECONDS} s") from error

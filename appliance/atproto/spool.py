@@ -21,6 +21,7 @@ _LENGTH_BITS: Final = 22  # an archive's sections are at most 2 MiB
 _LENGTH_MASK: Final = (1 << _LENGTH_BITS) - 1
 _HASH_MASK: Final = (1 << 64) - 1
 _FIRST_SLOTS: Final = 1 << 12
+_BUFFER: Final = 1 << 18
 
 
 class TooManyBlocks(ValueError):
@@ -35,8 +36,14 @@ class TooManyBlocks(ValueError):
 class Spool(Mapping[Cid, bytes]):
     """A mapping from CID to block; blocks are added once and never go."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=1 << 18)  # noqa: SIM115
+    def __init__(self, folder: Path | None) -> None:
+        """Open a file in a folder; without one, in memory."""
+        self.is_in_memory = folder is None
+        self._file = (
+            os.fdopen(os.memfd_create("spool"), "w+b", _BUFFER)
+            if folder is None
+            else tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115
+        )
         self._hashes = array("Q", bytes(8 * _FIRST_SLOTS))
         self._places = array("Q", bytes(8 * _FIRST_SLOTS))  # 0: the slot is free
         self._count = 0
@@ -71,6 +78,12 @@ class Spool(Mapping[Cid, bytes]):
         if self._count * 3 > len(self._places) * 2:
             self._grow()
 
+    def flush(self) -> None:
+        """Write out what was added last; else the next read does it."""
+        if not self._is_flushed:
+            self._file.flush()
+            self._is_flushed = True
+
     def __getitem__(self, cid: Cid) -> bytes:
         place = self._place(cid)
         length = (place & _LENGTH_MASK) + _CID_BYTES
@@ -95,9 +108,7 @@ class Spool(Mapping[Cid, bytes]):
         return self._places[self._slot(hash(cid) & _HASH_MASK)]
 
     def _read(self, place: int, length: int) -> bytes:
-        if not self._is_flushed:
-            self._file.flush()
-            self._is_flushed = True
+        self.flush()
         return os.pread(self._file.fileno(), length, place >> _LENGTH_BITS) if place else b""
 
     def _slot(self, hashed: int) -> int:

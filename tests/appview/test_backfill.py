@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.appview import backfill
+from appliance.appview import backfill, repo_fetch
 from appliance.appview.role import AppView
 from appliance.base.room import Room
 from tests.support.appview_network import FakeNetwork, settled
@@ -80,7 +80,7 @@ async def test_a_gap_that_is_filled_twice_tells_once(
     assert network.served == [bob.did, bob.did]
 
 
-async def test_a_repo_waits_for_room_on_the_disk_and_comes_then(
+async def test_while_the_disk_is_full_small_repos_come_and_large_ones_wait_for_room(
     appview: AppView, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backfill, "FIRST_PAUSE_US", 200_000)
@@ -92,8 +92,12 @@ async def test_a_repo_waits_for_room_on_the_disk_and_comes_then(
         full.setattr(Room, "is_short", True)
         bob.post("missed")
         await network.tell(bob.post("after the gap"))
+        await until(lambda: texts(appview) == ["after the gap", "hello", "missed"])
+        full.setattr(repo_fetch, "MOST_BYTES_IN_MEMORY", 100)
+        bob.post("missed again")
+        await network.tell(bob.post("later"))
         await until(lambda: appview.actors.backfill_attempts(bob.did) > 0)
         [(reason,)] = appview.index.read("SELECT sync_error FROM actor WHERE did = ?", bob.did)
         assert "disk of this server is full" in reason
-        assert texts(appview) == ["hello"]
-    await until(lambda: texts(appview) == ["after the gap", "hello", "missed"])
+        assert len(texts(appview)) == 3
+    await until(lambda: len(texts(appview)) == 5)
