@@ -6,10 +6,12 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from appliance.base.serving import end, shut
 from appliance.base.workers import Workers
 from appliance.guests import Guests
 from appliance.https.hello import Hello
@@ -39,7 +41,7 @@ class Doors:
             max_line_size=longest_line,
         )
         await runner.setup()
-        self.stack.push_async_callback(runner.cleanup)
+        self.stack.push_async_callback(end, runner)
         return runner
 
     def served(self, runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
@@ -53,7 +55,16 @@ class Doors:
         for listener in listeners:
             send_little_ahead(listener)
             server = await loop.create_server(self.served(runner), sock=listener, backlog=BACKLOG)
-            self.stack.callback(server.close)
+            self.stack.push_async_callback(shut, server)
+
+    async def listen_at(self, runner: web.AppRunner, path: Path) -> None:
+        """Serve an application to whoever comes by a UNIX socket, of which there is none yet."""
+        assert runner.server is not None  # noqa: S101
+        # A UNIX socket whose line of callers is full refuses the next one at once.
+        server = await asyncio.get_running_loop().create_unix_server(
+            runner.server, path, backlog=BACKLOG
+        )
+        self.stack.push_async_callback(shut, server)
 
     async def greet(
         self, runner: web.AppRunner, listeners: Sequence[socket.socket], context: ssl.SSLContext

@@ -1,7 +1,6 @@
 """One process: opens the roles, gives each its sockets, and closes them in reverse."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -36,7 +35,6 @@ from appliance.front_door import Names, build_door, build_signpost
 from appliance.guests import take_descriptors
 from appliance.https.address import address_keeper
 from appliance.https.opening import Https
-from appliance.listeners import BACKLOG
 from appliance.neighbours.peer_app import build_peer_app
 from appliance.openings import BUILD, OPEN, Ground
 from appliance.passage import FROM_THE_DOOR, as_at_the_door, build_passage
@@ -177,10 +175,8 @@ async def _on_socket(
     """Serve an application of a role on a UNIX socket."""
     runner = await doors.run(app, LONGEST_LINE.get(role, ORDINARY_LINE))
     path = settings.paths.socket(f"{role}{whose}")
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    # A UNIX socket whose line of callers is full refuses the next one at once.
-    await web.UnixSite(runner, path, backlog=BACKLOG).start()
+    path.unlink(missing_ok=True)
+    await doors.listen_at(runner, path)
     path.chmod(0o600)
     return runner
 

@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from appliance.base.addresses import OutboundFailed
+from appliance.base.serving import end, shut
 from appliance.neighbours.line import Lines
 from appliance.neighbours.passing import pass_on
 from appliance.neighbours.store import Neighbour, NeighbourStore, NoSuchNeighbour
@@ -98,8 +99,8 @@ class Gates:
         held = self._open.pop(key, None)
         if held is not None:
             self._paths.gate(held.pds).unlink(missing_ok=True)
-            held.server.close()
-            await held.runner.cleanup()
+            await shut(held.server)
+            await end(held.runner)
 
     async def close_all(self) -> None:
         for key in list(self._open):

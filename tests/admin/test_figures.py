@@ -40,7 +40,7 @@ async def test_the_storage_page_tells_kinds_people_and_what_happens_when_it_is_f
     await house.box.pds.figures.take()
     seen = await owner.get("/storage")
     assert "Pictures and videos 500 kB" in seen.words
-    assert "@bob.test 0 records 0 B · pictures 500 kB 500 kB" in seen.words
+    assert "@bob.test 0 records, 0 B · pictures 500 kB 500 kB" in seen.words
     assert "It is too early to say." in seen.words
     assert "On a full disk nothing is damaged" in seen.words
     for _ in range(9):

@@ -176,9 +176,14 @@ async def test_a_house_that_was_unpaired_a_moment_ago_gets_no_door(
 
 
 async def test_a_door_that_was_opening_when_all_ended_is_closed_with_the_others(
-    far: FarPds, smiths: Home, jones: Home
+    far: FarPds, smiths: Home, jones: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools, path = smiths.role.company._tools, smiths.settings.paths.gate(JONES)
+
+    async def nothing(_key: str) -> None:
+        """The house itself opens the door no more, which stands at the same place."""
+
+    monkeypatch.setattr(tools.gates, "open", nothing)
     await tools.gates.close(jones.key)
     gates = Gates(smiths.settings.paths, tools.lines, tools.store, tools.clock.now_us)
     opening = asyncio.ensure_future(gates.open(jones.key))
