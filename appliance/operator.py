@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
@@ -21,6 +21,8 @@ from appliance.upkeep.systemd import answers
 Say = Callable[[str], None]
 
 PAGE = 100
+# Whoever gave a command would rather wait than give it again.
+SECONDS_TO_ANSWER: Final = 60.0
 _ANYWHERE_PUBLIC = OutboundPolicy()
 
 
@@ -230,7 +232,7 @@ class Network:
     headers: dict[str, str]
 
     def client(self, role: str) -> XrpcClient:
-        return XrpcClient(self.http, self.paths.address(role))
+        return XrpcClient(self.http, self.paths.address(role), SECONDS_TO_ANSWER)
 
     def operator(self, role: str) -> Operator:
         log = None if role == "pds" else self.client("pds")

@@ -14,6 +14,8 @@ from appliance.moving.server import Entry, Server
 from appliance.moving.trouble import Trouble
 from appliance.operator import Operator
 
+# Some servers send a letter, or ask another server, before they answer.
+SECONDS_TO_ANSWER: Final = 120.0
 CREATE_ACCOUNT: Final = "com.atproto.server.createAccount"
 _CREATE_SESSION: Final = "com.atproto.server.createSession"
 
@@ -58,7 +60,7 @@ class PasswordDoor:
         """Take what gives name and password. Raises UpstreamFailure for a useless address."""
         self._http = http
         self._url = url
-        self.client = XrpcClient.outside(http, url)
+        self.client = self._at(url)
         self._journal = journal
         self._login = login
         self._ask = ask
@@ -83,8 +85,11 @@ class PasswordDoor:
         if self._journal.fact("endpoint") is None:
             self._journal.note(endpoint=_endpoint(session) or self._url)
         home = self._journal.fact("endpoint")
-        elsewhere = None if home == self._url else XrpcClient.outside(self._http, home)
+        elsewhere = None if home == self._url else self._at(home)
         return Entry(str(session["accessJwt"]), elsewhere)
+
+    def _at(self, url: str) -> XrpcClient:
+        return XrpcClient.outside(self._http, url, SECONDS_TO_ANSWER)
 
     async def _sign_in(self, fields: dict[str, str]) -> Any:
         try:

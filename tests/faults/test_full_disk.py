@@ -38,12 +38,14 @@ def free(disk: Path) -> int:
 
 def fill(disk: Path, left: int) -> None:
     """Let somebody else's file take all but so many bytes."""
+    piece = 16 * MIB
     with (disk / "filler").open("ab") as file:
-        while (much := min(free(disk) - left, 16 * MIB)) > 0:
+        while (much := min(free(disk) - left, piece)) > 0:
             try:
                 os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), much)
             except OSError:
-                return
+                # Whoever writes meanwhile takes of the same room: go on with less.
+                piece = much // 2
 
 
 async def is_refused(writing: Awaitable[object]) -> bool:

@@ -83,6 +83,7 @@ async def test_a_full_disk_and_all_that_is_done_for_a_network(
     await fill_to_the_brim(disk)
 
     for action in ("now", "prove"):
+        fill(disk, 0)
         told = await asyncio.to_thread(hearth, "backup", action, data=data, place=place)
         assert is_told(*told), told
         assert left_over(data) == []

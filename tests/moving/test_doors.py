@@ -1,5 +1,6 @@
 """How the servers of a move are entered, and what an account is called at the new one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +9,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from appliance.base.http import HttpClient, OutboundPolicy
+from appliance.moving import doors
 from appliance.moving.command import NOT_FINISHED
-from appliance.moving.doors import Wish, suitable_handle
+from appliance.moving.doors import PasswordDoor, Wish, suitable_handle
+from appliance.moving.journal import Journal
+from appliance.moving.trouble import Trouble
 from tests.support.appliance import Appliance
 from tests.support.client import PASSWORD, join
 from tests.support.moving import hearth, mailed_code
@@ -101,6 +106,40 @@ async def test_a_wrong_password_and_a_useless_address_are_told_in_a_line(
     assert "http://localhost:9 does not answer" in capsys.readouterr().err
     assert (await hearth(second, *order[:3], str(tmp_path / "x"), "--from", "ftp://x"))[0] == 1
     assert "no usable endpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("patience", [0.2, 30.0])
+async def test_a_server_may_think_for_as_long_as_a_letter_takes(
+    patience: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doors, "SECONDS_TO_ANSWER", patience)
+    thinks = asyncio.Event()
+
+    async def sign_in(_: web.Request) -> web.Response:
+        await thinks.wait()
+        return web.json_response({"accessJwt": "a", "refreshJwt": "b"})
+
+    async def login() -> tuple[str, str]:
+        return "zoe.test", PASSWORD
+
+    async def asked(_: str) -> str:
+        raise AssertionError
+
+    app = web.Application()
+    app.router.add_post("/xrpc/com.atproto.server.createSession", sign_in)
+    async with (
+        TestServer(app) as server,
+        HttpClient.open(OutboundPolicy(allow_loopback=True)) as http,
+    ):
+        journal = Journal(tmp_path / "journal.json", "move-in", ())
+        url = f"http://localhost:{server.port}"
+        door = PasswordDoor(http, url, journal, login, asked)
+        asyncio.get_running_loop().call_later(1.0, thinks.set)
+        if patience > 1.0:
+            assert (await door()).token == "a"
+            return
+        with pytest.raises(Trouble, match=r"no answer within 0\.2 s"):
+            await door()
 
 
 async def test_an_address_without_a_scheme_is_one_of_the_web(

@@ -18,7 +18,7 @@ ONCE_ONLY: Final = {"faults", "fuzz", "model", "moving", "threats"}
 # In each process of tests.
 MOST: Final = 3
 # Both tries together have to end before a test counts as hanging.
-LONGEST_FIRST_SECONDS: Final = 120.0
+LONGEST_FIRST_SECONDS: Final = 240.0
 AGAIN: Final = "again"
 
 

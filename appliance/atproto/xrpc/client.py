@@ -15,6 +15,7 @@ Scalar: TypeAlias = str | int | bool
 Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
 
 MOST_JSON_BYTES: Final = 4 * 1024 * 1024
+SECONDS_TO_ANSWER: Final = 10.0
 JSON: Final = "application/json"
 
 
@@ -24,19 +25,21 @@ class XrpcClient:
     A base that comes from somebody else's data goes through `outside`.
     """
 
-    def __init__(self, http: HttpPort, base: str) -> None:
+    def __init__(self, http: HttpPort, base: str, patience: float = SECONDS_TO_ANSWER) -> None:
+        """Take the way; `patience` is how many seconds a call waits that names no other time."""
         self._http = http
         self._base = base
+        self._patience = patience
 
     @classmethod
-    def outside(cls, http: HttpPort, base: str) -> Self:
+    def outside(cls, http: HttpPort, base: str, patience: float = SECONDS_TO_ANSWER) -> Self:
         """Make a client for an endpoint that others have named: never one of our sockets.
 
         Raises UpstreamFailure.
         """
         if not base.startswith(("https://", "http://")):
             raise UpstreamFailure("The service has no usable endpoint")
-        return cls(http, base)
+        return cls(http, base, patience)
 
     async def query(
         self, nsid: str, params: Params | None = None, headers: Mapping[str, str] | None = None
@@ -72,7 +75,7 @@ class XrpcClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         max_bytes: int = MOST_JSON_BYTES,
-        timeout: float = 10.0,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109
     ) -> Response:
         """Call a method; give status, headers and body of a good answer.
 
@@ -87,7 +90,7 @@ class XrpcClient:
                 headers=headers,
                 body=body,
                 max_bytes=max_bytes,
-                timeout=timeout,
+                timeout=self._patience if timeout is None else timeout,
                 redirects=0,
             )
         except OSError as error:
