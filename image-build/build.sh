@@ -67,7 +67,7 @@ put_release() {
         ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
         passwd --quiet --lock root
     '
-    "$here/bill.py" "$tree" "$version" "$commit" >"$to/$name.cdx.json"
+    tools/bill.py tree "$version" "$commit" "$tree" >"$to/$name.cdx.json"
 }
 
 # What must not be the same on two computers, or tells of this one.

@@ -1,5 +1,6 @@
 """`tools/release.sh`: the same commit gives the same archive, and networks believe the channel."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from appliance.updates.channel import Release, read_channel
 from appliance.updates.signatures import TrustedKeys
 
 ROOT = Path(__file__).parents[1]
+MAKER, LOCK = "tools/make_release.py", "tools/locks/base.txt"
 VERSION = '"""The version."""\n\nVERSION = "{}"\n'
 CHANGES = "# Changes\n\n## 1.0.0\n\nAll of it.\n\n## 0.9.0\n\nLess.\n"
 
@@ -25,7 +27,7 @@ class Checkout:
         self.folder = around / "checkout"
         self.channel = around / "channel"
         self.key = around / "release.key"
-        for name in ("tools/make_release.py", "pyproject.toml", "install.sh"):
+        for name in (MAKER, LOCK, "pyproject.toml", "install.sh"):
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.folder / name)
         for name in ("appliance", "web", "systemd"):
@@ -41,17 +43,19 @@ class Checkout:
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
-    def git(self, *args: str) -> None:
+    def git(self, *args: str) -> str:
         author = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com"}
         committer = {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.com"}
-        subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603
             ["/usr/bin/env", "git", *args],
             cwd=self.folder,
             env={**os.environ, **author, **committer},
             check=True,
             capture_output=True,
+            text=True,
             timeout=300,
         )
+        return done.stdout.strip()
 
     def commit(self) -> None:
         self.git("add", "-A")
@@ -98,6 +102,21 @@ def test_a_release_is_believed_and_holds_the_files_of_the_commit(checkout: Check
     assert (checkout.channel / "unpacked/install.sh").stat().st_mode & 0o777 == 0o755
     public = checkout.key.with_suffix(".pub").read_text()
     assert (checkout.channel / "unpacked/release.pub").read_text() == public
+
+
+def test_a_release_says_of_what_it_consists(checkout: Checkout) -> None:
+    assert checkout.make().returncode == 0
+    unpack(checkout.channel / "hearth-1.0.0.tar.gz", checkout.channel / "unpacked")
+    bill = json.loads((checkout.channel / "unpacked/hearth.cdx.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    own = bill["metadata"]["component"]
+    commit = checkout.git("rev-parse", "HEAD")
+    assert (own["version"], own["purl"]) == ("1.0.0", f"pkg:generic/hearth@1.0.0?commit={commit}")
+    lines = (ROOT / LOCK).read_text().splitlines()
+    pinned = [line.split()[0] for line in lines if "==" in line]
+    assert len(pinned) > 20
+    assert [f"{each['name']}=={each['version']}" for each in bill["components"]] == pinned
+    assert all(each["purl"].startswith("pkg:pypi/") for each in bill["components"])
 
 
 def test_the_same_commit_gives_the_same_bytes(checkout: Checkout) -> None:

@@ -5,7 +5,8 @@
 
 FOLDER is then put where `update.channel` of the networks leads: on a web server, or on a stick.
 The same commit gives the same archive, byte for byte. With --packages, archives for a processor
-bring along all Python packages, so that the machine needs no network.
+bring along all Python packages, so that the machine needs no network. Each holds a bill of
+materials (CycloneDX), hearth.cdx.json.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 from appliance.updates.archives import describe, make_archive
 from appliance.updates.channel import ANY_MACHINE, FILE, SIGNATURE, in_order
 from appliance.updates.signatures import NotSigned, PublisherKey
+from tools.bill import bill, locked
 
 ROOT = Path(__file__).resolve().parents[1]
 # As systemd/machine.sh copies them.
@@ -32,6 +34,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 MACHINES = ("x86_64", "aarch64")
 KEPT = 20
+BILL = "hearth.cdx.json"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -77,7 +80,9 @@ def make_release(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as around:
         public = Path(around, "release.pub")
         public.write_text(key.public_text, "ascii")
-        files = {**committed_files(), "release.pub": public}
+        files = {**committed_files(), "release.pub": public, BILL: Path(around, BILL)}
+        parts = locked(ROOT / "tools/locks/base.txt")
+        files[BILL].write_text(bill("application", version, git("rev-parse", "HEAD"), parts))
         time = int(git("log", "-1", "--format=%ct"))
         archives = [pack(args.folder, version, ANY_MACHINE, files, time)]
         for machine in args.packages:
