@@ -158,6 +158,12 @@ class Declaration:
     form: str
     least: int
     most: int
+    is_size: bool
+
+    @property
+    def help_in_file(self) -> str:
+        """What it means, and in which unit files and the environment have it."""
+        return f"{self.help} In bytes." if self.is_size else self.help
 
     @property
     def variable(self) -> str:
@@ -192,6 +198,7 @@ def _declared() -> Iterator[Declaration]:
                 form=meta["form"],
                 least=meta["least"],
                 most=meta["most"],
+                is_size=meta["size"],
             )
 
 
@@ -227,6 +234,11 @@ def load(data: Path, env: Mapping[str, str]) -> Settings:
         raise InvalidSettings("pds.plc_url must name a directory, or directory.enabled be true")
     check_ports(settings)
     return settings
+
+
+def load_in(data: Path, mode: Mode | None) -> Settings:
+    """Read those of a data directory in a mode, whatever its file says. Raises InvalidSettings."""
+    return load(data, {} if mode is None else {f"{PREFIX}NETWORK_MODE": mode})
 
 
 def check_ports(settings: Settings) -> None:

@@ -10,8 +10,19 @@ from pathlib import Path
 import orjson
 
 from appliance.base.logs import redact
-from appliance.settings import Settings, changed, check_ports, declarations, defaults, load
-from appliance.settings_groups import Value
+from appliance.base.sizes import size_in_words
+from appliance.settings import (
+    Declaration,
+    Settings,
+    changed,
+    check_ports,
+    declarations,
+    defaults,
+    load,
+    load_in,
+    value_of,
+)
+from appliance.settings_groups import Mode, Value
 
 
 def save(settings: Settings) -> None:
@@ -57,24 +68,35 @@ def _rebased(stored: Settings, values: Mapping[str, object]) -> Settings:
 
 @dataclass(frozen=True)
 class Described:
-    """A setting as the file has it; `text` is TOML, without passwords."""
+    """A setting as the file has it; `text` is TOML, without passwords, `size` as people read it."""
 
     name: str
     text: str
     changed: bool
     help: str
+    size: str = ""
 
 
-def described(data: Path) -> list[Described]:
-    """List every setting of a data folder. Raises InvalidSettings."""
-    settings = load(data, {})
+def described(data: Path, mode: Mode | None = None) -> list[Described]:
+    """List every setting of a data folder, in a mode if not in its own. Raises InvalidSettings."""
+    settings = load_in(data, mode)
     own = dict(changed(settings))
     return [
         Described(
-            each.name, redact(_toml(_value(settings, each.name))), each.name in own, each.help
+            each.name,
+            redact(_toml(_value(settings, each.name))),
+            each.name in own,
+            each.help_in_file,
+            size_of(settings, each),
         )
         for each in declarations()
     ]
+
+
+def size_of(settings: Settings, each: Declaration) -> str:
+    """Write a number of bytes as people read it; nothing of what is none, or 0."""
+    value = value_of(settings, each.name)
+    return size_in_words(value) if each.is_size and isinstance(value, int) and value else ""
 
 
 def as_toml(settings: Settings) -> str:
@@ -90,7 +112,7 @@ def as_toml(settings: Settings) -> str:
         key = each.name.partition(".")[2]
         mark = "#" if value == _value(unchanged, each.name) and key != "mode" else ""
         lines += textwrap.wrap(
-            each.help,
+            each.help_in_file,
             96,
             initial_indent="# ",
             subsequent_indent="# ",
@@ -106,7 +128,7 @@ def as_markdown() -> str:
     for each in declarations():
         home, *others = (each.defaults[mode] for mode in ("home", "public", "dev"))
         cells = " | ".join("" if value == home else f"`{_toml(value)}`" for value in others)
-        lines.append(f"| `{each.name}` | `{_toml(home)}` | {cells} | {each.help} |")
+        lines.append(f"| `{each.name}` | `{_toml(home)}` | {cells} | {each.help_in_file} |")
     return "\n".join(lines) + "\n"
 
 

@@ -36,15 +36,18 @@ def setting(
     form: str = "",
     least: int = 0,
     most: int = 2**53,
+    size: bool = False,
 ) -> Any:
     """Declare a setting.
 
     `dev` and `public` are its defaults in these modes, if others; `form` is a pattern that a text,
-    or each text of a list, has to match unless empty; `least` and `most` bound a number.
+    or each text of a list, has to match unless empty; `least` and `most` bound a number, which is
+    one of bytes where `size` says so.
     """
     given: dict[Mode, Value | None] = {"home": default, "dev": dev, "public": public}
     by_mode = {mode: default if value is None else value for mode, value in given.items()}
     meta = {"help": help, "defaults": by_mode, "form": form, "least": least, "most": most}
+    meta["size"] = size
     return field(default=default, metadata=meta)
 
 
@@ -89,15 +92,15 @@ class PdsSettings:
     member_invites: int = setting(
         3, "How many invites each member may have open at once; 0 for none.", public=0
     )
-    blob_limit: int = setting(300 * MEGABYTE, "The largest upload, in bytes.", least=1)
+    blob_limit: int = setting(300 * MEGABYTE, "The largest upload.", least=1, size=True)
     blob_quota: int = setting(
-        0, "How many bytes of blobs an account may keep; 0 for as many as it likes."
+        0, "How much of blobs an account may keep; 0 for as much as it likes.", size=True
     )
     blob_folder: str = setting("", "Where blobs are kept, if not in the data folder.")
     usual_feeds: tuple[str, ...] = setting((), "Feeds (at://) of new members.", form=r"at://\S+")
     usual_labelers: tuple[str, ...] = setting((), "Labelers of new members.", form=r"did:\S+")
     accepts_imports: bool = setting(True, "Whether members may bring a repo from elsewhere.")
-    import_limit: int = setting(4_000 * MEGABYTE, "The largest such repo, in bytes.", least=1)
+    import_limit: int = setting(4_000 * MEGABYTE, "The largest such repo.", least=1, size=True)
     recovery_key: str = setting(
         "",
         "A rotation key, as did:key, that stands before ours in every new did:plc.",
@@ -143,7 +146,7 @@ class RelaySettings:
     port: int = setting(0, "TCP port of its own on loopback; 0 for none.", most=LAST_PORT)
     crawl: tuple[str, ...] = setting((), "URLs of other PDSes it follows.", form=URL)
     replay_hours: int = setting(72, "How long its stream can be read back.", least=1)
-    replay_bytes: int = setting(1 << 30, "How much of it is kept at most.", least=1)
+    replay_bytes: int = setting(1 << 30, "How much of it is kept at most.", least=1, size=True)
     relays: tuple[str, ...] = setting((), "URLs of other relays it follows.", form=URL)
     open: bool = setting(
         False, "Whether a host that asks is followed at once; else it waits for you.", dev=True

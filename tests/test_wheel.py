@@ -26,6 +26,11 @@ def test_the_wheel_holds_templates_lexicons_and_schemas(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        (licence,) = (name for name in archive.namelist() if "licenses/" in name)
+        assert b"the Hearth authors" in archive.read(licence)
+        (about,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        assert "License-Expression: MIT\n" in archive.read(about).decode()
     zipfile.ZipFile(wheel).extractall(unpacked)
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", USE_IT],

@@ -24,7 +24,7 @@ _SYLLABLES: Final = [a + b for a in "bdfghjkmnprstvz" for b in "aeiou"]
 
 @dataclass(frozen=True)
 class Person:
-    """A member."""
+    """A member. `suspended_until` is empty unless the account comes back by itself."""
 
     did: str
     handle: str
@@ -36,6 +36,7 @@ class Person:
     email_confirmed: bool = False
     storage: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
+    suspended_until: str = ""
 
     @property
     def has_made_up_address(self) -> bool:
@@ -140,7 +141,9 @@ class People:
             state = _state(await self._pds.query("com.atproto.sync.getRepoStatus", did=did))
         # Without a reason the PDS notes the time, as the reference does.
         reason = "" if _TIME.fullmatch(noted := str(takedown.get("ref", ""))) else noted
-        return replace(_person(info, state), storage=storage, reason=reason)
+        until = await self._end_of_suspension(did) if state == "suspended" else ""
+        person = _person(info, state)
+        return replace(person, storage=storage, reason=reason, suspended_until=until)
 
     async def handles(self, dids: Sequence[str]) -> Mapping[str, str]:
         """Name those of some DIDs that live here."""
@@ -180,6 +183,10 @@ class People:
     async def remove_second_steps(self, did: str) -> None:
         """Let a member's password do alone."""
         await self._pds.call("internal.hearth.pds.removeSecondSteps", did=did)
+
+    async def _end_of_suspension(self, did: str) -> str:
+        found = await self._pds.query("internal.hearth.pds.getSuspension", did=did)
+        return str(found.get("until", ""))
 
     async def suspend(self, did: str, days: int, reason: str) -> None:
         """Hide a member and all they wrote for some days, noting why."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-from appliance.settings import InvalidSettings, Settings, load
+from appliance.settings import InvalidSettings, Settings, load, load_in
 from appliance.settings_file import change
 
 
@@ -25,6 +25,18 @@ class SettingsDesk:
         with contextlib.suppress(InvalidSettings):
             self._read = load(self.running.paths.data, {})
         return self._read
+
+    @property
+    def shown(self) -> Settings:
+        """What the file says, and where it says nothing, what this mode has: a trial's is its own.
+
+        Where it cannot be read any more, what it said last.
+        """
+        if self.running.network.mode == self.stored.network.mode:
+            return self.stored
+        with contextlib.suppress(InvalidSettings):
+            return load_in(self.running.paths.data, self.running.network.mode)
+        return self.stored
 
     async def change(self, values: Mapping[str, object]) -> bool:
         """Write some settings to the file; tell whether anything differs from before.

@@ -46,13 +46,24 @@ _COLLECTIONS: dict[str, RecordIndex] = {
 # what an app writes into one has some kilobytes. Labelers explain their labels in many languages.
 LARGEST_BLOCK = 64_000
 _LONG = {"app.bsky.labeler.service"}
-# What stands beside many posts or in one answer by the hundred; a status with every post of its
-# account.
+# What stands beside many posts or in one answer by the hundred, or is read for each account or
+# thread of a page: a status stands with every post of its account, and a like is kept with what it
+# tells. A threadgate may hide 300 replies.
 _SHORT = {
+    "app.bsky.actor.contentVisibilityDeclaration": 4_000,
+    "app.bsky.actor.profile": 16_000,
     "app.bsky.actor.status": 4_000,
     "app.bsky.feed.generator": 16_000,
+    "app.bsky.feed.like": 4_000,
+    "app.bsky.feed.postgate": 16_000,
+    "app.bsky.feed.repost": 4_000,
+    "app.bsky.feed.threadgate": 40_000,
+    "app.bsky.graph.follow": 4_000,
     "app.bsky.graph.list": 16_000,
     "app.bsky.graph.starterpack": 16_000,
+    "app.bsky.notification.declaration": 4_000,
+    "chat.bsky.actor.declaration": 4_000,
+    "com.germnetwork.declaration": 16_000,
 }
 
 

@@ -34,3 +34,18 @@ def apart(name: str, run: Callable[[], T]) -> asyncio.Future[T]:
 
     threading.Thread(target=work, name=name, daemon=True).start()
     return future
+
+
+async def to_the_end(name: str, run: Callable[[], T]) -> T:
+    """Run apart and wait until it has ended; the word to end is passed on only then."""
+    running = apart(name, run)
+    told: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as word:
+            told = word
+    if told is not None:
+        running.exception()  # somebody has seen it
+        raise told
+    return running.result()

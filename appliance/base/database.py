@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, TypeVarT
 
 import apsw
 
+from appliance.base.apart import to_the_end
 from appliance.base.connection import Connection, Row
 from appliance.base.migrations import migrate
 from appliance.base.room import Room
@@ -133,19 +134,27 @@ class Database:
         await self.close()
 
     async def close(self) -> None:
-        """Let queued writes finish, stop scans, release the file. May be called twice."""
+        """Let queued writes finish, stop scans, release the file. May be called twice.
+
+        Whoever is cancelled here is so when all is closed: half closed, the file would be nobody's
+        until the process ends.
+        """
         if self._closing:
             return
         self._closing = True
-        await self._writer.finish()
-        await asyncio.to_thread(self._pool.shutdown)
+        async with AsyncExitStack() as stack:  # the last is called first, and all of them are
+            stack.callback(os.close, self._lock)
+            stack.push_async_callback(self._writer.close)
+            stack.callback(self._close_readers)
+            stack.push_async_callback(to_the_end, "end of scans", self._pool.shutdown)
+            stack.push_async_callback(self._writer.finish)
+
+    def _close_readers(self) -> None:
         while not self._scanners.empty():
             scanner = self._scanners.get()
             if scanner is not None:
                 scanner.close()
         self._reader.close()
-        await self._writer.close()
-        os.close(self._lock)
 
     @property
     def path(self) -> Path:

@@ -12,7 +12,7 @@ _AGES: Final = ((3600, 60, "minutes"), (86_400, 3600, "hours"), (7 * 86_400, 86_
 
 
 class When:
-    """Write a time, given in RFC 3339 or in seconds since 1970."""
+    """Write a time, given in RFC 3339 or in seconds since 1970; of one to come, the day."""
 
     def __init__(self, words: Strings, now: Callable[[], float]) -> None:
         self._words = words
@@ -30,10 +30,10 @@ class When:
         )
 
     def _said(self, age: float, exact: datetime) -> str:
-        if age < 60:
+        if -60 < age < 60:
             return self._words("time.now")
         for limit, seconds, name in _AGES:
-            if age < limit:
+            if 0 <= age < limit:
                 return self._words(f"time.{name}", count=int(age // seconds))
         month = self._words(f"time.month_{exact.month}")
         return self._words("time.date", day=exact.day, month=month, year=exact.year)

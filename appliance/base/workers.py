@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 SECONDS_TO_STOP = 3.0
+# For one alone. Longer than it takes to part from a server that says nothing; a service manager
+# waits a minute for the whole house.
+SECONDS_TO_HEED = 20.0
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,13 @@ class Worker:
         return WorkerStatus(self.name, self._running, self._since, self._failures, self._last_error)
 
     async def stop(self) -> None:
-        """Cancel the loop and wait until it has ended."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        """Cancel the loop and wait until it has ended; one that does not heed that is named."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        _, left = await asyncio.wait([self._task], timeout=SECONDS_TO_HEED)
+        if left:
+            log.error("worker does not stop name=%s", self.name)
 
     def begin(self) -> asyncio.Task[None]:
         """Start the loop as a task of the running event loop; once only."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import apsw
 
+from appliance.base.apart import to_the_end
 from appliance.base.connection import Connection
 from appliance.base.workers import Outcome, attempt
 
@@ -86,11 +87,11 @@ class Writer:
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await to_the_end("end of writes", self._thread.join)
 
     async def close(self) -> None:
         """Copy the log back and close the connection: after `finish`, and after every reader."""
-        await asyncio.to_thread(self._close)
+        await to_the_end("close", self._close)
 
     def _close(self) -> None:
         attempt(self.conn.pragma, "optimize")

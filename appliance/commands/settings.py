@@ -3,13 +3,21 @@
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 from typing import get_origin
 
 from appliance.atproto.xrpc.errors import XrpcError
+from appliance.base.sizes import NotASize, read_size
 from appliance.operator import NotRunning, Say, at_the_network
 from appliance.settings import Declaration, InvalidSettings, declarations
 from appliance.settings_file import change, described
 from appliance.settings_groups import Paths
+from appliance.trial import is_trial
+
+TRIAL = """\
+hearth: this folder is one of `hearth try`: its addresses, its ports and what its options say
+        stand in no file and go before what is listed here
+"""
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -18,9 +26,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if args.name is not None:
         _declared(args.name)
     if args.name is None or not args.value:
-        for one in described(data):
-            if args.name in (None, one.name):
-                say(f"{'*' if one.changed else ' '} {one.name} = {one.text}")
+        _show(data, args.name, say)
         return 0
     values = {args.name: _read(args.name, args.value)}
     try:
@@ -32,6 +38,16 @@ def run(args: argparse.Namespace, say: Say) -> int:
         return 1
     say("written; it holds from the next start" if differs else "it is so already")
     return 0
+
+
+def _show(data: Path, name: str | None, say: Say) -> None:
+    trial = is_trial(data)
+    if trial:
+        sys.stderr.write(TRIAL)
+    for one in described(data, "dev" if trial else None):
+        if name in (None, one.name):
+            size = f"  ({one.size})" if one.size else ""
+            say(f"{'*' if one.changed else ' '} {one.name} = {one.text}{size}")
 
 
 async def _put(data: str, values: dict[str, object]) -> bool:
@@ -52,12 +68,18 @@ def _declared(name: str) -> Declaration:
 
 def _read(name: str, given: list[str]) -> object:
     """Read what was typed, by the kind of the setting. Raises InvalidSettings."""
-    kind = _declared(name).kind
+    declared = _declared(name)
+    kind = declared.kind
     if get_origin(kind) is tuple:
         return [text for text in given if text]
     text = " ".join(given)
     if kind is bool and text in ("true", "false"):
         return text == "true"
+    if declared.is_size:
+        try:
+            return read_size(text)
+        except NotASize as wrong:
+            raise InvalidSettings(f"{name} must be a size such as 300 MB, or bytes") from wrong
     if kind is int and text.isascii() and text.isdecimal():
         return int(text)
     return text

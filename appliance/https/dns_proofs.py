@@ -6,9 +6,11 @@ The only way to a certificate with a star, and one that needs no open port.
 import asyncio
 import base64
 import hashlib
+import os
+import signal
 from asyncio import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -25,6 +27,7 @@ from appliance.https.acme import AcmeRefused, Challenge
 
 SECONDS_TO_CHANGE: Final = 120.0
 SECONDS_TO_ANSWER: Final = 15.0
+SECONDS_TO_DIE: Final = 5.0
 # Nobody should remember a record that is there for a minute.
 LIFE_SECONDS: Final = 60
 LEAD_SECONDS: Final = 300
@@ -74,20 +77,34 @@ class Hook:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
+                start_new_session=True,  # so that what it has started can be ended with it
             )
         except OSError as problem:
             raise AcmeRefused(KIND, f"{self._program}: {problem.strerror}") from problem
+        said = b""
+        ended = False
         try:
             async with asyncio.timeout(SECONDS_TO_CHANGE):
                 _, said = await running.communicate()
+            ended = True
         except TimeoutError as problem:
             raise AcmeRefused(KIND, f"{self._program} does not come to an end") from problem
         finally:
-            if running.returncode is None:
-                running.kill()
+            if not ended:
+                await _end(running)
         if running.returncode:
             told = said.decode("utf-8", "replace").strip()[-200:]
             raise AcmeRefused(KIND, f"{self._program} ended with {running.returncode}: {told}")
+
+
+async def _end(running: subprocess.Process) -> None:
+    """Kill a program and what it has started, and wait until it is gone."""
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    # What has left its session may hold the pipe for ever.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SECONDS_TO_DIE):
+            await running.communicate()
 
 
 class Updates:

@@ -1,6 +1,7 @@
 """What the operator does, over HTTP."""
 
 import base64
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.pds_box import Box, Member
 
 INFO = "com.atproto.admin.getAccountInfo"
 STATUS = "com.atproto.admin.getSubjectStatus"
+SUSPENSION = "internal.hearth.pds.getSuspension"
 UPDATE = "com.atproto.admin.updateSubjectStatus"
 NOBODY = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 REPO = "com.atproto.admin.defs#repoRef"
@@ -114,6 +116,9 @@ async def test_a_suspended_account_comes_back_by_itself(box: Box, alice: Member)
         assert (refused.status, refused.error) == (400, "InvalidRequest")
     assert (await box.operate("POST", nsid, did=alice.did, days=2, reason="Spam.")).status == 200
     assert (await box.operate("GET", STATUS, did=alice.did)).json["takedown"]["ref"] == "Spam."
+    until = (await box.operate("GET", SUSPENSION, did=alice.did)).json["until"]
+    left_s = datetime.fromisoformat(until).timestamp() - box.clock.now()
+    assert abs(left_s - 2 * 86_400) < 1
     for nsid in ("sync.getRepo", "sync.getLatestCommit", "sync.listBlobs"):
         public = await box.get(f"com.atproto.{nsid}", did=alice.did)
         assert (public.status, public.error) == (400, "RepoSuspended"), nsid
@@ -142,6 +147,9 @@ async def test_a_suspension_becomes_a_takedown_and_ends_with_it(box: Box, alice:
     box.clock.advance(2 * 86_400)
     await box.pds.lifecycle.lift()
     assert box.pds.accounts.require(alice.did).status == "takendown"
+    assert (await box.operate("GET", SUSPENSION, did=alice.did)).json == {}
+    nobody = await box.operate("GET", SUSPENSION, did="did:plc:ffffffffffffffffffffffff")
+    assert (nobody.status, nobody.error) == (400, "NotFound")
     await box.operate("POST", nsid, did=alice.did, days=1)
     await box.operate("POST", UPDATE, subject=subject, takedown={"applied": False})
     assert box.pds.accounts.require(alice.did).status is None

@@ -42,7 +42,10 @@ async def reset_password(visit: Visit) -> web.Response:
 
 
 async def remove_second_steps(visit: Visit) -> web.Response:
+    """Ask first: what is removed has to be set up anew, by its owner."""
     person = await _person(visit)
+    if visit.text("sure") != "yes":
+        return await _page(visit, person, ask_steps=True)
     await visit.panel.people.remove_second_steps(person.did)
     return await _page(visit, person, steps_removed=True)
 
@@ -94,6 +97,7 @@ async def _page(
     error: str = "",
     typed: str = "",
     steps_removed: bool = False,
+    ask_steps: bool = False,
     why: str = "",
     days: str = "",
     days_error: str = "",
@@ -113,6 +117,7 @@ async def _page(
         error=error,
         typed=typed,
         steps_removed=steps_removed,
+        ask_steps=ask_steps,
         why=why,
         days=days,
         days_error=days_error,

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from aiohttp import web
 
 from appliance.admin.visit import Visit
+from appliance.base.sizes import read_size, size_in_words
 from appliance.settings import Declaration, InvalidSettings, Settings, declarations
 
 # The wizard asks for these, which belong together; or they hold a password, or are not for service.
@@ -21,7 +22,7 @@ _GROUPS_ELSEWHERE: Final = ("door", "dev")
 
 @dataclass(frozen=True)
 class Field:
-    """A setting as the page shows it; `kind`: switch, number, choice, list or text."""
+    """A setting as the page shows it; `kind`: switch, number, size, choice, list or text."""
 
     name: str
     kind: str
@@ -48,7 +49,7 @@ async def save(visit: Visit) -> web.Response:
         try:
             values[each.name] = _read(visit, each)
         except ValueError:
-            errors[each.name] = visit.words("settings.number")
+            errors[each.name] = visit.words("settings.size" if each.is_size else "settings.number")
     if not errors:
         try:
             changed = await visit.panel.desk.change(values)
@@ -81,6 +82,8 @@ def _read(visit: Visit, each: Declaration) -> object:
     text = visit.long_text(each.name)
     if each.kind is bool:
         return text == "yes"
+    if each.is_size:
+        return read_size(text)
     if each.kind is int:
         if not (text.isascii() and text.isdecimal() and len(text) < 16):
             raise ValueError(text)
@@ -103,7 +106,7 @@ def _page(
 ) -> web.Response:
     """Make the page; settings of the open group alone, so that it stays small with all of them."""
     groups: dict[str, list[Field]] = {}
-    stored = visit.panel.desk.stored
+    stored = visit.panel.desk.shown
     for each in _shown():
         fields = groups.setdefault(each.name.partition(".")[0], [])
         if each.name.startswith(f"{opened}."):
@@ -126,6 +129,8 @@ def _field(
         kind, value = "list", "\n".join(value)
     elif get_origin(each.kind) is Literal:
         kind = "choice"
+    elif each.is_size:
+        kind, value = "size", size_in_words(value)
     else:
         kind = {bool: "switch", int: "number"}.get(each.kind, "text")
     if each.name in typed:

@@ -12,18 +12,19 @@ from appliance.base.database import Database
 
 # By so many lists, the newest, an account blocks: whoever blocks by a hundred thousand would make
 # every page dear that they look at, or stand on.
-MOST_BLOCK_LISTS: Final = 500
+MOST_BLOCK_LISTS: Final = 200
 
 
 def _blocked_by_lists(blocker: str, blocked: str) -> str:
-    """Join where one account stands on a list for moderation (`m`) by which another blocks."""
+    """Join the newest list for moderation (`m`) by which one account blocks another on it."""
     return (
-        " CROSS JOIN listitem i INDEXED BY listitem_by_target"  # noqa: S608
-        f" ON i.target_id = {blocked} AND i.counts = 1"
-        " AND i.list_id IN (SELECT l.list_id FROM listblock l"
+        " CROSS JOIN list m ON m.id = (SELECT i.list_id FROM (SELECT l.list_id FROM listblock l"  # noqa: S608
         f" WHERE l.actor_id = {blocker} AND l.counts = 1"
-        f" ORDER BY l.sort_us DESC LIMIT {MOST_BLOCK_LISTS})"
-        " CROSS JOIN list m ON m.id = i.list_id AND m.purpose = 'app.bsky.graph.defs#modlist'"
+        f" ORDER BY l.sort_us DESC LIMIT {MOST_BLOCK_LISTS}) b"
+        " CROSS JOIN listitem i INDEXED BY listitem_by_target"
+        f" ON i.target_id = {blocked} AND i.list_id = b.list_id AND i.counts = 1"
+        " CROSS JOIN list p ON p.id = i.list_id AND p.purpose = 'app.bsky.graph.defs#modlist'"
+        " LIMIT 1)"
     )
 
 
@@ -153,7 +154,7 @@ def load_blocks(db: Database, into: Hydration, pairs: Iterable[tuple[int, int]])
     rows = db.read(
         "SELECT b.actor_id, b.target_id FROM json_each(?) j CROSS JOIN block b"  # noqa: S608
         " ON b.actor_id = j.value ->> 0 AND b.target_id = j.value ->> 1 AND b.counts = 1"
-        f" UNION SELECT {_BLOCKER}, i.target_id FROM json_each(?) j"
+        f" UNION ALL SELECT {_BLOCKER}, j.value ->> 1 FROM json_each(?) j"
         f"{_blocked_by_lists(_BLOCKER, 'j.value ->> 1')}",
         keys,
         keys,

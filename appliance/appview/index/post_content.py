@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from appliance.appview.text_segments import segmented
@@ -11,6 +12,9 @@ from appliance.atproto.syntax import JsonObject
 _EMBED = "app.bsky.embed."
 _MENTION, _LINK, _TAG = (f"app.bsky.richtext.facet#{each}" for each in ("mention", "link", "tag"))
 _MEDIA = frozenset(("images", "gallery", "video"))
+# So many mentions, tags and links, the first, count: 300 characters have hardly as many, but a
+# record has room for a thousand, and each who is mentioned is told with a copy of it.
+MOST_FEATURES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def content_of(value: JsonObject) -> PostContent:
     """Take apart a valid app.bsky.feed.post, in value form."""
     media, quote = _parts(value.get("embed"))
     media_kind = _kind(media)
-    features = list(_features(value.get("facets", ())))
+    features = list(islice(_features(value.get("facets", ())), MOST_FEATURES))
     tags = [*(each["tag"] for kind, each in features if kind == _TAG), *value.get("tags", ())]
     uris = [each["uri"] for kind, each in features if kind == _LINK]
     if media_kind == "external" and media is not None:

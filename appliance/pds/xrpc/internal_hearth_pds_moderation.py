@@ -39,6 +39,13 @@ async def suspend_account(
     await pds.lifecycle.suspend(found.did, reason or pds.clock.iso(), days * DAY_US)
 
 
+@methods.query("internal.hearth.pds.getSuspension", auth=operator)
+async def get_suspension(pds: Pds, caller: Caller, *, did: Did) -> Json:
+    """Tell when a suspended account comes back; nothing of one that is not suspended."""
+    until = require_subject(pds, did).suspended_until
+    return {} if until is None else {"until": Datetime.from_us(until)}
+
+
 @methods.procedure("internal.hearth.pds.closeReport", auth=operator)
 async def close_report(pds: Pds, caller: Caller, *, id: int, note: str | None) -> None:
     await pds.reports.close(id, note or "")

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import UTC, datetime, timedelta
 
 from appliance.atproto.syntax import Handle
 from tests.support.panel_house import HOST, House
@@ -58,7 +59,11 @@ async def test_who_has_lost_phone_and_codes_is_let_in_by_password_alone(house: H
     member = await house.box.sign_up("ann")
     await house.box.pds.factors.set_mail(member.did, True)
     assert (await house.box.log_in("ann.test")).error == "AuthFactorTokenRequired"
-    seen = await owner.post(f"/people/{member.did}/second-steps")
+    asked = await owner.post(f"/people/{member.did}/second-steps")
+    assert "Is it really @ann.test who asks?" in asked.words
+    assert "are removed" not in asked.words
+    assert (await house.box.log_in("ann.test")).error == "AuthFactorTokenRequired"
+    seen = await owner.post(f"/people/{member.did}/second-steps", sure="yes")
     assert "The second steps are removed." in seen.words
     assert (await house.box.log_in("ann.test")).status == 200
     [letter] = await house.box.pds.mailer.page(None, 1)
@@ -89,6 +94,14 @@ async def test_somebody_is_suspended_for_some_days(house: House) -> None:
     seen = await owner.get(page)
     assert "Suspended" in seen.words
     assert "Spam." in seen.words
+    end = datetime.fromtimestamp(house.clock.now(), UTC) + timedelta(days=3)
+    assert f"Until {end.day} " in seen.words
+    assert f'title="{end:%Y-%m-%d %H:%M} UTC"' in seen.text
+    assert "comes back by itself" in seen.words
+    await owner.post(f"{page}/takedown", reason="Spam.")
+    seen = await owner.get(page)
+    assert "Taken down" in seen.words
+    assert "Until" not in seen.words
     await owner.post(f"{page}/restore")
     assert house.box.pds.accounts.require(member.did).is_active
 
