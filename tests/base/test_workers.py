@@ -175,3 +175,30 @@ async def test_a_worker_that_does_not_stop_is_named(
     assert "worker does not stop name=stubborn" in caplog.text
     free.set()
     await stubborn.stop()
+
+
+async def test_one_that_does_not_heed_its_end_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_TO_HEED", 0.05)
+    monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.05)
+    free = asyncio.Event()
+
+    async def run() -> None:
+        while not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async with Workers() as workers:
+        stubborn = workers.start("stubborn", run)
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await stubborn.stop()
+        assert caplog.messages == ["worker does not stop name=stubborn"]
+        # Who asks for the state of things still sees it.
+        assert [status.name for status in workers.status()] == ["stubborn"]
+        free.set()
+        await stubborn.stop()
+    assert len(caplog.messages) == 1

@@ -1,5 +1,6 @@
 """TXT records that are put there and taken away again."""
 
+import asyncio
 import base64
 import sys
 from pathlib import Path
@@ -11,11 +12,13 @@ import dns.tsig
 import dns.update
 import pytest
 
+from appliance.https import dns_proofs as module
 from appliance.https.acme import AcmeRefused, Challenge
 from appliance.https.dns_proofs import DnsProofs, Hook, Updates
 from appliance.https.opening import dns_proofs
 from appliance.settings import Settings, defaults
 from tests.support.updated_dns import KEY, name_server
+from tests.support.waiting import until
 
 CHALLENGE = Challenge("smith.example", "dns-01", "tok", "tok.thumb")
 OWNER = "_acme-challenge.smith.example"
@@ -69,6 +72,54 @@ async def test_a_program_that_fails_is_told_with_what_it_said(tmp_path: Path) ->
         await Hook(_program(tmp_path, "sys.exit('no such zone')"))("add", OWNER, VALUE)
     with pytest.raises(AcmeRefused, match="No such file"):
         await Hook(tmp_path / "none")("add", OWNER, VALUE)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_program_without_end_is_ended_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    told = tmp_path / "told"
+    program = _program(
+        tmp_path,
+        "import os, subprocess\n"
+        "other = subprocess.Popen(['sleep', '600'])\n"
+        f"part = pathlib.Path({str(tmp_path / 'part')!r})\n"
+        "part.write_text(f'{os.getpid()} {other.pid}')\n"
+        f"part.rename({str(told)!r})\n"
+        "other.wait()",
+    )
+    limits: list[asyncio.Timeout] = []
+    begin = asyncio.timeout
+
+    def noted(seconds: float) -> asyncio.Timeout:
+        limit = begin(seconds)
+        if seconds == module.SECONDS_TO_CHANGE:
+            limits.append(limit)
+        return limit
+
+    monkeypatch.setattr(asyncio, "timeout", noted)
+    running = asyncio.ensure_future(Hook(program)("add", OWNER, VALUE))
+    await until(told.exists)
+    own, other = (int(pid) for pid in told.read_text().split())
+    if is_cancelled:
+        running.cancel()
+    else:
+        limits[0].reschedule(0)  # now
+    async with asyncio.timeout(60):
+        with pytest.raises(asyncio.CancelledError if is_cancelled else AcmeRefused):
+            await running
+    # It was waited for; what it started is whoever's who waits for orphans.
+    assert _state(own) == ""
+    await until(lambda: _state(other) in ("", "Z"))
+
+
+def _state(pid: int) -> str:
+    """Give the letter of a process's state; nothing: there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return stat.rpartition(")")[2].split()[0]
 
 
 def test_the_way_by_dns_is_there_where_settings_name_one(tmp_path: Path) -> None:
