@@ -57,6 +57,12 @@ class CheckupSettings:
         " or of any service that fetches {url}; empty for none.",
         form=URL,
     )
+    registries: str = setting(
+        "https://data.iana.org/rdap/dns.json",
+        "The list that says which registry tells until when a domain is rented (RDAP, RFC 9224);"
+        " empty to ask nobody.",
+        form=URL,
+    )
     looks_for_others: bool = setting(
         False, "Whether other Hearths may have this one look whether they can be reached."
     )

@@ -13,6 +13,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "dns-name": "the server's name leads nowhere",
     "dns-near": "the server's name leads to an address at home, which strangers cannot reach",
     "dns-wildcard": "names below the server's, which handles are, lead nowhere or elsewhere",
+    "domain-ending": "a domain is rented for a few more days, or not any more",
     "port-closed": "nothing can be connected to under the name",
     "port-outside": "it answers here, but not those who come from outside",
     "hairpin": "it answers those outside, but cannot be reached by its name from at home",

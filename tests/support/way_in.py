@@ -147,6 +147,7 @@ async def open_way_in(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[
                 pds_contact_email="owner@elsewhere.family",
                 checkup_resolvers=(names.address,),
                 checkup_hop=f"{url}/hop?at={{url}}",
+                checkup_registries=f"{url}/registries",
                 smtp_host="127.0.0.1",
                 smtp_port=await _serve_mail(stack, post),
                 smtp_security="none",

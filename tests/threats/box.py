@@ -69,13 +69,16 @@ THREATS: Final = (
     Threat(
         51,
         "The domain behind a did:web runs out, or is taken over",
-        "The doctor looks twice a day whether each identity still names this server and its key",
+        (
+            "The doctor looks twice a day whether each identity still names this server and its "
+            "key, and asks the registries once a day until when the domains are rented"
+        ),
         (
             "pds/doctor/test_identity_checks.py::test_one_that_names_another_server_is_told",
             "pds/doctor/test_identity_checks.py::test_one_that_names_another_signing_key_is_told",
             "pds/doctor/test_identity_checks.py::test_one_that_is_in_no_directory_is_told",
+            "pds/doctor/test_domain_checks.py::test_a_domain_that_runs_out_is_told_in_time",
         ),
-        "In part: told when it has happened; nobody watches the day on which a domain runs out",
     ),
     Threat(
         52,

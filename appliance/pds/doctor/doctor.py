@@ -118,6 +118,11 @@ class Doctor:
         )
         self._note("identities")
         found += await self.identities.look()
+        place = self.reach.place
+        if place.kind == "public":
+            self._note("domains")
+            webs = await self.identities.web_names()
+            found += await self.reach.domains.look([place.hostname, *place.domains, *webs])
         if self.post.server is not None:
             self._note("mail")
             found += await apart("mail check", partial(self._mail, self.post.server))

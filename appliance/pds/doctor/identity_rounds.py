@@ -17,6 +17,7 @@ from appliance.upkeep.checkup import Finding
 MOST_ACCOUNTS: Final = 500
 AT_ONCE: Final = 8
 SECONDS: Final = 60.0
+_WEB: Final = "did:web:"
 
 
 class IdentityRounds:
@@ -47,6 +48,11 @@ class IdentityRounds:
         """Give some member's handle that ends in one of these."""
         names = (str(one.handle) for one in await self._active())
         return next((name for name in names if name.endswith(domains)), None)
+
+    async def web_names(self) -> list[str]:
+        """Give the names that members' did:web are."""
+        dids = (one.did for one in await self._active())
+        return [did.removeprefix(_WEB) for did in dids if did.startswith(_WEB)]
 
     async def _active(self) -> list[Account]:
         rows = await self._db.scan(own_addresses.accounts_after, 0, MOST_ACCOUNTS)

@@ -23,6 +23,7 @@ class PublicPlace:
     trusted_proxies: int
     resolvers: tuple[str, ...]
     hop: str
+    registries: str
     clocks: tuple[str, ...]
     at_home: bool
     kind: Mode = "public"
@@ -40,6 +41,7 @@ class PublicPlace:
             trusted_proxies=network.trusted_proxies,
             resolvers=settings.checkup.resolvers,
             hop=settings.checkup.hop,
+            registries=settings.checkup.registries,
             clocks=tuple(dict.fromkeys(one.rstrip("/") for one in places if one)),
             at_home=settings.dev.allow_loopback,
             kind=network.mode,

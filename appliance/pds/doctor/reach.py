@@ -14,6 +14,7 @@ from appliance.base.http import HttpClient, OutboundFailed
 from appliance.base.lookups import Lookups
 from appliance.base.machine import in_url, own_address
 from appliance.pds.doctor import clock_checks, dns_checks, hop, tls_checks
+from appliance.pds.doctor.domain_checks import DomainChecks
 from appliance.pds.doctor.mirror import PATH, Mirror
 from appliance.pds.doctor.pinned import pinned
 from appliance.pds.doctor.proxy_checks import ProxyChecks
@@ -34,6 +35,7 @@ class Reach:
     ) -> None:
         self.place = place
         self.mirror = mirror
+        self.domains = DomainChecks(http, place.registries, now)
         self._http = http
         self._now = now
 
