@@ -58,6 +58,7 @@ def run(paths: Paths, json_logs: bool, here: Collection[str] = ()) -> int:
     setup_logging(as_json=json_logs)
     manager = ServiceManager(os.environ)
     ports = HeldPorts(manager)
+    paths.trial_mark.unlink(missing_ok=True)
     try:
         while (status := _run_once(paths, ports, manager, here)) == AGAIN:
             pass

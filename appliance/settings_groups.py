@@ -41,14 +41,12 @@ def setting(
     """Declare a setting.
 
     `dev` and `public` are its defaults in these modes, if others; `form` is a pattern that a text,
-    or each text of a list, has to match unless empty; `least` and `most` bound a number, which is
-    one of bytes where `size` says so.
+    or each of a list, matches unless empty; `least` and `most` bound a number (`size`: of bytes).
     """
     given: dict[Mode, Value | None] = {"home": default, "dev": dev, "public": public}
     by_mode = {mode: default if value is None else value for mode, value in given.items()}
     meta = {"help": help, "defaults": by_mode, "form": form, "least": least, "most": most}
-    meta["size"] = size
-    return field(default=default, metadata=meta)
+    return field(default=default, metadata={**meta, "size": size})
 
 
 @dataclass(frozen=True)
@@ -347,6 +345,11 @@ class Paths:
     @property
     def settings_file(self) -> Path:
         return self.data / FILE_NAME
+
+    @property
+    def trial_mark(self) -> Path:
+        """A file that is there if `hearth try` was the last to run the network."""
+        return self.data / "trial"
 
     @property
     def run(self) -> Path:

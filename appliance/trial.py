@@ -26,14 +26,7 @@ LOOPBACK: Final = ["127.0.0.1", "::1"]
 # The ports after it are the relay's, the AppView's, the directory's, the panel's, the client's.
 DEFAULT_PORT: Final = 2583
 LAST_PORT: Final = 65535
-# Where a folder of a trial keeps its ports, so that they are the same the next time.
-PORTS_FILE: Final = "ports.json"
 NAMES: Final = ("pds", "relay", "appview", "directory", "admin", "labeler")
-
-
-def is_trial(data: Path) -> bool:
-    """Whether a folder was made by `hearth try`, and never by `hearth run` in earnest."""
-    return (data / PORTS_FILE).exists()
 
 
 @contextmanager
@@ -116,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"        --port N takes {len(names)} ports from N; choose others\n")
             return 1
         try:
-            listeners = bind_named(names, LOOPBACK, port, data / PORTS_FILE)
+            listeners = bind_named(names, LOOPBACK, port, data / "ports.json")
         except PortTaken as problem:
             sys.stderr.write(f"hearth: cannot listen: {problem}\n")
             sys.stderr.write("        stop what listens there, or choose others with --port N\n")
@@ -126,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
             for listener in listeners.pop("directory"):
                 listener.close()
         settings = trial_settings(args, data, ports)
+        settings.paths.trial_mark.touch()
         if args.admin_password:
             replace_secret(settings.paths.secret("operator-token"), args.admin_password)
         manager = ServiceManager(os.environ)

@@ -99,9 +99,10 @@ def take(settings: Settings, progress: Progress) -> str:
         raise failed from problem
     finally:
         shutil.rmtree(data / contents.STAGING, ignore_errors=True)
-    journal.note(
-        data, taken_at=time.time(), snapshot=saved.id, bytes=saved.bytes, added=saved.added
-    )
+    now = time.time()
+    first = journal.first_at if journal.taken_at else now
+    told = {"snapshot": saved.id, "bytes": saved.bytes, "added": saved.added}
+    journal.note(data, first_at=first, taken_at=now, **told)
     return saved.id
 
 

@@ -188,7 +188,7 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     create = add("create", "open an account", account=False)
     create.add_argument("handle", help="such as ann.smith.home")
     create.add_argument("--email", help="an address, if there is one")
-    create.add_argument("--password", help="one of your choice; else one is made and printed")
+    _add_password(create)
     create.add_argument(
         "--did-web", action="store_true", help="its identity is its name, and ends with the domain"
     )
@@ -211,7 +211,7 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     add("storage", "tell what fills the disk, and who keeps most", account=False)
     add("remove-second-steps", "let a password do alone, for who lost phone and codes")
     reset = add("reset-password", "give an account a new password and end its sessions")
-    reset.add_argument("--password", help="one of your choice; else one is made and printed")
+    _add_password(reset)
     takedown = add("takedown", "hide an account and all it wrote")
     takedown.add_argument("--undo", action="store_true", help="show it again")
     suspend = add("suspend", "hide an account and all it wrote for some days")
@@ -224,6 +224,16 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     _add_moves(add)
     crawl = add("request-crawl", "ask relays to follow this server", account=False)
     crawl.add_argument("relay", nargs="*", help="such as bsky.network (those in the settings)")
+
+
+def _add_password(action: argparse.ArgumentParser) -> None:
+    ways = action.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="a file with one of your choice, - to be asked; else one is made and printed",
+    )
+    ways.add_argument("--password", help="the same in the command, where others may see it")
 
 
 def _add_moves(add: Callable[..., argparse.ArgumentParser]) -> None:

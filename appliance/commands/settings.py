@@ -12,7 +12,6 @@ from appliance.operator import NotRunning, Say, at_the_network
 from appliance.settings import Declaration, InvalidSettings, declarations
 from appliance.settings_file import change, described
 from appliance.settings_groups import Paths
-from appliance.trial import is_trial
 
 TRIAL = """\
 hearth: this folder is one of `hearth try`: its addresses, its ports and what its options say
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 
 def _show(data: Path, name: str | None, say: Say) -> None:
-    trial = is_trial(data)
+    trial = Paths(data).trial_mark.exists()
     if trial:
         sys.stderr.write(TRIAL)
     for one in described(data, "dev" if trial else None):

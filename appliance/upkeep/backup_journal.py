@@ -26,11 +26,14 @@ ACTIONS: Final[Mapping[str, Action]] = {"now": "now", "prove": "prove"}
 class Journal:
     """`place` is where backups were made. Times are seconds since 1970, 0 for never.
 
+    `first_at`: when the first one was taken; 0 as well where that was not written down yet.
+
     A failure is empty when the last try succeeded. `bytes`: what the last backup holds; `added`:
     what of it was new.
     """
 
     place: str = ""
+    first_at: float = 0.0
     taken_at: float = 0.0
     snapshot: str = ""
     bytes: int = 0

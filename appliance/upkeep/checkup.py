@@ -20,6 +20,8 @@ DAY = 86_400.0
 # In days; one or two nights may go wrong by themselves.
 BACKUP_TOO_OLD = 3
 PROOF_TOO_OLD = 10
+# The first proof begins minutes after the first backup; one that is cut off is tried a day later.
+FIRST_PROOF_LATE = 2
 LITTLE_SPACE = 1 * GIB
 MARKS = {"good": "ok  ", "warn": "look", "bad": "BAD "}
 HARDLY_ANY_SPACE = 200 * 1024**2
@@ -183,12 +185,22 @@ def _check_proof(known: Journal, now: float) -> Iterator[Finding]:
     if known.proof_failure:
         seen = f"the last proof failed: {known.proof_failure}"
         yield Finding("Proof of backups", "bad", seen, expected, remedy, "proof-failed")
+    elif known.taken_at and not known.proven_at and now - known.first_at < FIRST_PROOF_LATE * DAY:
+        yield Finding("Proof of backups", "good", _first_proof(known))
     elif known.taken_at and now - known.proven_at > PROOF_TOO_OLD * DAY:
         seen = "never" if not known.proven_at else f"{int((now - known.proven_at) / DAY)} days ago"
         told = f"last proven: {seen}"
         yield Finding("Proof of backups", "warn", told, expected, remedy, "proof-old")
     elif known.proven_at:
         yield Finding("Proof of backups", "good", f"restored and verified: {known.proven}")
+
+
+def _first_proof(known: Journal) -> str:
+    """Say when the first one is due."""
+    if not known.proof_tried_at:
+        return "due: within minutes of the first backup, while the network runs"
+    begun = time.strftime("%Y-%m-%d %H:%M", time.gmtime(known.proof_tried_at))
+    return f"due: it was begun on {begun} UTC; should it be cut off, it begins anew a day later"
 
 
 def check_role(name: str, status: dict[str, Any] | None) -> Iterator[Finding]:

@@ -35,6 +35,16 @@ async def test_what_nobody_has_set_follows_the_mode(tmp_path: Path) -> None:
     assert load(tmp_path, {}) == defaults("dev", tmp_path)
 
 
+async def test_a_trial_shows_what_its_own_mode_has(tmp_path: Path) -> None:
+    desk = desk_in(tmp_path)
+    assert not desk.shown.pds.invites_required
+    await desk.change({"pds.member_invites": 7, "network.name": "Foxes"})
+    assert desk.stored.pds.invites_required
+    assert (desk.shown.pds.invites_required, desk.shown.pds.member_invites) == (False, 7)
+    home = SettingsDesk(defaults("home", tmp_path))
+    assert home.shown == home.stored
+
+
 async def test_a_bad_value_leaves_everything_as_it_was(tmp_path: Path) -> None:
     desk = desk_in(tmp_path)
     with pytest.raises(InvalidSettings):

@@ -63,7 +63,7 @@ def test_what_is_not_there_is_no_success(network: Appliance) -> None:
 
 
 async def test_a_member_is_made_found_hidden_shown_and_deleted(
-    network: Appliance, http: aiohttp.ClientSession
+    network: Appliance, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     handle = f"cli{network.popen.pid}.test"
     made = said(network, "account", "create", handle)
@@ -74,6 +74,19 @@ async def test_a_member_is_made_found_hidden_shown_and_deleted(
     with pytest.raises(Refused):
         await sign_in(http, network.pds, handle, password)
     await sign_in(http, network.pds, handle, renewed)
+    chosen = tmp_path / "password"
+    chosen.write_text("a password of her choice\n")
+    reset = ("account", "reset-password", handle)
+    quiet = hearth(*reset, "--password-file", str(chosen), data=network.data)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    renewed = "a password of her choice"
+    await sign_in(http, network.pds, handle, renewed)
+    shown = hearth(*reset, "--password", renewed, data=network.data)
+    assert (shown.returncode, "better --password-file FILE" in shown.stderr) == (0, True)
+    chosen.write_text("\n")
+    assert "the password is empty" in refused(
+        network, "account", "create", f"no{handle}", "--password-file", str(chosen)
+    )
     said(network, "account", "takedown", handle)
     stranger = Client(http, network.pds)
     status = await stranger.get("com.atproto.sync.getRepoStatus", did=ann.did)
@@ -235,7 +248,15 @@ def test_the_house_is_looked_after_from_the_command_line(network: Appliance) -> 
     assert "Your second steps were removed" in said(network, "account", "mail", "--last", "1")
     assert handle in said(network, "account", "storage")
     assert said(network, "settings", "pds.blob_quota", "1000000").startswith("written")
-    assert said(network, "settings", "pds.blob_quota") == "* pds.blob_quota = 1000000\n"
+    assert said(network, "settings", "pds.blob_quota") == "* pds.blob_quota = 1000000  (1 MB)\n"
+    assert said(network, "settings", "pds.blob_quota", "1.5", "GB").startswith("written")
+    listed = hearth("settings", data=network.data)
+    assert "* pds.blob_quota = 1500000000  (1500 MB)\n" in listed.stdout
+    # A trial has its own mode, and is not shown as a network at home would be.
+    assert "pds.invites_required = false" in listed.stdout
+    assert "one of `hearth try`" in listed.stderr
+    wrong = hearth("settings", "pds.blob_quota", "much", data=network.data)
+    assert (wrong.returncode, "such as 300 MB" in wrong.stderr) == (1, True)
     assert said(network, "settings", "pds.blob_quota", "0").startswith("written")
     assert "must be" in hearth("settings", "pds.port", "x", data=network.data).stderr
 

@@ -96,6 +96,15 @@ def test_backups_that_are_missing_old_failing_or_never_proven_are_told(tmp_path:
     assert list(check_backups(tmp_path, now, expected=False)) == []
     proven = Journal(taken_at=now - day / 2, proven_at=now - day, proven="all")
     assert levels(proven) == {"Backups": "good", "Proof of backups": "good"}
+    # The first proof begins by itself: it is told of, and a warning only when it is late.
+    just_taken = Journal(first_at=now - 60, taken_at=now - 60)
+    assert levels(just_taken) == {"Backups": "good", "Proof of backups": "good"}
+    (due,) = (one for one in check_backups(tmp_path, now, expected=True) if "Proof" in one.subject)
+    assert due.seen.startswith("due: within minutes")
+    begun = Journal(first_at=now - day, taken_at=now - 60, proof_tried_at=now - day + 60)
+    assert levels(begun)["Proof of backups"] == "good"
+    late = Journal(first_at=now - 3 * day, taken_at=now - 60, proof_tried_at=now - 60)
+    assert levels(late)["Proof of backups"] == "warn"
     unproven = Journal(taken_at=now - day / 2)
     assert levels(unproven) == {"Backups": "good", "Proof of backups": "warn"}
     old = Journal(taken_at=now - 4 * day, proven_at=now)

@@ -5,6 +5,8 @@ import pytest
 from appliance.settings import declarations, load
 from tests.support.panel_house import House
 
+SIZE = "relay.replay_bytes"
+
 
 def filled(group: str) -> dict[str, str]:
     """The form of a group as a browser would send it unchanged, from the stored settings."""
@@ -58,6 +60,20 @@ async def test_a_group_is_saved_whole(house: House) -> None:
     assert "Saved." in seen.words
     assert "https://a.example\nhttps://b.example" in seen.text
     assert "Settings changed" in (await owner.get("/log")).words
+
+
+async def test_sizes_are_shown_and_typed_in_units_and_kept_in_bytes(house: House) -> None:
+    owner = await house.claim()
+    seen = await owner.get("/settings?open=relay")
+    assert 'name="relay.replay_bytes" type="text" value="1 GiB"' in seen.text
+    for typed, kept in (("2,5 gb", 2_500_000_000), ("300000000", 300_000_000)):
+        saved = await owner.post("/settings/relay", **filled("relay") | {SIZE: typed})
+        assert saved.status == 303
+        assert load(house.settings.paths.data, {}).relay.replay_bytes == kept
+    assert 'value="300 MB"' in (await owner.get("/settings?open=relay")).text
+    wrong = await owner.post("/settings/relay", **filled("relay") | {SIZE: "much"})
+    assert [error.startswith("Type a size such as 300 MB") for error in wrong.errors] == [True]
+    assert 'value="much"' in wrong.text
 
 
 @pytest.mark.parametrize(
