@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from appliance.atproto.cid import Cid
+from appliance.atproto.xrpc.bodies import IDLE_SECONDS
 from appliance.base.connection import Connection
 from appliance.upkeep.backup_journal import Course, Journal, ask
 from tests.support.appliance import Appliance
@@ -65,11 +66,14 @@ async def large_repo(member: Member) -> bytes:
 
 
 async def half_of(body: bytes, sent: asyncio.Event) -> AsyncIterator[bytes]:
-    """Send one half, and never the other."""
-    for start in range(0, len(body) // 2, 1 << 16):
-        yield body[start : start + (1 << 16)]
+    """Send one half, and of the other a byte now and then: who falls silent is sent away."""
+    half = len(body) // 2
+    for start in range(0, half, 1 << 16):
+        yield body[start : min(half, start + (1 << 16))]
     sent.set()
-    await asyncio.sleep(600)
+    for start in range(half, half + 600):
+        await asyncio.sleep(IDLE_SECONDS / 30)
+        yield body[start : start + 1]
 
 
 async def send_half(
