@@ -58,9 +58,10 @@ class CheckupSettings:
         form=URL,
     )
     registries: str = setting(
-        "https://data.iana.org/rdap/dns.json",
+        "",
         "The list that says which registry tells until when a domain is rented (RDAP, RFC 9224);"
         " empty to ask nobody.",
+        public="https://data.iana.org/rdap/dns.json",
         form=URL,
     )
     looks_for_others: bool = setting(
