@@ -97,10 +97,11 @@ class Follower:
             pause = min(pause * 2, longest)
 
     async def _wait(self, seconds: float) -> None:
-        self._nudged.clear()
+        # What was said amid an attempt that then failed counts: the reason came after it began.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()
+        self._nudged.clear()
 
     async def _follow_once(self) -> None:
         inbox = _Inbox()
@@ -128,6 +129,7 @@ class Follower:
                 max_bytes=MAX_FRAME_BYTES,
             ) as ws:
                 self.connected_since = time.time()
+                self._nudged.clear()
                 log.info("following address=%s cursor=%s", self._address, cursor)
                 async for message in ws:
                     if message.type is not WSMsgType.BINARY:

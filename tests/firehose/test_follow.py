@@ -172,6 +172,41 @@ async def test_an_upstream_that_is_away_is_awaited(tmp_path: Path, log: EventLog
     assert consumer.seqs == [1, 2]
 
 
+@pytest.mark.parametrize("amid", [True, False])
+async def test_who_says_that_it_is_there_is_tried_at_once_also_amid_an_attempt(
+    tmp_path: Path, log: EventLog, monkeypatch: pytest.MonkeyPatch, amid: bool
+) -> None:
+    monkeypatch.setattr(follow, "FIRST_PAUSE_AT_HOME", 3600.0)
+    consumer = Consumer()
+    asked, may_fail = asyncio.Event(), asyncio.Event()
+    answers: list[int] = []
+
+    async def fail_once(request: web.Request) -> web.StreamResponse:
+        if answers:
+            return await serve_subscribe_repos(request, log)
+        asked.set()
+        await may_fail.wait()
+        answers.append(503)
+        return web.Response(status=503)
+
+    await log._db.write(write, 2, BOB)
+    async with (
+        serving(tmp_path / "s", fail_once),
+        following(f"unix:{tmp_path / 's'}", consumer) as follower,
+    ):
+        async with asyncio.timeout(60):
+            await asked.wait()
+        if amid:
+            follower.nudge()
+        may_fail.set()
+        await until(lambda: follower.last_failure is not None)
+        if not amid:
+            follower.nudge()
+        await consumer.until(lambda: len(consumer.seqs) >= 2)
+        # That was its answer: the next loss is met with a pause again.
+        assert not follower._nudged.is_set()
+
+
 async def test_an_error_frame_is_reported_after_the_frames_before_it(
     tmp_path: Path, log: EventLog
 ) -> None:
