@@ -10,14 +10,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from appliance import operator
 from appliance.admin import reach
+from appliance.admin.foresight import HERE
 from appliance.admin.reach import UnfitReach
 from appliance.admin.settings_desk import SettingsDesk
 from appliance.base.database import process_at
+from appliance.base.machine import is_near, own_address
 from appliance.pds.doctor import dns_checks
 from appliance.pds.doctor.public_place import PublicPlace
 from appliance.settings import Settings, load
@@ -53,8 +55,13 @@ def run(args: argparse.Namespace, say: Say) -> int:
     except UnfitReach as unfit:
         return _refuse(f"{args.name!r} cannot be its name", _WORDS[unfit.problem])
     values = chosen.published(stored, args.directory or "", args.relay or ())
-    for line in in_words(asyncio.run(_foreseen(stored.with_values(values)))):
+    foreseen, addresses = asyncio.run(_foreseen(stored.with_values(values)))
+    for line in in_words(foreseen):
         say(line)
+    if addresses:
+        say(f"{chosen.name} leads to {', '.join(addresses)}; it has to be yours")
+    if foreseen and not args.anyway and stored.with_values(values) != stored:
+        return _refuse("nothing was changed", "names that lead here first, or --anyway")
     changed = asyncio.run(SettingsDesk(stored).change(values))
     say(f"the network is known as {chosen.name} from now on" if changed else "nothing to change")
     process = process_at(paths.database("pds"))
@@ -66,13 +73,29 @@ def run(args: argparse.Namespace, say: Say) -> int:
     return asyncio.run(_watch(paths, chosen.name, say))
 
 
-async def _foreseen(settings: Settings) -> list[Finding]:
-    """Look where the names lead; what is not well can be mended while all else goes on."""
+async def _foreseen(settings: Settings) -> tuple[list[Finding], Sequence[str]]:
+    """Look where the names lead: what is not well, and the addresses of the server's name."""
     place = PublicPlace.of(settings)
     try:
-        return list(dns_checks.findings(place, await dns_checks.look_up(place)))
+        seen = await dns_checks.look_up(place)
     except dns_checks.DnsSilent as problem:
-        return [dns_checks.silent(problem)]
+        return [dns_checks.silent(problem)], ()
+    found = list(dns_checks.findings(place, seen))
+    return found or list(_elsewhere(settings, seen.addresses)), seen.addresses
+
+
+def _elsewhere(settings: Settings, addresses: Sequence[str]) -> Iterator[Finding]:
+    """Where nothing stands in front, the name leads to this computer's own public address."""
+    own = own_address()
+    if reach.now(settings).kind in HERE and not is_near(own) and own not in addresses:
+        yield Finding(
+            f"Name {settings.pds.hostname}",
+            "bad",
+            f"it leads to {', '.join(addresses)}",
+            f"{own}, the address of this computer",
+            "change its A or AAAA record, or give --proxy if another machine is in front",
+            "dns-name",
+        )
 
 
 def _refuse(seen: str, expected: str) -> int:

@@ -11,6 +11,7 @@ from appliance.admin.checkup import Checkup
 from appliance.admin.claim import Claim
 from appliance.admin.clients import Roles
 from appliance.admin.figures import DailyFigures
+from appliance.admin.foresight import Foresight
 from appliance.admin.hosts import OtherHosts
 from appliance.admin.neighbours import OtherHearths
 from appliance.admin.network import Network
@@ -63,6 +64,7 @@ class Panel:
     backups: Backups
     overview: Overview
     reach_check: ReachCheck
+    foresight: Foresight
     pages: Pages
     strings: Strings
     anew: Anew
@@ -110,6 +112,7 @@ async def open_admin(
         checkup=Checkup(roles, paths.data, clock, in_service=in_service),
         overview=Overview(roles, figures, paths.data, clock, in_service=in_service),
         reach_check=ReachCheck(settings, roles, strings, addresses_of),
+        foresight=Foresight(strings, addresses_of),
         pages=Pages(STATIC_PATH, added=look_files(settings.look.primary_color)),
         strings=strings,
         anew=Anew(restart),

@@ -297,6 +297,9 @@ def _add_publish(command: argparse.ArgumentParser) -> None:
     ways.add_argument(
         "--proxy", action="store_true", help="a web server or tunnel on another machine is in front"
     )
+    command.add_argument(
+        "--anyway", action="store_true", help="go on though the name does not lead here yet"
+    )
     command.add_argument("--directory", metavar="URL", help="the did:plc directory to use")
     command.add_argument(
         "--relay", metavar="URL", action="append", help="a relay to ask to follow; may be repeated"

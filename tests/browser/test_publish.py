@@ -56,13 +56,18 @@ async def publish(page: Page, panel: str, directory: str) -> None:
     await page.get_by_label("Your domain").fill("smiths.local")
     await page.get_by_label("Register of identities").fill(directory)
     await look(page, "publish")
-    button = page.get_by_role("button", name="Publish the network")
+    button = page.get_by_role("button", name="See where the name leads")
     await button.click()
     await expect(page.locator(".error")).to_have_count(1)
     assert await page.get_by_label("Register of identities").input_value() == directory
     await look(page, "publish-error")
     await page.get_by_label("Your domain").fill(NAME)
     await button.click()
+    # Nobody has told the DNS of it: that is said before anything changes.
+    await expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
+    assert await complaints_of_axe(page) == []
+    await look(page, "publish-foreseen")
+    await page.get_by_role("button", name="Publish it all the same").click()
     # The network starts anew meanwhile; the page comes back by itself.
     told = page.get_by_text("3 of 3")
     await expect(told).to_be_visible()

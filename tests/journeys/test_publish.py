@@ -112,7 +112,7 @@ def test_the_same_people_and_posts_have_a_public_name(
     data = tmp_path / "data"
     url = make_home(data)
     name = f"smiths{runs:d}.example.org"
-    publish = ("publish", name, "--directory", world.plc)
+    publish = ("publish", name, "--directory", world.plc, "--anyway")
     with running(data, url):
         did, cid = asyncio.run(move_in(url))
         if runs:
@@ -130,6 +130,17 @@ def test_the_same_people_and_posts_have_a_public_name(
             assert asyncio.run(posts(url, f"ann.{name}")) == [cid]
     found = asyncio.run(state(world.plc, did))
     assert found == (f"https://{name}", [f"at://ann.{name}"])
+
+
+def test_a_name_that_leads_nowhere_is_told_before_anything_changes(tmp_path: Path) -> None:
+    make_home(tmp_path / "data")
+    file = tmp_path / "data" / "hearth.toml"
+    before = file.read_bytes()
+    done = hearth("publish", "nowhere.smiths-at-home.com", data=tmp_path / "data")
+    assert (done.returncode, "nothing was changed" in done.stderr) == (1, True)
+    for word in ("nowhere.smiths-at-home.com", "expected: ", "to do: "):
+        assert word in done.stdout
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["smiths.home.local", "smiths", "Smith s", "10.0.0.1"])

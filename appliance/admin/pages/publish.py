@@ -1,5 +1,6 @@
 """Out into the world with a network from home: what will happen, and how far it is."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from appliance.admin.reach import UnfitReach
 from appliance.admin.visit import Visit
 from appliance.settings import InvalidSettings
 from appliance.settings_groups import PLC
+from appliance.upkeep.checkup import Finding
 
 WAYS: Final = ("direct", "forward", "proxy")
 
@@ -23,7 +25,10 @@ async def live(visit: Visit) -> web.Response:
 
 
 async def publish(visit: Visit) -> web.Response:
-    """Write the new name down and start anew with it; all else happens by itself."""
+    """Write the new name down and start anew with it; all else happens by itself.
+
+    Before anything changes it is said where the name leads, and asked once more.
+    """
     desk = visit.panel.desk
     if {reach.now(desk.running).kind, reach.now(desk.stored).kind} != {"home"}:
         return visit.go("/publish")
@@ -32,6 +37,10 @@ async def publish(visit: Visit) -> web.Response:
     try:
         chosen = reach.read(way, visit.text("hostname"), "")
         values = chosen.published(desk.stored, visit.text("directory"), relays)
+        desk.stored.with_values(values)
+        if visit.text("sure") != chosen.name:
+            foreseen = await visit.panel.foresight.look(chosen.name, way)
+            return await _page(visit, {}, foreseen, chosen.name)
         await desk.change(values)
     except UnfitReach as wrong:
         return await _page(
@@ -43,7 +52,10 @@ async def publish(visit: Visit) -> web.Response:
     return visit.go_anew("/publish")
 
 
-async def _page(visit: Visit, errors: dict[str, str]) -> web.Response:
+async def _page(
+    visit: Visit, errors: dict[str, str], foreseen: Sequence[Finding] = (), sure: str = ""
+) -> web.Response:
+    """Make the page; `foreseen` is what was seen of the name `sure`, which is still to be taken."""
     stored = visit.panel.desk.stored
     kind = reach.now(visit.panel.desk.running).kind
     return visit.page(
@@ -59,5 +71,7 @@ async def _page(visit: Visit, errors: dict[str, str]) -> web.Response:
         way=visit.text("way") or WAYS[0],
         ways=WAYS,
         errors=errors,
+        foreseen=foreseen,
+        sure=sure,
         progress=None if kind == "home" else await visit.panel.publishing.progress(),
     )

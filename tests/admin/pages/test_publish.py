@@ -16,13 +16,20 @@ async def test_what_will_happen_is_said_and_a_good_name_is_written_down(house: H
         wrong = await owner.post("/publish", hostname="smiths.local", way="proxy")
         assert wrong.status == 422
         assert wrong.errors
-        done = await owner.post(
-            "/publish",
-            hostname="smiths.example.org",
-            way="proxy",
-            directory="https://plc.example.org",
-            relays="https://relay.example.org\nhttps://other.example.org",
-        )
+        given = {
+            "hostname": "smiths.example.org",
+            "way": "proxy",
+            "directory": "https://plc.example.org",
+            "relays": "https://relay.example.org\nhttps://other.example.org",
+        }
+        asked = await owner.post("/publish", **given)
+        assert "Nothing is changed yet." in asked.words
+        assert 'name="sure" value="smiths.example.org"' in asked.text
+        # Who types another name meanwhile is asked of that one.
+        again = await owner.post("/publish", **given, sure="jones.example.org")
+        assert "Nothing is changed yet." in again.words
+        assert home.panel.desk.stored.network.mode == "home"
+        done = await owner.post("/publish", **given, sure="smiths.example.org")
         assert done.location == "/publish"
         stored = home.panel.desk.stored
         assert (stored.network.mode, stored.pds.url) == ("public", "https://smiths.example.org")

@@ -122,7 +122,7 @@ async def test_a_name_that_leads_home_is_told_unless_it_is_a_trial(
 
 
 async def test_before_a_network_is_published_it_is_said_where_its_names_lead(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with name_server() as names:
         values = {
@@ -132,13 +132,21 @@ async def test_before_a_network_is_published_it_is_said_where_its_names_lead(
             "dev.allow_loopback": True,
         }
         settings = defaults("public", tmp_path).with_values(values)
-        (nowhere,) = await publish._foreseen(settings)
+        (nowhere,), none = await publish._foreseen(settings)
+        assert none == []
         assert nowhere.cause == "dns-name"
         names.records["jones.family", "A"] = "127.0.0.1"
-        (alone,) = await publish._foreseen(settings)
+        (alone,), _ = await publish._foreseen(settings)
         assert alone.cause == "dns-wildcard"
         names.records["*.jones.family", "A"] = "127.0.0.1"
-        assert await publish._foreseen(settings) == []
+        monkeypatch.setattr(publish, "own_address", lambda: "192.168.1.20")
+        assert await publish._foreseen(settings) == ([], ["127.0.0.1"])
+        monkeypatch.setattr(publish, "own_address", lambda: "203.0.114.9")
+        own = settings.with_values({"https.mode": "acme"})
+        (elsewhere,), _ = await publish._foreseen(own)
+        assert (elsewhere.level, "203.0.114.9" in elsewhere.expected) == ("bad", True)
+        behind = settings.with_values({"https.mode": "off", "door.host": "0.0.0.0"})  # noqa: S104
+        assert (await publish._foreseen(behind))[0] == []
         names.fails = True
-        (silent,) = await publish._foreseen(settings)
+        (silent,), _ = await publish._foreseen(settings)
         assert "no name server answers" in silent.seen
