@@ -1,5 +1,6 @@
 """Labels: what labelers say of accounts and records; the latest word of each stands."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -8,8 +9,8 @@ import orjson
 from appliance.atproto.syntax import Datetime, JsonObject
 from appliance.base.connection import Connection
 
-# What labelers say of one subject are a few values.
-MOST_VALUES: Final = 100
+# What a labeler says of one subject are a few values.
+MOST_VALUES: Final = 20
 _SHOWN: Final = ("ver", "src", "uri", "cid", "val", "neg", "cts", "exp")
 
 
@@ -64,7 +65,11 @@ def put_told(
 def put_answered(
     conn: Connection, src: str, asked: Sequence[str], found: Sequence[JsonObject], most: int
 ) -> None:
-    """Store what a labeler answered about subjects: it says no more of them than this."""
+    """Store what a labeler answered about subjects: it says no more of them than this.
+
+    No more than `most` in all, and of one subject few.
+    """
+    found = _few_of_each(found)
     said = {(one["uri"], one["val"]) for one in found}
     for uri, value in conn.rows(
         "SELECT l.uri, l.val FROM json_each(?) j CROSS JOIN label l"
@@ -79,6 +84,17 @@ def put_answered(
     if count(conn, src) + len(found) <= most:
         for one in found:
             put(conn, one)
+
+
+def _few_of_each(found: Sequence[JsonObject]) -> list[JsonObject]:
+    """Keep the first that are said of each subject."""
+    of_subject: Counter[str] = Counter()
+    kept = []
+    for one in found:
+        of_subject[one["uri"]] += 1
+        if of_subject[one["uri"]] <= MOST_VALUES:
+            kept.append(one)
+    return kept
 
 
 def count(conn: Connection, src: str) -> int:

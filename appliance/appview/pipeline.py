@@ -142,8 +142,11 @@ class Pipeline:
             if is_full:
                 if count == 0 and shown:
                     break
-                part = await fetch(before, max(count, 1))
-                views = show(part.rows) if part.rows else ()
+                whole, part = part, await fetch(before, max(count, 1))
+                if part.rows == whole.rows[: len(part.rows)]:
+                    views = views[: len(part.rows)]
+                else:
+                    views = show(part.rows) if part.rows else ()
             shown += [view for view in views if view is not None]
             if part.after is None:
                 return shown, None

@@ -1,6 +1,7 @@
 """Load accounts: profile, counts, the singleton records that show in a profile."""
 
 from collections.abc import Collection
+from typing import Final
 
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.ids import json_list
@@ -10,6 +11,13 @@ from appliance.base.database import Database
 
 # Five are shown; of those loaded some may be blocked or gone.
 KNOWN_LOADED = 10
+# Among so many, the newest, whom the viewer follows, those they know are looked for.
+MOST_KNOWN = 20_000
+
+_NEWEST_FOLLOWS: Final = (
+    "(SELECT target_id FROM follow INDEXED BY follow_by_actor"
+    " WHERE actor_id = ? AND counts = 1 ORDER BY sort_us DESC LIMIT ?) w"
+)
 
 
 def load_actors(db: Database, into: Hydration, ids: Collection[int]) -> None:
@@ -60,14 +68,14 @@ def load_verifications(db: Database, into: Hydration, ids: Collection[int]) -> N
 def known_followers(db: Database, viewer: int, target: int) -> tuple[int, list[int]]:
     """Count whom the viewer follows among an account's followers, and give the newest few.
 
-    Reads at most the viewer's own follows, by index.
+    Reads at most the viewer's own newest follows, by index.
     """
     rows = db.read(
-        "SELECT w.target_id FROM follow w INDEXED BY follow_by_actor CROSS JOIN follow f"
-        " ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1"
-        " WHERE w.actor_id = ? AND w.counts = 1 ORDER BY w.sort_us DESC",
-        target,
+        f"SELECT w.target_id FROM {_NEWEST_FOLLOWS} CROSS JOIN follow f"  # noqa: S608
+        " ON f.actor_id = w.target_id AND f.target_id = ? AND f.counts = 1",
         viewer,
+        MOST_KNOWN,
+        target,
     )
     return len(rows), [actor for (actor,) in rows[:KNOWN_LOADED]]
 
@@ -75,13 +83,13 @@ def known_followers(db: Database, viewer: int, target: int) -> tuple[int, list[i
 def known_likers(db: Database, viewer: int, post: int) -> tuple[int, list[int]]:
     """Count whom the viewer follows among those who like a post, and give the newest few.
 
-    Reads at most the viewer's own follows, by index.
+    Reads at most the viewer's own newest follows, by index.
     """
     rows = db.read(
-        'SELECT w.target_id FROM follow w INDEXED BY follow_by_actor CROSS JOIN "like" l'
-        " ON l.actor_id = w.target_id AND l.subject_id = ? AND l.counts = 1"
-        " WHERE w.actor_id = ? AND w.counts = 1 ORDER BY w.sort_us DESC",
-        post,
+        f'SELECT w.target_id FROM {_NEWEST_FOLLOWS} CROSS JOIN "like" l'  # noqa: S608
+        " ON l.actor_id = w.target_id AND l.subject_id = ? AND l.counts = 1",
         viewer,
+        MOST_KNOWN,
+        post,
     )
     return len(rows), [actor for (actor,) in rows[:KNOWN_LOADED]]

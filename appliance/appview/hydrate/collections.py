@@ -1,6 +1,7 @@
 """Load what can be embedded besides posts: lists, feed generators, starter packs, labelers."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import orjson
 
@@ -12,6 +13,9 @@ from appliance.base.database import Database
 
 # Of a starter pack's list twelve are shown; some may be blocked or gone.
 SAMPLE_LOADED = 20
+# Long lists are counted one after the other, until so many items are; short ones always.
+SHORT_LIST: Final = 500
+MOST_COUNTED: Final = 100_000
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 
 
@@ -22,14 +26,13 @@ def load_lists(db: Database, into: Hydration, ids: Iterable[int]) -> None:
         return
     rows = db.read(
         "SELECT l.id, s.uri, l.actor_id, l.cid, l.purpose, l.name, l.avatar, l.indexed_us,"
-        " l.record, (SELECT count(*) FROM listitem i"
-        " WHERE i.list_id = l.id AND i.counts = 1)"
-        " FROM json_each(?) j CROSS JOIN list l ON l.id = j.value"
+        " l.record FROM json_each(?) j CROSS JOIN list l ON l.id = j.value"
         " CROSS JOIN subject s ON s.id = l.id",
         json_list(wanted),
     )
+    counts = _item_counts(db, into, wanted)
     for row in rows:
-        into.lists[row[0]] = ListRow._make(row)
+        into.lists[row[0]] = ListRow._make((*row, counts[row[0]]))
     viewer = into.audience.viewer
     if viewer is None or viewer.id is None:
         return
@@ -83,20 +86,38 @@ def load_starter_packs(db: Database, into: Hydration, ids: Iterable[int]) -> Non
         json_list(ids),
     )
     # Many packs may go by one list, which is counted once.
-    counts = _item_counts(db, {row[4] for row in rows})
+    counts = _item_counts(db, into, {row[4] for row in rows})
     for row in rows:
         into.starter_packs[row[0]] = StarterPackRow._make((*row, counts[row[4]]))
 
 
-def _item_counts(db: Database, lists: Iterable[int]) -> dict[int, int]:
-    """Count who stands on these lists."""
-    return dict(
-        db.read(
-            "SELECT j.value, (SELECT count(*) FROM listitem i"
-            " WHERE i.list_id = j.value AND i.counts = 1) FROM json_each(?) j",
-            json_list(lists),
-        )
+def _item_counts(db: Database, into: Hydration, lists: Iterable[int]) -> dict[int, int | None]:
+    """Count who stands on these lists; of very many long ones the last are not counted."""
+    counts = into.item_counts
+    found = db.read(
+        "SELECT j.value, (SELECT count(*) FROM (SELECT 1 FROM listitem i"
+        " WHERE i.list_id = j.value AND i.counts = 1 LIMIT ?)) FROM json_each(?) j",
+        SHORT_LIST,
+        json_list(sorted(set(lists) - counts.keys())),
     )
+    for list_id, count in found:
+        counts[list_id] = count if count < SHORT_LIST else _long_count(db, into, list_id)
+    return counts
+
+
+def _long_count(db: Database, into: Hydration, list_id: int) -> int | None:
+    """Count a long list, if that is still due on this page."""
+    left = MOST_COUNTED - into.items_counted
+    if left <= 0:
+        return None
+    (count,) = db.read_one(_COUNT, list_id, left) or (0,)
+    into.items_counted += count
+    return int(count) if count < left else None
+
+
+_COUNT: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM listitem WHERE list_id = ? AND counts = 1 LIMIT ?)"
+)
 
 
 def load_labelers(db: Database, into: Hydration, ids: Iterable[int]) -> None:

@@ -1,6 +1,6 @@
 """Load threadgates and postgates, and what their rules say about the viewer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
@@ -28,8 +28,7 @@ def load_gates(db: Database, into: Hydration, posts: Iterable[PostRow]) -> None:
         " CROSS JOIN threadgate g ON g.post_id = j.value",
         json_list({post.thread_id for post in wanted} - into.gates.keys()),
     )
-    for row in rows:
-        into.gates[row[0]] = _gate(db, into, GateRow._make(row))
+    _read_rules(db, into, [GateRow._make(row) for row in rows])
     unquotable = db.read(
         "SELECT g.post_id FROM json_each(?) j CROSS JOIN postgate g"
         " ON g.post_id = j.value AND g.no_quotes = 1",
@@ -51,17 +50,36 @@ def hidden_replies(db: Database, root: int) -> set[int]:
     return {post for (post,) in rows}
 
 
-def _gate(db: Database, into: Hydration, row: GateRow) -> Gate:
-    rules = orjson.loads(row.record).get("allow")
-    if rules is None:
-        return Gate(row)
-    uris = [rule["list"] for rule in rules if rule.get("$type") == LIST]
-    lists = list(subject_ids(db, uris).values()) if uris else []
-    return Gate(row, lists, _may_reply(db, into, row.post_id, rules, lists))
+def _read_rules(db: Database, into: Hydration, rows: Sequence[GateRow]) -> None:
+    """Say of each gate which lists it names, and whether the viewer may reply."""
+    rules = {row.post_id: orjson.loads(row.record).get("allow") for row in rows}
+    named = {
+        post: [rule["list"] for rule in allow if rule.get("$type") == LIST]
+        for post, allow in rules.items()
+        if allow is not None
+    }
+    uris = {uri for each in named.values() for uri in each}
+    ids = subject_ids(db, uris) if uris else {}
+    viewer = into.viewer_id
+    on_lists: set[int] = set()
+    mentioned: set[int] = set()
+    if viewer is not None and rules:
+        on_lists = {list_id for _, list_id in members(db, list(ids.values()), [viewer])}
+        mentioned = _mentioning(db, rules, viewer)
+    for row in rows:
+        allow = rules[row.post_id]
+        if allow is None:
+            into.gates[row.post_id] = Gate(row)
+            continue
+        lists = [ids[uri] for uri in dict.fromkeys(named[row.post_id]) if uri in ids]
+        lets_in = not on_lists.isdisjoint(lists)
+        is_mentioned = row.post_id in mentioned
+        may_reply = _may_reply(into, row.post_id, allow, is_mentioned, lets_in)
+        into.gates[row.post_id] = Gate(row, lists, may_reply)
 
 
 def _may_reply(
-    db: Database, into: Hydration, root: int, rules: list[JsonObject], lists: list[int]
+    into: Hydration, root: int, rules: list[JsonObject], is_mentioned: bool, is_listed: bool
 ) -> bool:
     """Apply a gate's rules to the viewer."""
     viewer, author = into.viewer_id, into.owner(root)
@@ -74,11 +92,17 @@ def _may_reply(
     return (
         (FOLLOWING in kinds and relation.followed_by is not None)
         or (FOLLOWER in kinds and relation.following is not None)
-        or (MENTION in kinds and _mentions(db, root, viewer))
-        or bool(lists and members(db, lists, [viewer]))
+        or (MENTION in kinds and is_mentioned)
+        or is_listed
     )
 
 
-def _mentions(db: Database, post: int, actor: int) -> bool:
-    row = db.read_one("SELECT 1 FROM post_mention WHERE target_id = ? AND post_id = ?", actor, post)
-    return row is not None
+def _mentioning(db: Database, posts: Iterable[int], actor: int) -> set[int]:
+    """Say which of these posts mention an account."""
+    rows = db.read(
+        "SELECT m.post_id FROM json_each(?) j CROSS JOIN post_mention m"
+        " ON m.target_id = ? AND m.post_id = j.value",
+        json_list(posts),
+        actor,
+    )
+    return {post for (post,) in rows}

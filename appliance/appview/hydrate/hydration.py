@@ -99,6 +99,9 @@ class Hydration:
     unquotable: set[int] = field(default_factory=set)
     detached: set[tuple[int, int]] = field(default_factory=set)
     lists: dict[int, ListRow] = field(default_factory=dict)
+    # How many stand on lists, as far as it was counted, and how many items that took.
+    item_counts: dict[int, int | None] = field(default_factory=dict)
+    items_counted: int = 0
     list_blocks: dict[int, str] = field(default_factory=dict)
     muted_lists: set[int] = field(default_factory=set)
     generators: dict[int, GeneratorRow] = field(default_factory=dict)

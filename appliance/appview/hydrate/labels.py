@@ -1,6 +1,7 @@
 """Load the labels that the viewer's labelers put on what a page shows."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import orjson
 
@@ -9,23 +10,39 @@ from appliance.appview.hydrate.ids import json_list
 from appliance.base.database import Database
 
 REMOVING = frozenset({"!takedown", "!suspend"})
+# On the largest page are some hundred subjects, with a few labels each.
+MOST_LABELS: Final = 3_000
+
+_CURRENT: Final = (
+    "SELECT l.uri, l.src, l.val, l.label FROM json_each(?) j CROSS JOIN label l"
+    " ON l.uri = j.value WHERE l.neg = 0 AND (l.exp_us IS NULL OR l.exp_us > ?)"
+    " AND l.src IN (SELECT value FROM json_each(?))"
+)
+_LABELS: Final = f"{_CURRENT} LIMIT ?"
+_REMOVALS: Final = f"{_CURRENT} AND l.val IN (SELECT value FROM json_each(?))"  # noqa: S608
 
 
 def load_labels(db: Database, into: Hydration, uris: Iterable[str]) -> None:
-    """Load current labels by subject; note what a redacting labeler takes down."""
-    labelers = into.audience.labelers
+    """Load current labels by subject; note what a redacting labeler takes down.
+
+    Of more than fit onto a page each labeler has its share, so that none takes another's place;
+    what is taken down is always known.
+    """
+    labelers = sorted({labeler.did for labeler in into.audience.labelers})
     if not labelers:
         return
-    redacting = {labeler.did for labeler in labelers if labeler.redact}
-    rows = db.read(
-        "SELECT l.uri, l.src, l.val, l.label FROM json_each(?) j CROSS JOIN label l"
-        " ON l.uri = j.value WHERE l.neg = 0 AND (l.exp_us IS NULL OR l.exp_us > ?)"
-        " AND l.src IN (SELECT value FROM json_each(?))",
-        json_list(uris),
-        into.now_us,
-        json_list({labeler.did for labeler in labelers}),
-    )
-    for uri, src, value, label in rows:
+    subjects = json_list(uris)
+    redacting = {labeler.did for labeler in into.audience.labelers if labeler.redact}
+    rows = db.read(_LABELS, subjects, into.now_us, json_list(labelers), MOST_LABELS + 1)
+    if len(rows) > MOST_LABELS:
+        share = MOST_LABELS // len(labelers)
+        rows = [
+            row
+            for labeler in labelers
+            for row in db.read(_LABELS, subjects, into.now_us, json_list([labeler]), share)
+        ]
+        rows += db.read(_REMOVALS, subjects, into.now_us, json_list(redacting), json_list(REMOVING))
+    for uri, src, value, label in dict.fromkeys(rows):
         into.label_values.setdefault(uri, set()).add(value)
         into.labels.setdefault(uri, []).append(orjson.Fragment(label))
         if value in REMOVING and src in redacting:

@@ -129,7 +129,7 @@ class FeedItem(NamedTuple):
 
 
 class ListRow(NamedTuple):
-    """A list and how many are on it."""
+    """A list and how many are on it; None where that is not counted."""
 
     id: int
     uri: str
@@ -140,7 +140,7 @@ class ListRow(NamedTuple):
     avatar: str | None
     indexed_us: int
     record: str
-    item_count: int
+    item_count: int | None
 
 
 class GeneratorRow(NamedTuple):
@@ -159,7 +159,7 @@ class GeneratorRow(NamedTuple):
 
 
 class StarterPackRow(NamedTuple):
-    """A starter pack, how many are on its list and how many came by it."""
+    """A starter pack, how many are on its list, if that is counted, and how many came by it."""
 
     id: int
     uri: str
@@ -170,7 +170,7 @@ class StarterPackRow(NamedTuple):
     record: str
     joined_count: int
     joined_week_count: int
-    item_count: int
+    item_count: int | None
 
 
 class LabelerRow(NamedTuple):

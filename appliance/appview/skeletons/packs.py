@@ -84,9 +84,11 @@ def _generators_with(
     conn: Connection, text: str, own: str | None, before: Position, limit: int
 ) -> Slice[Entry]:
     rows = conn.execute(
-        "SELECT rank, id, record FROM (SELECT s.like_count + (g.service_did = ?) * ? AS rank, g.id,"
-        " g.record FROM generator g CROSS JOIN subject s ON s.id = g.id)"
-        " WHERE (rank, id) < (?, ?) ORDER BY rank DESC, id DESC",
+        "SELECT o.rank, o.id, r.record FROM (SELECT rank, id FROM"
+        " (SELECT s.like_count + (g.service_did = ?) * ? AS rank, g.id"
+        " FROM generator g CROSS JOIN subject s ON s.id = g.id)"
+        " WHERE (rank, id) < (?, ?) ORDER BY rank DESC, id DESC LIMIT -1) o"
+        " CROSS JOIN generator r ON r.id = o.id",
         (own or "", _BEFORE_ALL, *before),
     )
     found = []

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from appliance.appview.hydrate.ids import json_list
 from appliance.base.database import Database
 
-MOST_REPLIES = 500
+MOST_REPLIES = 250
 
 
 class Reply(NamedTuple):

@@ -22,7 +22,7 @@ def basic(h: Hydration, list_id: int) -> JsonObject | None:
         "cid": row.cid,
         "name": row.name,
         "purpose": row.purpose,
-        "listItemCount": row.item_count,
+        **present(listItemCount=row.item_count),
         "indexedAt": iso(row.indexed_us),
         "labels": labels(h, row),
     }

@@ -3,7 +3,7 @@
 from appliance.appview.hydrate.hydration import Hydration
 from appliance.appview.hydrate.rows import StarterPackRow
 from appliance.appview.views import actors, list_basics, lists
-from appliance.appview.views.values import fragment, iso
+from appliance.appview.views.values import fragment, iso, present
 from appliance.atproto.syntax import JsonObject
 
 SAMPLE_SHOWN = 12
@@ -16,7 +16,7 @@ def basic(h: Hydration, pack_id: int) -> JsonObject | None:
     view = None if row is None else _shared(h, row)
     if row is None or view is None:
         return None
-    return {**view, "listItemCount": row.item_count}
+    return {**view, **present(listItemCount=row.item_count)}
 
 
 def full(h: Hydration, pack_id: int) -> JsonObject | None:

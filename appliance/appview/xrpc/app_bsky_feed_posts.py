@@ -12,7 +12,7 @@ from appliance.appview.skeletons.interactions import Like
 from appliance.appview.views import posts
 from appliance.appview.views import threads as thread_views
 from appliance.appview.views.values import iso
-from appliance.appview.views.weights import fitting_thread
+from appliance.appview.views.weights import fitting_thread, without_heaviest
 from appliance.appview.xrpc import lookups
 from appliance.appview.xrpc.auth import anyone
 from appliance.atproto.cid import Cid
@@ -29,8 +29,9 @@ methods: MethodTable[AppView] = MethodTable()
 
 @methods.query("app.bsky.feed.getPosts", auth=anyone)
 async def get_posts(appview: AppView, audience: Audience, *, uris: list[AtUri]) -> Json:
+    """Give posts; of those that are larger than an answer may be together, not the largest."""
     views = appview.pipeline.post_views(audience, lookups.records(appview, uris))
-    return {"posts": [view for view in views if view is not None]}
+    return {"posts": without_heaviest([view for view in views if view is not None])}
 
 
 @methods.query("app.bsky.feed.getPostThread", auth=anyone)

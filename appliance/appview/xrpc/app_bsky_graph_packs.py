@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from appliance.appview.hydrate.hydration import Audience, SignedIn
 from appliance.appview.pipeline import answer
@@ -14,6 +15,9 @@ from appliance.appview.xrpc.auth import anyone, signed_in
 from appliance.atproto.syntax import AtIdentifier, AtUri, Json, JsonObject
 from appliance.atproto.xrpc.errors import InvalidRequest
 from appliance.atproto.xrpc.methods import MethodTable
+
+# A whole view has twelve of the list and three feeds: so many are a page, whatever is asked for.
+MOST_WHOLE: Final = 20
 
 methods: MethodTable[AppView] = MethodTable()
 
@@ -75,7 +79,8 @@ async def get_starter_packs_with_membership(
         return shown
 
     fetch = partial(packs.starter_packs_by, pipeline.index, viewer.id or 0)
-    return await pipeline.listed("starterPacksWithMembership", fetch, show, limit, cursor)
+    most = min(limit, MOST_WHOLE)
+    return await pipeline.listed("starterPacksWithMembership", fetch, show, most, cursor)
 
 
 @methods.query("app.bsky.graph.searchStarterPacks", auth=anyone)
@@ -98,7 +103,7 @@ async def search_starter_packs_v2(
     shown, after = await appview.pipeline.page(
         partial(packs.search_starter_packs, appview.pipeline.index, q),
         lambda rows: appview.pipeline.starter_pack_views(audience, [row.id for row in rows]),
-        limit,
+        min(limit, MOST_WHOLE),
         cursor,
     )
     return answer("starterPacks", shown, after)
