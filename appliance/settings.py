@@ -101,6 +101,16 @@ class Settings:
         return tuple(dict.fromkeys(name for name in named if name))
 
     @property
+    def client_address(self) -> str:
+        """Where this network's own web client is; empty where it has none."""
+        client = self.client
+        if not client.folder:
+            return ""
+        if client.public_url or client.hostname:
+            return client.public_url.rstrip("/") or f"https://{client.hostname}"
+        return f"http://{host_in(self.pds.url)}:{client.port}"
+
+    @property
     def places(self) -> dict[str, tuple[str, int]]:
         """Where to listen: address and port (0: nowhere), by name."""
         https, neighbours, client = self.https, self.neighbours, self.client

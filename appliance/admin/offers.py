@@ -60,6 +60,14 @@ class Labels:
         found: Any = await self._labeler.query(f"{LABELER}.listLabels", limit=PAGE, cursor=cursor)
         return Page(found["labels"], found.get("cursor"))
 
+    async def on(self, uri: str) -> list[str]:
+        """What is said of an account or a record; nothing where the labeler does not answer."""
+        try:
+            found: Any = await self._labeler.query(f"{LABELER}.listLabels", uri=uri)
+        except XrpcError:
+            return []
+        return sorted({one["val"] for one in found["labels"]})
+
     async def put(self, uri: str, value: str) -> None:
         """Label an account (a DID) or a record (an at:// address). Raises Refused."""
         await _do(self._labeler, f"{LABELER}.putLabel", uri=uri, val=value)

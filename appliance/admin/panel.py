@@ -89,6 +89,7 @@ async def open_admin(
     figures = DailyFigures(roles.pds, roles.relay)
     in_service = settings.network.mode != "dev"
     strings = Strings.load()
+    labels = Labels(roles.labeler)
     yield Panel(
         clock=clock,
         desk=SettingsDesk(settings),
@@ -102,9 +103,9 @@ async def open_admin(
         publishing=Publishing(roles.pds),
         network=Network(roles.relay),
         feeds=Feeds(roles.appview),
-        labels=Labels(roles.labeler),
+        labels=labels,
         figures=figures,
-        reports=Reports(roles.pds),
+        reports=Reports(roles.pds, labels, settings.client_address),
         acts=Acts(roles.pds),
         roles=roles,
         updates=Updates(roles.pds),

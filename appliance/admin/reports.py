@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from appliance.admin.clients import RoleClient
-from appliance.atproto.syntax import AtUri, InvalidSyntax
+from appliance.admin.offers import Labels
+from appliance.atproto.syntax import AtUri, Datetime, InvalidSyntax
 from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 
 PDS: Final = "internal.hearth.pds"
@@ -23,6 +24,18 @@ FAMILIES: Final = (
 )
 
 
+# Kinds of records that have a word of their own.
+KINDS: Final[Mapping[str, str]] = {
+    "app.bsky.feed.post": "post",
+    "app.bsky.actor.profile": "profile",
+    "app.bsky.graph.list": "list",
+    "app.bsky.feed.generator": "feed",
+    "app.bsky.graph.starterpack": "pack",
+}
+# Where a web client shows these: below the profile.
+_PLACES: Final = {"post": "post/", "list": "lists/", "feed": "feed/"}
+
+
 class Gone(LookupError):
     """What was to be acted on is not there any more."""
 
@@ -37,7 +50,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Case:
-    """A report as the page shows it; `uri` is empty where a whole account is reported."""
+    """A report as the page shows it; `uri` is empty where a whole account is reported.
+
+    `kind` is what the record is, of those in KINDS, else empty. `link`: where the web client shows
+    it, if there is one. `labels`: what this network says of it already.
+    """
 
     id: int
     reporter: str
@@ -49,6 +66,10 @@ class Case:
     closed_at: str
     note: str
     text: str = ""
+    kind: str = ""
+    written_at: str = ""
+    link: str = ""
+    labels: Sequence[str] = ()
     is_here: bool = False
     is_down: bool = False
     pictures: Sequence[Picture] = ()
@@ -58,8 +79,11 @@ class Case:
 class Reports:
     """See reports, act on what they are about, and close them."""
 
-    def __init__(self, pds: RoleClient) -> None:
+    def __init__(self, pds: RoleClient, labels: Labels, client_url: str = "") -> None:
+        """`client_url` is where this network's own web client is; empty where it has none."""
         self._pds = pds
+        self._labels = labels
+        self._client_url = client_url
 
     async def page(self, cursor: str | None, *, only_open: bool) -> tuple[list[Case], str | None]:
         """List reports, the newest first, with what they are about; the cursor of what follows."""
@@ -114,7 +138,11 @@ class Reports:
         subject = told["subject"]
         uri = str(subject.get("uri", ""))
         did = str(subject.get("did") or uri.removeprefix("at://").partition("/")[0])
+        kind = KINDS.get(uri.partition(did)[2].strip("/").partition("/")[0], "")
         common = {
+            "kind": kind,
+            "link": self._link(did, uri, kind),
+            "labels": await self._labels.on(uri or did),
             "id": told["id"],
             "reporter": told["reportedBy"],
             "reason": _family(str(told["reasonType"])),
@@ -134,11 +162,20 @@ class Reports:
         return Case(
             **common,
             text=str(value.get("text") or value.get("description") or value.get("name") or ""),
+            written_at=_time(value.get("createdAt")),
             is_here=True,
             is_down=is_down,
             pictures=tuple(_pictures(value)),
             facts={"cid": status["subject"].get("cid", "")},
         )
+
+    def _link(self, did: str, uri: str, kind: str) -> str:
+        """Where the web client shows it; empty where it cannot."""
+        if not self._client_url or (uri and kind not in (*_PLACES, "profile")):
+            return ""
+        profile = f"{self._client_url}/profile/{did}"
+        place = _PLACES.get(kind)
+        return profile if place is None else f"{profile}/{place}{uri.rpartition('/')[2]}"
 
     async def _record(self, uri: str) -> Mapping[str, Any]:
         try:
@@ -179,6 +216,14 @@ def _pictures(value: Any, alt: str = "", depth: int = 0) -> Iterator[Picture]:
         words = value.get("alt")
         for inner in value.values():
             yield from _pictures(inner, words if isinstance(words, str) else alt, depth + 1)
+
+
+def _time(claimed: Any) -> str:
+    """What a record says of when it was written, if that is a time."""
+    try:
+        return str(Datetime(claimed)) if isinstance(claimed, str) else ""
+    except InvalidSyntax:
+        return ""
 
 
 def _family(reason_type: str) -> str:

@@ -154,6 +154,12 @@ class House:
             yield house
 
     @asynccontextmanager
+    async def panel_with(self, running: Settings) -> AsyncIterator["House"]:
+        """The panel of a network that runs with other settings, which no file holds."""
+        async with _panel(running, self.box, None) as house:
+            yield house
+
+    @asynccontextmanager
     async def again(self) -> AsyncIterator["House"]:
         """The panel started anew: nothing is connected to anything yet."""
         async with _panel(self.settings, self.box, None) as house:

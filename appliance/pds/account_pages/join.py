@@ -1,7 +1,6 @@
 """Joining by an invite: the page behind the link, and what to do next."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -57,12 +56,7 @@ async def welcome(visit: Visit) -> web.Response:
 
 def client_url(visit: Visit) -> str:
     """Where this network's own web client is, if it has one."""
-    client = visit.pds.settings.client
-    if not client.folder:
-        return ""
-    if client.public_url or client.hostname:
-        return client.public_url.rstrip("/") or f"https://{client.hostname}"
-    return f"http://{urlsplit(visit.pds.site.url).hostname}:{client.port}"
+    return visit.pds.settings.client_address
 
 
 async def _invite(visit: Visit) -> InviteCode | None:

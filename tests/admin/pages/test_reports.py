@@ -48,6 +48,11 @@ async def test_a_post_that_was_reported_is_taken_down_and_shown_again(house: Hou
         assert words in seen.words
     assert "Buy <b>this</b>!" in seen.words
     assert "Buy &lt;b&gt;this" in seen.text
+    assert "About a post by @bob.test 20 November 2026" in seen.words
+    # Its address is there for who wants it, not in the way of who does not.
+    shown, _, hidden = seen.text.partition("<details><summary>Exact address")
+    assert (ref["uri"] in hidden, f"<code>{ref['uri']}" in shown) == (True, False)
+    assert "web client" not in seen.words
     fields = {"id": "1", "uri": ref["uri"], "cid": ref["cid"], "note": "Ten times is spam."}
     assert (await press(owner, "record", **fields)).location == "/reports?done=record"
     assert "No reports" in (await owner.get("/reports?done=record")).words
@@ -60,6 +65,20 @@ async def test_a_post_that_was_reported_is_taken_down_and_shown_again(house: Hou
     assert "Taken down" in closed.words
     await press(owner, "restore", **fields)
     assert (await house.box.get("com.atproto.repo.getRecord", **place)).status == 200
+
+
+async def test_what_was_reported_is_seen_in_the_web_client_where_there_is_one(house: House) -> None:
+    ann, bob = await house.box.sign_up("ann"), await house.box.sign_up("bob")
+    ref = await posted(house, bob, "Look")
+    await report(house, ann, ref)
+    await report(house, ann, account(bob))
+    values = {"client.folder": "client", "client.public_url": "http://localhost:2588"}
+    running = house.settings.with_values(values)
+    async with house.panel_with(running) as here:
+        seen = await (await here.claim()).get("/reports")
+    rkey = ref["uri"].rpartition("/")[2]
+    for place in (f"{bob.did}/post/{rkey}", bob.did):
+        assert f'href="http://localhost:2588/profile/{place}"' in seen.text
 
 
 async def test_an_account_that_was_reported_is_taken_down_with_the_reason(house: House) -> None:
@@ -190,5 +209,10 @@ async def test_what_was_reported_is_labelled_and_the_report_stays_open(house: Ho
             in (await owner.get(done.location)).words
         )
         assert await labeler.labels.count() == 1
+        seen = await owner.get("/reports")
+        assert "Labelled already" in seen.words
+        assert "(graphic-media)" in seen.words.partition("Labelled already")[2][:60]
+        await house.panel.labels.negate(ref["uri"], "graphic-media")
+        assert "Labelled already" not in (await owner.get("/reports")).words
         wrong = await press(owner, "label", **fields, value="no-such-label")
         assert (wrong.status, len(wrong.errors)) == (422, 1)
