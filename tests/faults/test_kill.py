@@ -40,7 +40,7 @@ def campaign(seed: int, kills: int) -> dict[str, Any]:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=50 + 10 * kills,
+            timeout=240 + 20 * kills,
             check=False,
         )
     assert done.returncode == 0, done.stderr
