@@ -48,6 +48,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 SCAN_CONNECTIONS = 2
+# While others wait for a search to end, it has so long; so many may wait.
+SECONDS_WHILE_OTHERS_WAIT = 1.0
+MOST_SEARCHES_WAITING = 32
 STEPS_PER_DEADLINE_CHECK = 2000
 MOST_STATEMENTS_NOTED = 2000
 LOG_BYTES_KEPT = 64 * 1024 * 1024
@@ -84,6 +87,8 @@ class Database:
         self._scanners: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         for _ in range(SCAN_CONNECTIONS):
             self._scanners.put(None)
+        self._line = asyncio.Semaphore(SCAN_CONNECTIONS - 1)
+        self._waiting = 0
         self._closing = False
         # For those who are about to keep more than they take away.
         self.room = Room(path.parent)
@@ -146,7 +151,7 @@ class Database:
             stack.callback(os.close, self._lock)
             stack.push_async_callback(self._writer.close)
             stack.callback(self._close_readers)
-            stack.push_async_callback(to_the_end, "end of scans", self._pool.shutdown)
+            stack.push_async_callback(to_the_end, self._pool.shutdown)
             stack.push_async_callback(self._writer.finish)
 
     def _close_readers(self) -> None:
@@ -210,8 +215,49 @@ class Database:
             raise DatabaseClosed
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._pool, self._scan, lambda conn: fn(conn, *args), deadline
+            self._pool, self._scan, lambda conn: fn(conn, *args), lambda: deadline
         )
+
+    async def search(
+        self,
+        fn: Callable[[Connection, *Ts], T],
+        *args: *Ts,
+        deadline: float,
+    ) -> T:
+        """As `scan`, for what strangers may make slow: a thread is always left for other scans.
+
+        Searches wait for each other; one that others wait for ends sooner.
+
+        Raises DeadlineExceeded, also where too many wait.
+        """
+        if self._waiting >= MOST_SEARCHES_WAITING:
+            raise DeadlineExceeded("too many searches wait")
+        self._waiting += 1
+        try:
+            await self._line.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            if self._closing:
+                raise DatabaseClosed
+            running = asyncio.get_running_loop().run_in_executor(
+                self._pool,
+                self._scan,
+                lambda conn: fn(conn, *args),
+                lambda: min(deadline, SECONDS_WHILE_OTHERS_WAIT) if self._waiting else deadline,
+            )
+        except BaseException:
+            self._line.release()
+            raise
+        running.add_done_callback(self._let_next)
+        # The thread is free when the search has ended, even if nobody waits for it any more.
+        return await asyncio.shield(running)
+
+    def _let_next(self, ended: "asyncio.Future[Any]") -> None:
+        """Let the next search begin. Whoever asked for this one may be gone."""
+        if not ended.cancelled():
+            ended.exception()
+        self._line.release()
 
     async def slim(self) -> None:
         """Give back what its connections keep in memory of the file."""
@@ -236,18 +282,19 @@ class Database:
         ):
             self.inline_statements.add(sql)
 
-    def _scan(self, run: Callable[[Connection], T], deadline: float) -> T:
-        """Run in a pool thread, with a connection of its own for the time."""
+    def _scan(self, run: Callable[[Connection], T], seconds: Callable[[], float]) -> T:
+        """Run in a pool thread, with a connection of its own, for at most so long."""
         conn = self._scanners.get() or Connection(self._path, writable=False)
-        until = time.monotonic() + deadline
+        begun = time.monotonic()
         conn.set_progress_handler(
-            lambda: self._closing or time.monotonic() > until, STEPS_PER_DEADLINE_CHECK
+            lambda: self._closing or time.monotonic() - begun > seconds(), STEPS_PER_DEADLINE_CHECK
         )
         try:
             conn.execute("BEGIN")
             return run(conn)
         except apsw.InterruptError as error:
-            raise DeadlineExceeded(f"scan took longer than {deadline} s") from error
+            took = time.monotonic() - begun
+            raise DeadlineExceeded(f"scan was ended after {took:.1f} s") from error
         finally:
             conn.set_progress_handler(None)
             if conn.in_transaction:

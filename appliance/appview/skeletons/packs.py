@@ -27,7 +27,7 @@ def starter_packs_by(db: Database, actor: int, before: Position, limit: int) -> 
 async def popular_starter_packs(db: Database, before: Position, limit: int) -> Slice[Entry]:
     """Give all starter packs, those most accounts joined by first. Raises SearchTooSlow."""
     with in_time():
-        return await db.scan(_popular_packs, before, limit, deadline=DEADLINE)
+        return await db.search(_popular_packs, before, limit, deadline=DEADLINE)
 
 
 async def search_starter_packs(
@@ -38,7 +38,7 @@ async def search_starter_packs(
     Raises SearchTooSlow.
     """
     with in_time():
-        return await db.scan(_packs_with, text, before, limit, deadline=DEADLINE)
+        return await db.search(_packs_with, text, before, limit, deadline=DEADLINE)
 
 
 async def popular_generators(
@@ -51,7 +51,7 @@ async def popular_generators(
     Raises SearchTooSlow.
     """
     with in_time():
-        return await db.scan(_generators_with, text, own, before, limit, deadline=DEADLINE)
+        return await db.search(_generators_with, text, own, before, limit, deadline=DEADLINE)
 
 
 def _popular_packs(conn: Connection, before: Position, limit: int) -> Slice[Entry]:

@@ -63,7 +63,7 @@ async def search_posts(
     where = _conditions(query, actors)
     run = _top if sort == "top" else _latest
     with in_time():
-        return await db.scan(run, query.match, where, *place, deadline=DEADLINE)
+        return await db.search(run, query.match, where, *place, deadline=DEADLINE)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class Trend(NamedTuple):
 async def trends(db: Database, now_us: int, limit: int) -> list[Trend]:
     """Give the hashtags most accounts used lately. Raises SearchTooSlow."""
     with in_time():
-        return await db.scan(_trends, now_us - WINDOW_US, limit, deadline=DEADLINE)
+        return await db.search(_trends, now_us - WINDOW_US, limit, deadline=DEADLINE)
 
 
 def _trends(conn: Connection, since_us: int, limit: int) -> list[Trend]:
