@@ -36,9 +36,9 @@ def apart(name: str, run: Callable[[], T]) -> asyncio.Future[T]:
     return future
 
 
-async def to_the_end(name: str, run: Callable[[], T]) -> T:
-    """Run apart and wait until it has ended; the word to end is passed on only then."""
-    running = apart(name, run)
+async def to_the_end(run: Callable[[], T]) -> T:
+    """Run in a thread of the loop's and wait for it; the word to end is passed on only then."""
+    running = asyncio.get_running_loop().run_in_executor(None, run)
     told: asyncio.CancelledError | None = None
     while not running.done():
         try:

@@ -87,11 +87,11 @@ class Writer:
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
-        await to_the_end("end of writes", self._thread.join)
+        await to_the_end(self._thread.join)
 
     async def close(self) -> None:
         """Copy the log back and close the connection: after `finish`, and after every reader."""
-        await to_the_end("close", self._close)
+        await to_the_end(self._close)
 
     def _close(self) -> None:
         attempt(self.conn.pragma, "optimize")

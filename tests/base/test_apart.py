@@ -86,6 +86,6 @@ async def test_what_fails_amid_the_closing_leaves_nothing_else_open(
 
 
 async def test_what_is_waited_for_to_the_end_gives_and_raises_what_it_does() -> None:
-    assert await to_the_end("one", lambda: 1) == 1
+    assert await to_the_end(lambda: 1) == 1
     with pytest.raises(ValueError, match="x"):
-        await to_the_end("two", lambda: int("x"))
+        await to_the_end(lambda: int("x"))

@@ -55,7 +55,8 @@ async def far_service(http: aiohttp.ClientSession, pds: str, member: Member, num
 
 async def are_asked_for(silent: socket.socket) -> None:
     """Wait until as many lookups of addresses hang as there may be."""
-    loop, names = asyncio.get_running_loop(), set()
+    loop = asyncio.get_running_loop()
+    names: set[bytes] = set()
     async with asyncio.timeout(60):
         while len(names) < MOST_AT_ONCE:
             question = await loop.sock_recv(silent, 512)
