@@ -145,7 +145,8 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
             "warn",
             "no backup was ever taken",
             "one each night, at another place than this computer",
-            "set backup.target in the settings, or run: hearth backup now",
+            "on the page Copies of the panel choose a place"
+            " (or run `hearth settings backup.target PLACE`)",
             "backup-never",
         )
         return

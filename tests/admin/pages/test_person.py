@@ -62,6 +62,7 @@ async def test_who_has_lost_phone_and_codes_is_let_in_by_password_alone(house: H
     asked = await owner.post(f"/people/{member.did}/second-steps")
     assert "Is it really @ann.test who asks?" in asked.words
     assert "are removed" not in asked.words
+    assert asked.errors == ["Is it really @ann.test who asks?"]
     assert (await house.box.log_in("ann.test")).error == "AuthFactorTokenRequired"
     seen = await owner.post(f"/people/{member.did}/second-steps", sure="yes")
     assert "The second steps are removed." in seen.words

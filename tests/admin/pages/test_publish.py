@@ -12,6 +12,7 @@ async def test_what_will_happen_is_said_and_a_good_name_is_written_down(house: H
         owner = await home.claim()
         seen = await owner.get("/publish")
         assert "the same DID" in seen.words
+        assert "<legend>How the name leads to this computer</legend>" in seen.text
         assert ".smiths.home" in seen.words
         wrong = await owner.post("/publish", hostname="smiths.local", way="proxy")
         assert wrong.status == 422

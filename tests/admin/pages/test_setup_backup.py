@@ -11,13 +11,15 @@ from tests.support.panel_house import House
 
 async def test_a_folder_is_noted_with_what_is_seen_of_it(house: House, tmp_path: Path) -> None:
     owner = await house.claim()
+    # Without a place everything can be lost: that is no field that is "not needed".
+    assert "(not needed)" not in (await owner.get("/setup/backup")).words
     folder = tmp_path.parent / f"{tmp_path.name}-copies"
     folder.mkdir()
     saved = await owner.post("/setup/backup", target=str(folder))
     assert saved.location == "/setup/backup?done=saved"
     assert load(house.settings.paths.data, {}).backup.target == str(folder)
     seen = await owner.get("/setup/backup?done=saved")
-    assert "The first copy is made tonight" in seen.words
+    assert "The first copy begins within minutes" in seen.words
     assert "It is the same disk" in seen.words
     assert f'value="{folder}"' in seen.text
     assert (await owner.post("/setup/backup", target="")).location == "/setup/sheet"

@@ -19,6 +19,10 @@ async def test_reach_begins_with_what_is_true_now(house: House) -> None:
     assert "Now only this computer reaches this network." in seen.words
     assert 'value="dev" checked' in seen.text
     assert house.settings.pds.url in seen.words
+    assert "are told the new address" not in seen.words
+    await house.box.sign_up("ann")
+    # What `pds/readdressing` does is said to who has people here already.
+    assert "are told the new address by themselves" in (await owner.get("/setup/reach")).words
 
 
 async def test_a_network_at_home_gets_an_ending_and_an_address(house: House) -> None:
