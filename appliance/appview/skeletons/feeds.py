@@ -189,12 +189,26 @@ def _circle(conn: Connection, reader: int) -> list[int]:
     Without the reader and those whom the reader follows already.
     """
     friends = [actor for (actor,) in conn.rows(_NEWEST_FOLLOWS, reader, MOST_FRIENDS)]
-    known = {reader, *(actor for (actor,) in conn.rows(_NEWEST_FOLLOWS, reader, -1))}
     followed: Counter[int] = Counter()
     for friend in friends:
         followed.update(actor for (actor,) in conn.rows(_NEWEST_FOLLOWS, friend, MOST_OF_EACH))
-    found = ((count, actor) for actor, count in followed.items() if actor not in known)
-    return [actor for _, actor in heapq.nlargest(MOST_CIRCLE, found)]
+    followed.pop(reader, None)
+    best = [actor for _, actor in sorted(((n, who) for who, n in followed.items()), reverse=True)]
+    circle: list[int] = []
+    # Whoever follows very many is not asked for all of them.
+    for start in range(0, len(best), MOST_CIRCLE):
+        some = best[start : start + MOST_CIRCLE]
+        known = {actor for (actor,) in conn.rows(_FOLLOWED, json_list(some), reader)}
+        circle += [actor for actor in some if actor not in known]
+        if len(circle) >= MOST_CIRCLE:
+            break
+    return circle[:MOST_CIRCLE]
+
+
+_FOLLOWED: Final = (
+    "SELECT j.value FROM json_each(?) j CROSS JOIN follow f"
+    " ON f.actor_id = ? AND f.target_id = j.value AND f.counts = 1"
+)
 
 
 def _judged(conn: Connection, rule: FeedRule, reading: Reading, rows: list[Row]) -> list[Row]:
