@@ -145,8 +145,8 @@ def check_backups(data: Path, now: float, *, expected: bool) -> Iterator[Finding
             "warn",
             "no backup was ever taken",
             "one each night, at another place than this computer",
-            "on the page Copies of the panel choose a place"
-            " (or run `hearth settings backup.target PLACE`)",
+            "on the page Copies of the panel choose a place, or press Copy now where one is chosen"
+            " (or run `hearth settings backup.target PLACE` and `hearth backup now`)",
             "backup-never",
         )
         return

@@ -17,6 +17,22 @@ async def test_a_new_release_is_shown_asked_for_and_waited_with(tmp_path: Path) 
         await see_ask_and_wait(house)
 
 
+async def test_nothing_is_called_the_newest_before_a_channel_was_read(tmp_path: Path) -> None:
+    async with open_house(tmp_path, update_channel="/srv/hearth") as house:
+        owner = await house.claim()
+        data, now = house.settings.paths.data, house.clock.now()
+        fresh = await owner.get("/updates")
+        assert "Nobody has looked yet" in fresh.words
+        assert "the newest there is" not in fresh.words
+        Known().note(data, checked_at=now, failure="channel.json cannot be read")
+        failed = await owner.get("/updates")
+        assert failed.errors == ["channel.json cannot be read"]
+        assert "the newest there is" not in failed.words
+        assert "see that the place below is right" in failed.words
+        Known().note(data, checked_at=now)
+        assert "That is the newest there is." in (await owner.get("/updates")).words
+
+
 async def see_ask_and_wait(house: House) -> None:
     data = house.settings.paths.data
     Known().note(
