@@ -395,3 +395,23 @@ async def test_notifications_of_one_kind_among_very_many_others(
             cursor=page["cursor"],
         )
     assert page["notifications"][0]["uri"] == told
+
+
+async def test_a_hashtag_of_very_many_people_shows_a_few(
+    house: AppViewHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = 300
+
+    def scene(lab: IndexLab) -> None:
+        dids = crowd(lab, people)
+        lab.flushes = False
+        for did in dids:
+            lab.post(did, "#fox", tags=["fox"])
+
+    await house.write(scene)
+    house.clock.advance(2 * people)
+    rows = rows_read(house, monkeypatch)
+    page = await house.get(None, "app.bsky.unspecced.getTrends")
+    assert [trend["postCount"] for trend in page["trends"]] == [people]
+    assert len(page["trends"][0]["actors"]) == 5
+    assert sum(rows) < 100

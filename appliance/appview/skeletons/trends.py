@@ -11,10 +11,12 @@ WINDOW_US: Final = 3 * 86_400 * 1_000_000
 # One account alone makes no trend, however often it writes.
 FEWEST_ACTORS: Final = 2
 MOST_POSTS: Final = 20_000
+# Five are shown; of those named some may be blocked or gone.
+MOST_ACTORS: Final = 20
 
 
 class Trend(NamedTuple):
-    """A hashtag, how many recent posts have it, since when, and who wrote them."""
+    """A hashtag, how many recent posts have it, since when, and some of who wrote them."""
 
     tag: str
     posts: int
@@ -40,4 +42,7 @@ def _trends(conn: Connection, since_us: int, limit: int) -> list[Trend]:
         FEWEST_ACTORS,
         limit,
     )
-    return [Trend(tag, posts, started, orjson.loads(ids)) for tag, posts, started, ids in rows]
+    return [
+        Trend(tag, posts, started, orjson.loads(ids)[:MOST_ACTORS])
+        for tag, posts, started, ids in rows
+    ]
