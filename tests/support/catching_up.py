@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from appliance.base.connection import Connection
 from tests.support.invariants import index_of, known_standing, standing
+
+Index: TypeAlias = dict[str, set[tuple[Any, ...]]]
 
 LOOK_EVERY = 0.25
 # Standing still for so long is a fault; so is not to arrive in so long.
@@ -44,11 +47,28 @@ def _read_so_far(data: Path) -> object:
     return found
 
 
+def _number(data: Path, name: str, sql: str) -> int:
+    with closing(Connection(data / f"{name}.sqlite", writable=False)) as conn:
+        return int(conn.value(sql) or 0)
+
+
 def behind(data: Path) -> dict[str, object]:
-    """Of each account on which AppView and PDS differ, what either says."""
+    """Of each account on which AppView and PDS differ, what either says; and streams not read yet.
+
+    What is still to come may be about accounts that rest, of which the PDS has no more to say.
+    """
     wanted, known = standing(data), known_standing(data)
     dids = {did for did, _ in wanted.items() ^ known.items()}
-    return {did: (wanted.get(did), known.get(did)) for did in sorted(dids)}
+    found: dict[str, object] = {did: (wanted.get(did), known.get(did)) for did in sorted(dids)}
+    newest = "SELECT max(seq) FROM event"
+    for giver, reader, read in (
+        ("pds", "relay", "SELECT max(cursor) FROM host"),
+        ("relay", "appview", "SELECT max(cursor) FROM stream"),
+    ):
+        told, heard = _number(data, giver, newest), _number(data, reader, read)
+        if heard < told:
+            found[reader] = (told, heard)
+    return found
 
 
 async def appview_caught_up(data: Path) -> list[str]:
@@ -60,10 +80,15 @@ async def appview_caught_up(data: Path) -> list[str]:
     return []
 
 
-async def index_is(data: Path, wanted: object) -> list[str]:
+def _apart(data: Path, wanted: Index) -> Index:
+    found = {kind: rows ^ wanted[kind] for kind, rows in index_of(data).items()}
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+async def index_is(data: Path, wanted: Index) -> list[str]:
     """Wait until the AppView has indexed this again, while it is rebuilt."""
     try:
         await moves_until(lambda: index_of(data) == wanted, lambda: index_of(data))
     except TimeoutError:
-        return ["a rebuild of the AppView has come to something else"]
+        return [f"a rebuild of the AppView has come to something else: {_apart(data, wanted)}"]
     return []
