@@ -74,7 +74,7 @@ def all_answer(data: Path) -> bool:
         cwd=ROOT,
         env={**os.environ, **DEV},
         capture_output=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return asked.returncode == 0

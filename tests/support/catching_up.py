@@ -53,13 +53,16 @@ def _number(data: Path, name: str, sql: str) -> int:
 
 
 def behind(data: Path) -> dict[str, object]:
-    """Of each account on which AppView and PDS differ, what either says; and streams not read yet.
+    """Of each account on which AppView and PDS differ, what either says; and what is under way.
 
-    What is still to come may be about accounts that rest, of which the PDS has no more to say.
+    A new name that the directory has, but the PDS could not write down, becomes the account's soon;
+    and what is still to be read may be about accounts that rest.
     """
     wanted, known = standing(data), known_standing(data)
     dids = {did for did, _ in wanted.items() ^ known.items()}
     found: dict[str, object] = {did: (wanted.get(did), known.get(did)) for did in sorted(dids)}
+    if renames := _number(data, "pds", "SELECT count(*) FROM rename"):
+        found["renames"] = renames
     newest = "SELECT max(seq) FROM event"
     for giver, reader, read in (
         ("pds", "relay", "SELECT max(cursor) FROM host"),
