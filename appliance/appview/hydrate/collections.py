@@ -94,11 +94,14 @@ def load_starter_packs(db: Database, into: Hydration, ids: Iterable[int]) -> Non
 def _item_counts(db: Database, into: Hydration, lists: Iterable[int]) -> dict[int, int | None]:
     """Count who stands on these lists; of very many long ones the last are not counted."""
     counts = into.item_counts
+    new = sorted(set(lists) - counts.keys())
+    if not new:
+        return counts
     found = db.read(
         "SELECT j.value, (SELECT count(*) FROM (SELECT 1 FROM listitem i"
         " WHERE i.list_id = j.value AND i.counts = 1 LIMIT ?)) FROM json_each(?) j",
         SHORT_LIST,
-        json_list(sorted(set(lists) - counts.keys())),
+        json_list(new),
     )
     for list_id, count in found:
         counts[list_id] = count if count < SHORT_LIST else _long_count(db, into, list_id)

@@ -63,9 +63,15 @@ def _read_rules(db: Database, into: Hydration, rows: Sequence[GateRow]) -> None:
     viewer = into.viewer_id
     on_lists: set[int] = set()
     mentioned: set[int] = set()
-    if viewer is not None and rules:
+    if viewer is not None and ids:
         on_lists = {list_id for _, list_id in members(db, list(ids.values()), [viewer])}
-        mentioned = _mentioning(db, rules, viewer)
+    by_mention = [
+        post
+        for post, allow in rules.items()
+        if any(rule.get("$type") == MENTION for rule in allow or ())
+    ]
+    if viewer is not None and by_mention:
+        mentioned = _mentioning(db, by_mention, viewer)
     for row in rows:
         allow = rules[row.post_id]
         if allow is None:
