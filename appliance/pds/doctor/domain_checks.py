@@ -120,11 +120,11 @@ def read_rental(domain: str, told: Any) -> Rental | None:
 def _end(event: Any) -> float | None:
     match event:
         case {"eventAction": "expiration", "eventDate": str(date)}:
-            try:
+            with suppress(ValueError, OverflowError):
                 end = datetime.fromisoformat(date)
                 return (end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp()
-            except (ValueError, OverflowError):
-                return None
+        case _:
+            pass
     return None
 
 
