@@ -90,6 +90,8 @@ class Follower:
         pause = first
         while True:
             started = time.monotonic()
+            # What is said amid an attempt that then fails counts: the reason came after it began.
+            self._nudged.clear()
             await self._follow_once()
             if time.monotonic() - started > HEALTHY_SECONDS:
                 pause = first
@@ -97,11 +99,9 @@ class Follower:
             pause = min(pause * 2, longest)
 
     async def _wait(self, seconds: float) -> None:
-        # What was said amid an attempt that then failed counts: the reason came after it began.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()
-        self._nudged.clear()
 
     async def _follow_once(self) -> None:
         inbox = _Inbox()
