@@ -68,7 +68,10 @@ async def test_a_kind_of_label_is_made_put_taken_back_and_forgotten(house: House
     owner = await house.claim()
     ann = await house.box.sign_up("ann")
     async with labeler_beside(house) as labeler:
-        assert "Nothing is labelled." in (await owner.get("/labels")).words
+        seen = await owner.get("/labels")
+        assert "Nothing is labelled." in seen.words
+        # Who chooses nothing hides nobody.
+        assert seen.text.count('<option value="!warn" selected>') == 1
         kind = {
             "identifier": "spoiler",
             "title": "Spoiler",
