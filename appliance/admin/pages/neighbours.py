@@ -41,7 +41,9 @@ async def refuse(visit: Visit) -> web.Response:
 
 
 async def unpair(visit: Visit) -> web.Response:
-    """End a pair."""
+    """End a pair, after a question: to have it back takes both owners and a code."""
+    if visit.text("sure") != "yes":
+        return await _page(visit, "neighbours", ask=visit.text("key"))
     return await _answer(visit, await visit.panel.neighbours.unpair(visit.text("key")))
 
 
@@ -52,9 +54,11 @@ async def _answer(visit: Visit, problem: str) -> web.Response:
     return await _page(visit, "neighbours", error=error)
 
 
-async def _page(visit: Visit, template: str, *, error: str = "") -> web.Response:
+async def _page(visit: Visit, template: str, *, error: str = "", ask: str = "") -> web.Response:
     try:
         street = await visit.panel.neighbours.street()
     except NeighboursAway:
-        return visit.page(template, street=None, error=error)
-    return visit.page(template, status=422 if error else 200, street=street, error=error)
+        return visit.page(template, street=None, error=error, asked=None)
+    asked = next((one for one in street.paired if one["key"] == ask), None)
+    status = 422 if error else 200
+    return visit.page(template, status=status, street=street, error=error, asked=asked)

@@ -45,7 +45,12 @@ async def test_a_pair_is_made_by_the_page_and_ended(house: House, tmp_path: Path
         await jones.role.introductions.confirm(ours.key, code)
         await until(lambda: ours.is_paired_with(jones))
         assert "End the pair" in (await owner.get("/neighbours")).words
-        assert (await owner.post("/neighbours/unpair", key=jones.key)).status == 303
+        asked = await owner.post("/neighbours/unpair", key=jones.key)
+        assert asked.status == 200
+        assert "End the pair with jones?" in asked.words
+        assert ours.is_paired_with(jones)
+        ended = await owner.post("/neighbours/unpair", key=jones.key, sure="yes")
+        assert ended.location == "/neighbours"
         assert not ours.is_paired_with(jones)
 
 
