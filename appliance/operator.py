@@ -2,19 +2,18 @@
 
 import argparse
 import asyncio
-import getpass
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from appliance.atproto.xrpc.client import XrpcClient
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.http import HttpClient
+from appliance.base.typed_secrets import read_secret, warn_of_seen
 from appliance.settings_groups import Paths
 from appliance.upkeep.low_ports import DATA
 from appliance.upkeep.operator_access import OperatorAccess
@@ -25,10 +24,6 @@ Say = Callable[[str], None]
 PAGE = 100
 # Whoever gave a command would rather wait than give it again.
 SECONDS_TO_ANSWER: Final = 60.0
-SEEN_BY_OTHERS: Final = (
-    "hearth: a password in a command is seen by others on this computer and kept by the shell;"
-    " better --password-file FILE, or - to be asked\n"
-)
 _ANYWHERE_PUBLIC = OutboundPolicy()
 
 
@@ -113,30 +108,30 @@ class Operator:
         raise NoSuchAccount(f"nobody here is called {who}; see: hearth account list")
 
 
-async def _password_of(args: argparse.Namespace) -> str:
+async def password_given(args: argparse.Namespace, name: str = "password") -> str:
     """Give the password that was chosen: in a file, when asked, or in the command; else none.
 
     Raises NotDone.
     """
-    if args.password:
-        sys.stderr.write(SEEN_BY_OTHERS)
-    if not args.password_file:
-        return str(args.password or "")
-    chosen = (await asyncio.to_thread(_read_password, args.password_file)).strip()
+    typed, place = getattr(args, name), getattr(args, f"{name}_file")
+    option = f"--{name.replace('_', '-')}-file"
+    if typed:
+        warn_of_seen("a password", f"{option} FILE, or - to be asked")
+    if not place:
+        return str(typed or "")
+    prompt = f"{name.replace('_', ' ').capitalize()}: "
+    try:
+        chosen = await asyncio.to_thread(read_secret, place, prompt)
+    except (OSError, UnicodeError) as problem:
+        raise NotDone(f"{option}: {problem}; nothing was changed") from problem
     if not chosen:
         raise NotDone("the password is empty; nothing was changed")
     return chosen
 
 
-def _read_password(place: str) -> str:
-    if place != "-":
-        return Path(place).expanduser().read_text("utf-8")
-    return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline()
-
-
 async def create(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Open an account; print its handle, DID and, when made here, its password."""
-    chosen = await _password_of(args)
+    chosen = await password_given(args)
     password = chosen or secrets.token_urlsafe(12)
     about = await operator.query("com.atproto.server.describeServer")
     fields = {"handle": args.handle, "password": password}
@@ -169,7 +164,7 @@ async def invite(operator: Operator, args: argparse.Namespace, say: Say) -> None
 
 async def reset_password(operator: Operator, args: argparse.Namespace, say: Say) -> None:
     """Give an account a new password and end its sessions."""
-    password = await _password_of(args) or secrets.token_urlsafe(12)
+    password = await password_given(args) or secrets.token_urlsafe(12)
     did = await operator.did_of(args.account)
     await operator.call("com.atproto.admin.updateAccountPassword", did=did, password=password)
     say(f"password: {password}")

@@ -14,6 +14,7 @@ import orjson
 
 from appliance.base.logs import setup_logging
 from appliance.base.secret_files import replace_secret
+from appliance.base.typed_secrets import holds_login, warn_of_seen
 from appliance.listeners import NEVER_FETCHED, PortTaken, bind_named, close_all, copies
 from appliance.node import AGAIN, Node, serve
 from appliance.settings import Settings, load
@@ -118,9 +119,13 @@ def run(args: argparse.Namespace) -> int:
         if args.plc:
             for listener in listeners.pop("directory"):
                 listener.close()
+        if args.smtp and holds_login(args.smtp):
+            warn_of_seen("a password in an address", "the variable HEARTH_SMTP_URL")
         settings = trial_settings(args, data, ports)
         settings.paths.trial_mark.touch()
         if args.admin_password:
+            better = "without it: one is made, in the file secrets/operator-token"
+            warn_of_seen("the admin password", better)
             replace_secret(settings.paths.secret("operator-token"), args.admin_password)
         manager = ServiceManager(os.environ)
         stack.callback(close_all, listeners)

@@ -19,6 +19,7 @@ from appliance.backup.places import Disks
 from appliance.backup.schedule import what_is_due
 from appliance.backup.take import REST, Progress, engine_of, take, with_login
 from appliance.base.terminal import unguarded
+from appliance.base.typed_secrets import read_secret, warn_of_seen
 from appliance.pds.soundness import Soundness
 from appliance.settings import Settings, load
 from appliance.settings_groups import Paths
@@ -215,6 +216,10 @@ def _restore(args: argparse.Namespace, say: Say, progress: Progress) -> None:
 
 def _engine_to_restore(args: argparse.Namespace, key: str, cache: Path) -> Engine:
     place, secrets = _without_login(args.place)
+    if secrets:
+        warn_of_seen("the login of a place", "--login-file FILE, or - to be asked")
+    if args.login_file and place.startswith(REST):
+        secrets = with_login(place, _read_login(args.login_file))
     # Without a key named, ssh is that of the person who sits here, who can be asked.
     way = DIRECT
     if args.ssh_key and place.startswith(SFTP):
@@ -244,6 +249,17 @@ def _read_key(path: str | None) -> str:
         sys.stderr.flush()
         text = sys.stdin.readline()
     return as_typed(text)
+
+
+def _read_login(path: str) -> str:
+    try:
+        return read_secret(path, "NAME:TOKEN, as the other Hearth gave them: ")
+    except (OSError, UnicodeError) as problem:
+        raise BackupFailed(
+            f"{path} cannot be read: {problem}",
+            "a file with NAME:TOKEN, as the other Hearth gave them",
+            "name another file, or - to type them",
+        ) from problem
 
 
 def _without_login(place: str) -> tuple[str, dict[str, str]]:

@@ -253,7 +253,13 @@ def _add_moves(add: Callable[..., argparse.ArgumentParser]) -> None:
     for action in (come, enter, leave):
         action.add_argument("--handle", help="the handle at the new server; else one that suits")
         action.add_argument("--email", help="the address at the new server; else the same")
-        action.add_argument("--new-password", help="at the new server; else one is made and told")
+        new = action.add_mutually_exclusive_group()
+        new.add_argument(
+            "--new-password-file",
+            metavar="FILE",
+            help="a file with one for the new server, - to be asked; else one is made and told",
+        )
+        new.add_argument("--new-password", help="the same in the command, where others may see it")
         action.add_argument("--code", help="the code that the old server has mailed")
         action.add_argument("--recovery-key", metavar="FILE", help="sign with this key, no code")
 
@@ -373,5 +379,8 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
     command.add_argument("place", help="where the backups are: as backup.target was")
     command.add_argument("--snapshot", default="", metavar="ID", help="another than the newest")
     command.add_argument("--key-file", metavar="FILE", help="a file with the key; else it is asked")
+    command.add_argument(
+        "--login-file", metavar="FILE", help="a file with NAME:TOKEN for rest:, - to be asked"
+    )
     command.add_argument("--ssh-key", metavar="FILE", help="the SSH key for sftp:, else your own")
     _add_data(command)

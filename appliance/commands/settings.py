@@ -8,6 +8,7 @@ from typing import get_origin
 
 from appliance.atproto.xrpc.errors import XrpcError
 from appliance.base.sizes import NotASize, read_size
+from appliance.base.typed_secrets import holds_login, warn_of_seen
 from appliance.operator import NotRunning, Say, at_the_network
 from appliance.settings import Declaration, InvalidSettings, declarations
 from appliance.settings_file import change, described
@@ -28,6 +29,13 @@ def run(args: argparse.Namespace, say: Say) -> int:
         _show(data, args.name, say)
         return 0
     values = {args.name: _read(args.name, args.value)}
+    if any(map(holds_login, args.value)):
+        better = (
+            "the panel's page Settings, or the file secrets/smtp-password"
+            if args.name.startswith("smtp.")
+            else "the panel's page Settings"
+        )
+        warn_of_seen("a password in an address", better)
     try:
         differs = asyncio.run(_put(args.data, values))
     except NotRunning:

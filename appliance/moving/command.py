@@ -17,7 +17,14 @@ from appliance.moving import errands
 from appliance.moving.progress import Progress
 from appliance.moving.scene import Say, Scene
 from appliance.moving.trouble import Trouble, Waiting
-from appliance.operator import NoSuchAccount, NotRunning, Operator, at_the_network
+from appliance.operator import (
+    NoSuchAccount,
+    NotDone,
+    NotRunning,
+    Operator,
+    at_the_network,
+    password_given,
+)
 from appliance.settings_groups import Paths
 from appliance.upkeep.causes import STOPS, in_the_way
 from appliance.upkeep.checkup import Finding, check_clock, check_data_folder
@@ -36,7 +43,7 @@ def run(name: str, args: argparse.Namespace, say: Say) -> int:
     except Trouble as trouble:
         _tell("stopped", trouble)
         return 1
-    except (NotRunning, NoSuchAccount) as problem:
+    except (NotRunning, NoSuchAccount, NotDone) as problem:
         sys.stderr.write(f"hearth: {problem}\n")
         return 1
     return 0
@@ -54,6 +61,8 @@ def _tell(state: str, trouble: Trouble) -> None:
 async def _run(name: str, args: argparse.Namespace, say: Say) -> None:
     peer = _address(getattr(args, "peer", ""))
     args.peer = peer
+    if "new_password" in args:
+        args.new_password = await password_given(args, "new_password")
     policy = OutboundPolicy(allow_loopback=_is_loopback(peer))
     async with at_the_network(args.data, policy) as network:
         operator = network.operator("pds")

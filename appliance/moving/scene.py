@@ -43,7 +43,7 @@ class Scene:
     def wish(self) -> Wish:
         args = self.args
         given = {name: getattr(args, name, None) or "" for name in ("handle", "email", "invite")}
-        return Wish(**given, password=args.new_password or "")
+        return Wish(**given, password=getattr(args, "new_password", None) or "")
 
     def ours(self, url: str, whose_it_is: Callable[[], str]) -> Server:
         """Give the server here, as the member whose DID is given."""

@@ -188,6 +188,7 @@ async def test_the_operator_may_choose_the_password_and_the_domain(
     appliance = Appliance("--admin-password", "chosen by me", "--handle-domain", ".smith.test")
     try:
         assert appliance.report["admin_password"] == "chosen by me"
+        assert "admin password in a command is seen by others" in appliance.stderr()
         assert appliance.report["handle_domain"] == ".smith.test"
         operator = Operator(http, appliance.pds, "chosen by me")
         assert (await operator.post("com.atproto.server.createInviteCode", useCount=1))["code"]

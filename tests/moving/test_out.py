@@ -53,7 +53,9 @@ async def move_out(
 ) -> None:
     """Move to a server that asks for an invite code."""
     order = ["move-out", ann.handle, "--to", second.pds, "--folder", str(folder)]
-    order += ["--new-password", PASSWORD]
+    chosen = folder.with_name("new-password")
+    chosen.write_text(f"{PASSWORD}\n")
+    order += ["--new-password-file", str(chosen)]
     assert (await hearth(network, *order))[0] == NOT_FINISHED
     operator = Operator(http, second.pds, second.operator_token)
     made = await operator.post("com.atproto.server.createInviteCode", useCount=1)
