@@ -75,7 +75,9 @@ def blobs_of(settings: Settings) -> Path:
 def take(settings: Settings, progress: Progress) -> str:
     """Take a backup, note it, thin out old ones; return its id. Raises BackupFailed."""
     data = settings.paths.data
-    journal = Journal.read(data).note(data, tried_at=time.time(), failure="")
+    journal = Journal.read(data)
+    cut_off = journal.cut_off + 1 if journal.is_unfinished() else 0
+    journal = journal.note(data, tried_at=time.time(), cut_off=cut_off, failure="")
     try:
         engine = engine_of(settings)
         _refuse_inside(engine.repository, data)
@@ -101,7 +103,7 @@ def take(settings: Settings, progress: Progress) -> str:
         shutil.rmtree(data / contents.STAGING, ignore_errors=True)
     now = time.time()
     first = journal.first_at if journal.taken_at else now
-    told = {"snapshot": saved.id, "bytes": saved.bytes, "added": saved.added}
+    told = {"snapshot": saved.id, "bytes": saved.bytes, "added": saved.added, "cut_off": 0}
     journal.note(data, first_at=first, taken_at=now, **told)
     return saved.id
 

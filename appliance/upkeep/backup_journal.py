@@ -28,6 +28,8 @@ class Journal:
 
     `first_at`: when the first one was taken; 0 as well where that was not written down yet.
 
+    `cut_off`: how many tries before the last one came to no end, one after the other.
+
     A failure is empty when the last try succeeded. `bytes`: what the last backup holds; `added`:
     what of it was new.
     """
@@ -39,6 +41,7 @@ class Journal:
     bytes: int = 0
     added: int = 0
     tried_at: float = 0.0
+    cut_off: int = 0
     failure: str = ""
     proven_at: float = 0.0
     proven: str = ""
@@ -58,11 +61,19 @@ class Journal:
         except (OSError, ValueError, TypeError, AttributeError):
             return cls()
 
+    def is_unfinished(self) -> bool:
+        """Tell whether the last backup that was begun came to no end, good or bad, so far."""
+        return self.tried_at > self.taken_at and not self.failure
+
+    def is_cut_off(self, data: Path) -> bool:
+        """Tell whether it did, and nobody is at it any more."""
+        return self.is_unfinished() and Course.read(data) is None
+
     def without_cut_off(self, data: Path) -> Self:
         """Leave out tries that came to no end, good or bad, and that nobody is at any more."""
         if Course.read(data) is not None:
             return self
-        taking = self.tried_at > self.taken_at and not self.failure
+        taking = self.is_unfinished()
         proving = self.proof_tried_at > self.proven_at and not self.proof_failure
         return replace(
             self,

@@ -10,13 +10,17 @@ from appliance.pds.xrpc.auth import Caller, operator
 from appliance.upkeep import backup_journal
 from appliance.upkeep.backup_journal import ACTIONS, Course, Journal
 from appliance.upkeep.backup_ssh import SFTP, SshFiles
+from appliance.upkeep.backup_times import next_at
 
 methods: MethodTable[Pds] = MethodTable()
 
 
 @methods.query("internal.hearth.backups.getState", auth=operator)
 async def get_state(pds: Pds, caller: Caller) -> Json:
-    """Tell when the last was taken and proven, how far one under way is, what opens SFTP."""
+    """Tell when the last was taken and proven, how far one under way is, what opens SFTP.
+
+    `nextAt`: when the next is due; what is past means soon.
+    """
     data, backup = pds.settings.paths.data, pds.settings.backup
     known, course = Journal.read(data), Course.read(data)
     told: dict[str, Json] = {
@@ -30,6 +34,7 @@ async def get_state(pds: Pds, caller: Caller) -> Json:
         ("takenAt", known.taken_at),
         ("triedAt", known.tried_at),
         ("provenAt", known.proven_at),
+        ("nextAt", _next_at(pds, known) if backup.target else 0.0),
     ):
         if seconds:
             told[name] = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -49,6 +54,12 @@ async def get_state(pds: Pds, caller: Caller) -> Json:
             "percent": round(100 * course.share),
         }
     return told
+
+
+def _next_at(pds: Pds, known: Journal) -> float:
+    now = pds.clock.now()
+    cut = known.is_cut_off(pds.settings.paths.data)
+    return max(next_at(known, pds.settings.backup.hour, now, cut=cut), now)
 
 
 @methods.procedure("internal.hearth.backups.askForBackup", auth=operator)

@@ -26,6 +26,7 @@ async def test_copies_are_shown_made_and_tried(tmp_path: Path) -> None:
         assert "/mnt/<disk>" in seen.words
         assert "4 o'clock" in seen.words
         assert "Try to bring" not in seen.words
+        assert "Next copy within minutes" in seen.words
         assert (await owner.post("/backup", what="now")).location == "/backup"
         assert asked(data) == "now"
         seen = await owner.get("/backup")
