@@ -146,12 +146,13 @@ class Reach:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(HOME_SECONDS):
                 found = await Lookups().resolve(self.place.hostname, family=socket.AF_UNSPEC)
-                address = found[0]["host"]
-                async with pinned(self.place.hostname, address, None) as http:
-                    with contextlib.suppress(OutboundFailed):
-                        await http.request("GET", f"{self.place.url}{PATH}{nonce}")
-        if self.mirror.was_asked(nonce):
-            return []
+                # Apps try each, too: a name may have an address of IPv6 where nobody listens.
+                for address in dict.fromkeys(each["host"] for each in found):
+                    async with pinned(self.place.hostname, address, None) as http:
+                        with contextlib.suppress(OutboundFailed):
+                            await http.request("GET", f"{self.place.url}{PATH}{nonce}")
+                    if self.mirror.was_asked(nonce):
+                        return []
         own = in_url(own_address())
         return [
             Finding(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance import publish
+from appliance.base.lookups import Lookups
 from appliance.pds.doctor import dns_checks
 from appliance.pds.doctor.mirror import MOST, PATH, SECONDS, Mirror
 from appliance.pds.doctor.reach import Reach
@@ -39,6 +40,16 @@ async def test_at_home_an_address_that_was_given_to_another_is_told(tmp_path: Pa
         (finding,) = await box.pds.doctor.reach.look(None, lambda _: None)
         assert finding.cause == "home-address"
         assert url in finding.subject
+
+
+async def test_at_home_a_name_may_have_an_address_where_nobody_listens(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(*_: object, **__: object) -> list[dict[str, str]]:
+        return [{"host": "::1"}, {"host": "127.0.0.1"}]
+
+    monkeypatch.setattr(Lookups, "resolve", resolve)
+    assert await box.pds.doctor.reach.look(None, lambda _: None) == []
 
 
 async def test_a_trial_is_not_looked_at_from_outside(tmp_path: Path) -> None:
