@@ -14,7 +14,7 @@ usage: ./install.sh try [ARGS]    run a whole network on this computer only (see
        ./install.sh test --system install, upgrade and remove it in Debians of its own (as root)
        ./install.sh test --long   campaigns of many seeds and hours, the last a soak of eight
 
-They need Debian (or alike) with Python 3.11 to 3.13. They write into this folder, and what they
+They need Debian (or alike) with Python 3.11 to 3.14. They write into this folder, and what they
 fetch also into ~/.cache; run as root, they install the Debian packages that are missing.
 
 As a service of this machine, by root:
@@ -38,19 +38,19 @@ fail() { # fail WHAT-WAS-SEEN WHAT-TO-DO
 # Print the path of a Python for which the packages are made.
 find_python() {
     others=
-    for name in python3 python3.13 python3.12 python3.11; do
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
         command -v "$name" >/dev/null || continue
-        if "$name" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+        if "$name" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
             2>/dev/null; then
             command -v "$name"
             return
         fi
         others="$others${others:+, }$("$name" -V 2>&1 || true)"
     done
-    [ -z "$others" ] || fail "no Python 3.11, 3.12 or 3.13 was found, only $others" \
-        "use Debian 12 or 13, Raspberry Pi OS made of these, or Ubuntu 24.04: theirs is one"
+    [ -z "$others" ] || fail "no Python 3.11 to 3.14 was found, only $others" \
+        "use Debian 12 or 13, Raspberry Pi OS made of these, or Ubuntu 24.04 or 26.04: theirs is one"
     fail "no Python was found" \
-        "on Debian 12, 13 or Ubuntu 24.04: sudo apt install python3 python3-venv"
+        "on Debian 12 or 13, Ubuntu 24.04 or 26.04: sudo apt install python3 python3-venv"
 }
 
 # Fetch Debian packages when we may, else say which are wanted.
@@ -123,7 +123,7 @@ install_packages() { # install_packages LOCK
     find "$venv/" -maxdepth 1 -name '.ready-*' ! -name ".ready-$id-*" -delete
     install_locked "$1" --only-binary :all: ||
         fail "packages for $("$venv/bin/python" -V) on $(uname -m) could not be installed (see above)" \
-            "check the network, then run this again (made for Python 3.11 to 3.13, x86_64, aarch64)"
+            "check the network, then run this again (made for Python 3.11 to 3.14, x86_64, aarch64)"
     # One accelerator comes as source. It has a fallback, so a missing compiler stops nobody.
     if command -v cc >/dev/null; then
         { install_locked build --only-binary :all: && install_locked native --no-build-isolation; } \

@@ -16,7 +16,7 @@ watchers='hearth-switch.path hearth-update.path hearth-ports.path hearth-backup.
 ROOM_MB=600
 CONFINED='systemd cannot confine it here (\1: \2); a container needs nesting: see journalctl -u hearth'
 system_file=/etc/os-release
-SYSTEMS='Debian 12 or 13, Ubuntu 24.04, or Raspberry Pi OS (64-bit) made of these Debians'
+SYSTEMS='Debian 12 or 13, Ubuntu 24.04 or 26.04, or Raspberry Pi OS (64-bit) made of these Debians'
 
 # What the system says of itself; nothing where it does not.
 said() { # said FIELD
@@ -155,6 +155,10 @@ machine_install() {
     "$python" -I -c 'import ensurepip, venv' 2>/dev/null ||
         need_debian "$python cannot make virtual environments" "${python##*/}-venv"
     command -v restic >/dev/null || need_debian_if_possible restic "there are no backups without it"
+    # The package that carries libsecp256k1 for older ones is not made for this Python.
+    "$python" -I -c 'import sys; sys.exit(sys.version_info >= (3, 14))' ||
+        dpkg -s libsecp256k1-6 >/dev/null 2>&1 ||
+        need_debian_if_possible libsecp256k1-6 "signatures take ten times as long without it"
     name_release
     before=$(current || printf '%s' -)
     if [ "$before" = "$release" ] && systemctl is-active --quiet hearth && "$command" health >&2; then

@@ -54,7 +54,7 @@ class Checkout:
         for name in ("tools", "systemd"):
             shutil.copytree(ROOT / name, self.folder / name)
         self.command("id", SOMEBODY)
-        for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        for name in ("python3", "python3.11", "python3.12", "python3.13", "python3.14"):
             self.command(name, PYTHON)
 
     def command(self, name: str, text: str) -> None:
@@ -226,7 +226,7 @@ def test_an_old_python_says_what_is_needed(checkout: Checkout) -> None:
     checkout.set("too-old")
     done = checkout.run("try")
     assert done.returncode == 1
-    assert "no Python 3.11, 3.12 or 3.13 was found, only Python 3.9.2" in done.stderr
+    assert "no Python 3.11 to 3.14 was found, only Python 3.9.2" in done.stderr
     assert "use Debian 12 or 13" in done.stderr
 
 
@@ -241,6 +241,7 @@ SYSTEMS = {
     "Debian testing": ('ID=debian\nPRETTY_NAME="Debian GNU/Linux forky/sid"\n', "amd64", ""),
     "Ubuntu 24.04": (UBUNTU + 'VERSION_ID="24.04"\n', "amd64", ""),
     "Ubuntu 24.04 on ARM": (UBUNTU + 'VERSION_ID="24.04"\n', "arm64", ""),
+    "Ubuntu 26.04": (UBUNTU + 'VERSION_ID="26.04"\n', "amd64", ""),
     "Mint 22": ('ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="22"\n', "amd64", ""),
     "Raspberry Pi OS, 32 bits": (PI, "armhf", "no packages for a system of armhf"),
     "Debian 12, 32 bits": ('ID=debian\nVERSION_ID="12"\n', "i386", "a system of i386"),

@@ -137,6 +137,7 @@ async def test_the_role_sees_what_the_door_saw_whatever_the_caller_claims(door: 
     headers = {
         "Host": "relay.smith.example",
         "Given": "one",
+        "Accept-Encoding": "gzip, deflate",
         CALLER: "10.9.8.7",
         "Connection": "keep-alive, X-Secret",
         "X-Secret": "for the door alone",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from appliance.updates.archives import prove, unpack
 from appliance.updates.channel import Release, read_channel
 from appliance.updates.signatures import TrustedKeys
+from tools.wheels import PYTHONS, lock_for
 
 ROOT = Path(__file__).parents[1]
 MAKER, LOCK = "tools/make_release.py", "tools/locks/base.txt"
@@ -158,3 +160,28 @@ def test_a_key_is_never_written_over(checkout: Checkout) -> None:
     before = checkout.key.read_text()
     assert checkout.release("key", str(checkout.key)).returncode == 1
     assert checkout.key.read_text() == before
+
+
+def test_what_a_lock_pins_for_a_python_is_not_for_the_one_that_asks() -> None:
+    for_all = "a==1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
+    hashes = " \\\n    --hash=sha256:bb\n"
+    lock = for_all + f"b==2.0 ; python_full_version < '3.13'{hashes}"
+    lock += f"c==3 ; python_full_version < '3.9' and sys_platform == 'linux'{hashes}"
+    assert lock_for(lock, "3.12") == f"{for_all}b==2.0{hashes}"
+    assert lock_for(lock, "3.13") == lock_for(lock, "3.14") == for_all
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_our_lock_is_kept_whole_for_each_python_but_for_what_is_not_made_for_it(
+    python: str,
+) -> None:
+    lock = (ROOT / LOCK).read_text()
+    names = set(re.findall(r"(?m)^([\w.-]+)==", lock))
+    kept = lock_for(lock, python)
+    wanted = names.copy()
+    if python in ("3.13", "3.14"):
+        wanted.discard("typing-extensions")
+    if python == "3.14":
+        wanted.discard("coincurve")
+    assert set(re.findall(r"(?m)^([\w.-]+)==", kept)) == wanted
+    assert ";" not in kept

@@ -23,6 +23,7 @@ from appliance.updates.archives import describe, make_archive
 from appliance.updates.channel import ANY_MACHINE, FILE, SIGNATURE, in_order
 from appliance.updates.signatures import NotSigned, PublisherKey
 from tools.bill import bill, locked
+from tools.wheels import PYTHONS, fetch
 
 ROOT = Path(__file__).resolve().parents[1]
 # As systemd/machine.sh copies them.
@@ -30,8 +31,6 @@ CONTENTS = (
     *("appliance", "web", "tools", "systemd"),
     *("install.sh", "pyproject.toml", "README.md", "CHANGES.md"),
 )
-PYTHONS = ("3.11", "3.12", "3.13")
-WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 MACHINES = ("x86_64", "aarch64")
 KEPT = 20
 BILL = "hearth.cdx.json"
@@ -135,12 +134,7 @@ def git(*args: str) -> str:
 
 def wheels_for(machine: str, folder: Path) -> dict[str, Path]:
     """Fetch what the lock names, for every Python on a kind of processor."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"]
-    command += ["-r", str(ROOT / "tools/locks/base.txt"), "-d", str(folder)]
-    command += [f"--platform={name}_{machine}" for name in WHEELS_FOR]
-    for python in PYTHONS:
-        subprocess.run([*command, f"--python-version={python}"], check=True)  # noqa: S603
+    fetch(ROOT / "tools/locks/base.txt", machine, PYTHONS, folder)
     return {f"wheels/{path.name}": path for path in folder.iterdir()}
 
 

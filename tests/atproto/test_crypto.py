@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from coincurve import _libsecp256k1
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,18 +21,8 @@ from appliance.atproto import crypto, curves
 from appliance.atproto.crypto import CurveName, InvalidKey, PrivateKey, PublicKey
 from appliance.atproto.curves import ORDERS, Coincurve, Curve, OpenSsl, SystemLibrary
 from tests.support import interop
+from tests.support.curve_libraries import LIBRARIES
 
-
-def carried_library() -> Curve:
-    """Open coincurve's own libsecp256k1 as if it were the system's: same code, by ctypes."""
-    return SystemLibrary([_libsecp256k1.__file__])
-
-
-LIBRARIES: dict[str, Callable[[], Curve]] = {
-    "coincurve": Coincurve,
-    "system": carried_library,
-    "openssl": lambda: OpenSsl("k256"),
-}
 NAMES: list[CurveName] = ["k256", "p256"]
 MESSAGE = b"a message"
 
@@ -192,7 +181,9 @@ def test_a_missing_library_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> No
         lambda: OpenSsl("k256"),
     ]
     assert isinstance(curves.first_curve(absent), OpenSsl)
-    assert isinstance(curves.first_curve([Coincurve, carried_library, *absent]), SystemLibrary)
+    if "system" in LIBRARIES:
+        found = curves.first_curve([Coincurve, LIBRARIES["system"], *absent])
+        assert isinstance(found, SystemLibrary)
 
 
 def test_without_coincurve_keys_still_work() -> None:

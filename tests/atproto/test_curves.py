@@ -1,21 +1,15 @@
 """Signatures as the libraries are shown them: in OpenSSL's form, and with the s that they take."""
 
 import itertools
-from collections.abc import Callable
 
 import pytest
-from coincurve import _libsecp256k1
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from appliance.atproto.crypto import PrivateKey
-from appliance.atproto.curves import ORDERS, Coincurve, Curve, OpenSsl, SystemLibrary, _der
+from appliance.atproto.curves import ORDERS, Curve, _der
+from tests.support.curve_libraries import LIBRARIES
 
 MESSAGE = b"a message"
-LIBRARIES: dict[str, Callable[[], Curve]] = {
-    "coincurve": Coincurve,
-    "system": lambda: SystemLibrary([_libsecp256k1.__file__]),
-    "openssl": lambda: OpenSsl("k256"),
-}
 
 
 @pytest.fixture(params=LIBRARIES)

@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +15,16 @@ from pathlib import Path
 
 from tests.support.appliance import ROOT
 from tests.system import raspberry
+from tools.wheels import fetch
 
 PACKAGES = "systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps"
 # As Debian and Python name a kind of machine.
 KINDS = {"amd64": "x86_64", "arm64": "aarch64"}
 OWN = next(name for name, kind in KINDS.items() if kind == os.uname().machine)
-PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
-UBUNTU = "noble"
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12", "resolute": "3.14"}
+UBUNTUS = ("noble", "resolute")
 RASPBERRY = "raspberry"
 UBUNTU_MIRROR = "HEARTH_UBUNTU_MIRROR"
-WHEELS_FOR = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 # Which programs the kernel has run by another.
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 # What a machine without a screen, and a test without a reader, have no use for.
@@ -56,6 +55,8 @@ def root_file_system(system: str) -> Path:
         part.parent.mkdir(parents=True, exist_ok=True)
         command = ["mmdebstrap", "--mode=root", "--quiet", *made_of, f"--architectures={machine}"]
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+        # apt's own user may not look into root's home, where the cache with Ubuntu's keys is.
+        command.append('--aptopt=APT::Sandbox::User "root"')
         subprocess.run([*command, suite, str(part), *sources(suite)], check=True)  # noqa: S603
         (part / "etc/apt/sources.list").unlink(missing_ok=True)
         part.rename(place)
@@ -118,7 +119,7 @@ def emulated(machine: str) -> Iterator[None]:
 def suites() -> tuple[str, ...]:
     """What installations are tried on: Ubuntu as well, where its mirror is named."""
     debians = ("trixie", "bookworm")
-    return (*debians, UBUNTU) if UBUNTU_MIRROR in os.environ else debians
+    return (*debians, *UBUNTUS) if UBUNTU_MIRROR in os.environ else debians
 
 
 def _ubuntu_keys() -> Path:
@@ -141,7 +142,7 @@ def _from_package(package: str, name: str, place: Path) -> None:
 
 def sources(suite: str) -> list[str]:
     """The lines for apt: this machine's mirrors of Debian, for another suite, or Ubuntu's."""
-    if suite == UBUNTU:
+    if suite in UBUNTUS:
         mirror, keys = os.environ[UBUNTU_MIRROR], _ubuntu_keys()
         pockets = (suite, f"{suite}-updates")
         return [f"deb [signed-by={keys}] {mirror} {pocket} main universe" for pocket in pockets]
@@ -159,11 +160,6 @@ def wheels(machine: str = OWN) -> Path:
     if not place.exists():
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
-        platforms = [f"--platform={name}_{KINDS[machine]}" for name in WHEELS_FOR]
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--require-hashes", "--only-binary=:all:", "-r", str(lock), "-d", str(part)]
-        for version in PYTHONS.values():
-            asked = [*command, *platforms, f"--python-version={version}"]
-            subprocess.run(asked, check=True)  # noqa: S603
+        fetch(lock, KINDS[machine], sorted(set(PYTHONS.values())), part)
         part.rename(place)
     return place
