@@ -17,7 +17,8 @@ from tests.support.appliance import ROOT
 from tests.system import raspberry
 from tools.wheels import fetch
 
-PACKAGES = "systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps"
+# Newer systemds filter system calls by a library that they only recommend.
+PACKAGES = "systemd-sysv,libseccomp2,dbus,python3,python3-venv,ca-certificates,procps"
 # As Debian and Python name a kind of machine.
 KINDS = {"amd64": "x86_64", "arm64": "aarch64"}
 OWN = next(name for name, kind in KINDS.items() if kind == os.uname().machine)
