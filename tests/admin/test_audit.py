@@ -1,5 +1,7 @@
 """Who comes and goes, and what is done in the panel itself, stands in the log."""
 
+from appliance.atproto.lexicon.catalog import load_catalog
+from appliance.base.strings import Strings
 from tests.support.panel_house import OWNER_PASSWORD, House
 
 
@@ -33,3 +35,27 @@ async def test_accounts_names_papers_and_looks_are_written_down(house: House) ->
     await owner.post("/checkup")
     done = ["beginExamination", "showSheet", "createAccount", "changeSettings", "claim"]
     assert await methods(house) == done
+
+
+# What roles ask among themselves, and what is told too often to be kept.
+UNSAID = {
+    "internal.hearth.pds.noteAct",
+    "internal.hearth.pds.openNetworkAccount",
+    "internal.hearth.pds.putNetworkRecord",
+    "internal.hearth.pds.reportMove",
+    "internal.hearth.pds.vouch",
+    "internal.hearth.relay.setNeighbours",
+}
+
+
+def test_whatever_an_operator_can_do_has_words_in_the_log() -> None:
+    catalog, words = load_catalog(), Strings.load()
+    own = [nsid for nsid in catalog.nsids if nsid.startswith("internal.hearth.")]
+    acts = {
+        nsid
+        for nsid in own
+        if catalog.has(nsid) and catalog.definition(nsid)["type"] == "procedure"
+    }
+    assert len(acts) > len(UNSAID)
+    unsaid = {nsid for nsid in acts if not words.has(f"log.{nsid.rpartition('.')[2]}")}
+    assert unsaid <= UNSAID

@@ -45,7 +45,10 @@ async def test_a_member_signs_in_and_out(house: MembersHouse) -> None:
     assert (wrong.status, wrong.errors) == (422, ["Name and password do not belong together."])
     assert (await browser.sign_in("@Alice.test")).location == "/account"
     assert "@alice.test" in (await browser.get("")).words
-    assert (await browser.post("/sign-out")).location == "/account"
+    out = await browser.post("/sign-out")
+    assert out.location == "/account/sign-in?done=out"
+    assert "You are signed out in this browser." in (await browser.ask("GET", out.location)).words
+    assert "done" not in (await browser.get("/sign-in?done=<b>")).words
     assert (await browser.get("")).status == 303
 
 
@@ -61,7 +64,9 @@ async def test_a_code_for_who_has_no_mail_waits_with_whoever_runs_the_network(
     house: MembersHouse,
 ) -> None:
     browser = house.browser()
-    assert "you ask for it" in (await browser.get("/forgotten")).words
+    asked = (await browser.get("/forgotten")).words
+    assert "you ask for it" in asked
+    assert "Ask for a code" in asked
     seen = await browser.post("/forgotten", name="alice")
     assert "a code waits with whoever runs this network" in seen.words
     [letter] = await house.box.pds.mailer.page(None, 5)
@@ -299,7 +304,9 @@ async def test_a_forgotten_password_is_set_anew_by_mail(house: MembersHouse) -> 
     bad = await browser.post("/forgotten/new", code="AAAAA-BBBBB", password="a new one")
     assert bad.status == 422
     done = await browser.post("/forgotten/new", code=code, password="a new one")
-    assert done.location == "/account/sign-in?next=%2Faccount"
+    assert done.location == "/account/sign-in?done=password&next=%2Faccount"
+    told = await browser.ask("GET", done.location)
+    assert "Your new password is set. Sign in with it." in told.words
     assert (await browser.sign_in("alice.test", "a new one")).location == "/account"
 
 

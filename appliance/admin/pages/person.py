@@ -79,7 +79,8 @@ async def _set_takedown(visit: Visit, *, applied: bool) -> web.Response:
         await visit.panel.people.suspend(person.did, int(days), reason)
     else:
         await visit.panel.people.set_takedown(person.did, applied=applied, reason=reason)
-    return visit.go(f"/people/{quote(person.did, safe='')}")
+    done = "down" if applied else "restored"
+    return visit.go(f"/people/{quote(person.did, safe='')}?done={done}#takedown")
 
 
 async def _person(visit: Visit) -> Person:
@@ -111,6 +112,7 @@ async def _page(
         person=person,
         ward=next((one for one in wards if one.did == person.did), None),
         wards=[one for one in wards if one.guardian_did == person.did],
+        done=visit.query("done"),
         handed_over=visit.query("done") == "handed-over",
         inviter=handles.get(by, ""),
         password=password,

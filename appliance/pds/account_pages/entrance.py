@@ -1,6 +1,7 @@
 """Sign in, prove anew, sign out, change to another account, and a forgotten password."""
 
 from contextlib import suppress
+from typing import Final
 from urllib.parse import quote
 
 from aiohttp import web
@@ -19,9 +20,13 @@ from appliance.pds.factors.factors import FactorRequired, TooManyGuesses, WrongF
 from appliance.pds.factors.passkeys import BadPasskey
 from appliance.pds.factors.sign_in import HalfWay, TicketExpired
 
+_DONE: Final = ("password", "out")
+
 
 async def show_sign_in(visit: Visit) -> web.Response:
-    return _sign_in_page(visit, following(visit.query("next")), "")
+    done = visit.query("done")
+    page = following(visit.query("next"))
+    return _sign_in_page(visit, page, "", done=done if done in _DONE else "")
 
 
 async def show_prove(visit: Visit) -> web.Response:
@@ -89,7 +94,9 @@ async def passkey(visit: Visit) -> web.Response:
 
 async def sign_out(visit: Visit) -> web.Response:
     await visit.leave(visit.did)
-    return visit.go(HOME)
+    # Who is still signed in here as somebody else goes on as that one.
+    others = [one for one in visit.signed_in if one.did != visit.did]
+    return visit.go(HOME if others else f"{HOME}/sign-in?done=out")
 
 
 async def switch(visit: Visit) -> web.Response:
@@ -136,7 +143,7 @@ async def reset(visit: Visit) -> web.Response:
         error = visit.words("password.unfit", least=1)
     if error:
         return _forgotten_page(visit, after, error=error, sent=True, code=code)
-    return visit.go(f"{HOME}/sign-in?next={quote(after, safe='')}")
+    return visit.go(f"{HOME}/sign-in?done=password&next={quote(after, safe='')}")
 
 
 async def _judged(visit: Visit, name: str) -> Account | HalfWay:
@@ -170,7 +177,9 @@ def following(text: str) -> str:
     return safe_path(text, HOME)
 
 
-def _sign_in_page(visit: Visit, after: str, error: str, *, proving: bool = False) -> web.Response:
+def _sign_in_page(
+    visit: Visit, after: str, error: str, *, proving: bool = False, done: str = ""
+) -> web.Response:
     asking = None if proving else asking_behind(visit, after)
     page = visit.page(
         "sign_in",
@@ -178,6 +187,7 @@ def _sign_in_page(visit: Visit, after: str, error: str, *, proving: bool = False
         after=after,
         error=error,
         proving=proving,
+        done=done,
         asking=asking,
         identifier=visit.text("identifier") or (asking.hint if asking else ""),
         domain=visit.pds.site.handle_domains[0],

@@ -75,11 +75,14 @@ async def test_who_is_taken_down_can_be_restored(house: House) -> None:
     owner = await house.claim()
     member = await house.box.sign_up("ann")
     page = f"/people/{member.did}"
-    assert (await owner.post(f"{page}/takedown")).location == page.replace(":", "%3A")
-    seen = await owner.get(page)
+    down = (await owner.post(f"{page}/takedown")).location
+    assert down == page.replace(":", "%3A") + "?done=down#takedown"
+    seen = await owner.get(f"{page}?done=down")
     assert "Taken down" in seen.words
+    assert "The account is hidden from everybody." in seen.words
     assert "Restore this account" in seen.words
     await owner.post(f"{page}/restore")
+    assert "The account is restored" in (await owner.get(f"{page}?done=restored")).words
     assert "Take this account down" in (await owner.get(page)).words
 
 

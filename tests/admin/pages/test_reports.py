@@ -53,6 +53,11 @@ async def test_a_post_that_was_reported_is_taken_down_and_shown_again(house: Hou
     shown, _, hidden = seen.text.partition("<details><summary>Exact address")
     assert (ref["uri"] in hidden, f"<code>{ref['uri']}" in shown) == (True, False)
     assert "web client" not in seen.words
+    # Who is to be hidden for some days only has a page where that is said.
+    assert "For some days only: on the page of @bob.test" in seen.words
+    member = await owner.get(f"/people/{bob.did}")
+    assert 'id="takedown"' in member.text
+    assert "suspend for some days" in member.words
     fields = {"id": "1", "uri": ref["uri"], "cid": ref["cid"], "note": "Ten times is spam."}
     assert (await press(owner, "record", **fields)).location == "/reports?done=record"
     assert "No reports" in (await owner.get("/reports?done=record")).words
