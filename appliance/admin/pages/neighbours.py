@@ -44,12 +44,13 @@ async def unpair(visit: Visit) -> web.Response:
     """End a pair, after a question: to have it back takes both owners and a code."""
     if visit.text("sure") != "yes":
         return await _page(visit, "neighbours", ask=visit.text("key"))
-    return await _answer(visit, await visit.panel.neighbours.unpair(visit.text("key")))
+    problem = await visit.panel.neighbours.unpair(visit.text("key"))
+    return await _answer(visit, problem, f"{HERE}?done=ended")
 
 
-async def _answer(visit: Visit, problem: str) -> web.Response:
+async def _answer(visit: Visit, problem: str, after: str = HERE) -> web.Response:
     if not problem:
-        return visit.go(HERE)
+        return visit.go(after)
     error = visit.words(_PROBLEMS.get(problem, "neighbours.refused"))
     return await _page(visit, "neighbours", error=error)
 
@@ -58,7 +59,8 @@ async def _page(visit: Visit, template: str, *, error: str = "", ask: str = "") 
     try:
         street = await visit.panel.neighbours.street()
     except NeighboursAway:
-        return visit.page(template, street=None, error=error, asked=None)
+        return visit.page(template, street=None, error=error, asked=None, ended=False)
     asked = next((one for one in street.paired if one["key"] == ask), None)
     status = 422 if error else 200
-    return visit.page(template, status=status, street=street, error=error, asked=asked)
+    ended = visit.query("done") == "ended"
+    return visit.page(template, status=status, street=street, error=error, asked=asked, ended=ended)

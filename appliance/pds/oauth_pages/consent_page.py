@@ -17,12 +17,14 @@ async def show(
     """Ask. `another` is where to go on as somebody else. Raises InvalidScope."""
     permissions = Permissions.parse(request.asked.scope)
     sets = await visit.pds.permission_sets.describe(permissions)
+    asked = groups(permissions, visit.desk.strings, sets)
     page = visit.page(
         "oauth/consent",
         name=await _name(visit, request.client_id),
         asking=asking_of(request),
         account=account,
-        groups=groups(permissions, visit.desk.strings, sets),
+        groups=asked,
+        can_leave_out=any(line.is_optional for group in asked for line in group.lines),
         another="" if hinted_account(visit, request) else another,
     )
     return leading_out(visit, page)

@@ -41,7 +41,10 @@ async def test_a_pair_is_made_by_the_page_and_ended(house: House, tmp_path: Path
         seen = await owner.get("/neighbours/live")
         assert f"{code[:3]} {code[3:]}" in seen.text
         assert (await owner.post("/neighbours/confirm", key=jones.key, code=code)).status == 303
-        assert "Confirmed here" in (await owner.get("/neighbours")).words
+        seen = await owner.get("/neighbours")
+        assert "Confirmed here" in seen.words
+        # Who has changed their mind is not held until the other owner has pressed a button.
+        assert 'aria-label="Stop: jones"' in seen.text
         await jones.role.introductions.confirm(ours.key, code)
         await until(lambda: ours.is_paired_with(jones))
         assert "End the pair" in (await owner.get("/neighbours")).words
@@ -50,7 +53,8 @@ async def test_a_pair_is_made_by_the_page_and_ended(house: House, tmp_path: Path
         assert "End the pair with jones?" in asked.words
         assert ours.is_paired_with(jones)
         ended = await owner.post("/neighbours/unpair", key=jones.key, sure="yes")
-        assert ended.location == "/neighbours"
+        assert ended.location == "/neighbours?done=ended"
+        assert "The pair is ended." in (await owner.get("/neighbours?done=ended")).words
         assert not ours.is_paired_with(jones)
 
 
@@ -68,6 +72,23 @@ async def test_another_code_ends_it_and_is_said_in_words(house: House, tmp_path:
         gone = await owner.post("/neighbours/pair", key="0" * 64)
         assert gone.status == 422
         assert "does not answer at the address" in gone.words
+
+
+async def test_who_has_confirmed_may_still_stop_it(house: House, tmp_path: Path) -> None:
+    owner = await house.claim()
+    async with beside(house, tmp_path) as (ours, jones):
+        await jones.want(ours)
+        await until(lambda: ours.state(jones) == "asked")
+        await owner.get("/neighbours")
+        await owner.post("/neighbours/pair", key=jones.key)
+        await until(lambda: ours.state(jones) == "compare")
+        code = ours.course(jones).code
+        await owner.post("/neighbours/confirm", key=jones.key, code=code)
+        assert (await owner.post("/neighbours/refuse", key=jones.key)).location == "/neighbours"
+        assert "Confirmed here" not in (await owner.get("/neighbours")).words
+        await until(lambda: jones.state(ours) == "failed")
+        assert not ours.is_paired_with(jones)
+        assert not jones.is_paired_with(ours)
 
 
 async def test_what_strangers_call_themselves_is_never_markup(house: House, tmp_path: Path) -> None:

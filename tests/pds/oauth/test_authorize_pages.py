@@ -92,9 +92,28 @@ async def test_a_named_account_that_is_not_here_signs_in_first(house: MembersHou
     seen = await browser.ask("GET", await app.ask(login_hint=bob.handle))
     page = await browser.ask("GET", seen.location or "")
     assert 'value="bob.test"' in page.text
-    assert "It asks for bob.test." in page.text
+    assert "The app asks for the account bob.test." in page.text
     seen = await sign_in_for(browser, seen, bob)
     assert "You are @bob.test" in seen.text
+
+
+async def test_an_app_that_asks_for_somebody_who_is_not_here_is_told_apart(
+    house: MembersHouse,
+) -> None:
+    browser, app = await house.at_home(), App.local(house)
+    seen = await browser.ask("GET", await app.ask(login_hint="nobody.test"))
+    assert "The app asks for the account nobody.test. You are @alice.test." in seen.words
+    seen = await browser.ask("GET", await app.ask(login_hint=house.alice.handle))
+    assert "The app asks for" not in seen.words
+
+
+async def test_what_can_be_left_out_is_said_where_something_can(house: MembersHouse) -> None:
+    browser = await house.at_home()
+    untick = "Take the tick away from what it should not."
+    mail = App.local(house, scope="atproto transition:email")
+    assert untick in (await browser.ask("GET", await mail.ask())).words
+    bare = App.local(house, scope="atproto")
+    assert untick not in (await browser.ask("GET", await bare.ask())).words
 
 
 async def test_a_form_cannot_answer_for_another_than_was_asked_for(house: MembersHouse) -> None:
