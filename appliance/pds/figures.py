@@ -59,6 +59,7 @@ class Figures:
         self._accounts = accounts
         self._clock = clock
         self._measure = measure
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
         """Take figures for ever; a worker."""
@@ -67,7 +68,11 @@ class Figures:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def take(self) -> None:
-        """Count and measure now, as figures of today."""
+        """Count and measure now, as figures of today; what was counted first is kept first."""
+        async with self._one_at_a_time:
+            await self._take()
+
+    async def _take(self) -> None:
         today = self._today()
         # Again and again, because an account that moves in brings posts of days gone by.
         days = [today - timedelta(back) for back in range(COUNTED_BACK_DAYS)]
