@@ -30,6 +30,7 @@ from appliance.base.apart import to_the_end
 from appliance.base.connection import Connection, Row
 from appliance.base.migrations import migrate
 from appliance.base.room import Room
+from appliance.base.search_line import SearchLine
 from appliance.base.writer import DatabaseClosed, WriteFailed, Writer
 
 __all__ = [
@@ -48,9 +49,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 SCAN_CONNECTIONS = 2
-# While others wait for a search to end, it has so long; so many may wait.
+# While others wait for a search to end, it has so long.
 SECONDS_WHILE_OTHERS_WAIT = 1.0
-MOST_SEARCHES_WAITING = 32
 STEPS_PER_DEADLINE_CHECK = 2000
 MOST_STATEMENTS_NOTED = 2000
 LOG_BYTES_KEPT = 64 * 1024 * 1024
@@ -87,8 +87,7 @@ class Database:
         self._scanners: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         for _ in range(SCAN_CONNECTIONS):
             self._scanners.put(None)
-        self._line = asyncio.Semaphore(SCAN_CONNECTIONS - 1)
-        self._waiting = 0
+        self._line = SearchLine(SCAN_CONNECTIONS - 1)
         self._closing = False
         # For those who are about to keep more than they take away.
         self.room = Room(path.parent)
@@ -223,20 +222,14 @@ class Database:
         fn: Callable[[Connection, *Ts], T],
         *args: *Ts,
         deadline: float,
+        caller: str | None,
     ) -> T:
         """As `scan`, for what strangers may make slow: a thread is always left for other scans.
 
-        Searches wait for each other; one that others wait for ends sooner.
-
-        Raises DeadlineExceeded, also where too many wait.
+        Searches wait for each other, callers in turn (None: all without a name); one that others
+        wait for ends sooner. Raises DeadlineExceeded, LineFull.
         """
-        if self._waiting >= MOST_SEARCHES_WAITING:
-            raise DeadlineExceeded("too many searches wait")
-        self._waiting += 1
-        try:
-            await self._line.acquire()
-        finally:
-            self._waiting -= 1
+        await self._line.enter(caller)
         try:
             if self._closing:
                 raise DatabaseClosed
@@ -244,10 +237,12 @@ class Database:
                 self._pool,
                 self._scan,
                 lambda conn: fn(conn, *args),
-                lambda: min(deadline, SECONDS_WHILE_OTHERS_WAIT) if self._waiting else deadline,
+                lambda: (
+                    min(deadline, SECONDS_WHILE_OTHERS_WAIT) if self._line.is_wanted else deadline
+                ),
             )
         except BaseException:
-            self._line.release()
+            self._line.leave()
             raise
         running.add_done_callback(self._let_next)
         # The thread is free when the search has ended, even if nobody waits for it any more.
@@ -257,7 +252,7 @@ class Database:
         """Let the next search begin. Whoever asked for this one may be gone."""
         if not ended.cancelled():
             ended.exception()
-        self._line.release()
+        self._line.leave()
 
     async def slim(self) -> None:
         """Give back what its connections keep in memory of the file."""

@@ -55,6 +55,11 @@ class Audience:
         """The viewer's id in the index."""
         return None if self.viewer is None else self.viewer.id
 
+    @property
+    def caller(self) -> Did | None:
+        """Who asks; None: nobody is signed in."""
+        return None if self.viewer is None else self.viewer.did
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn(Audience):

@@ -24,34 +24,41 @@ def starter_packs_by(db: Database, actor: int, before: Position, limit: int) -> 
     return entries(rows, limit)
 
 
-async def popular_starter_packs(db: Database, before: Position, limit: int) -> Slice[Entry]:
-    """Give all starter packs, those most accounts joined by first. Raises SearchTooSlow."""
+async def popular_starter_packs(
+    db: Database, caller: str | None, before: Position, limit: int
+) -> Slice[Entry]:
+    """Give all starter packs, those most accounts joined by first.
+
+    Raises SearchTooSlow, RateLimitExceeded.
+    """
     with in_time():
-        return await db.search(_popular_packs, before, limit, deadline=DEADLINE)
+        return await db.search(_popular_packs, before, limit, deadline=DEADLINE, caller=caller)
 
 
 async def search_starter_packs(
-    db: Database, text: str, before: Position, limit: int
+    db: Database, caller: str | None, text: str, before: Position, limit: int
 ) -> Slice[Entry]:
     """Give starter packs with a text in name or description, newest first.
 
-    Raises SearchTooSlow.
+    Raises SearchTooSlow, RateLimitExceeded.
     """
     with in_time():
-        return await db.search(_packs_with, text, before, limit, deadline=DEADLINE)
+        return await db.search(_packs_with, text, before, limit, deadline=DEADLINE, caller=caller)
 
 
 async def popular_generators(
-    db: Database, text: str, own: str | None, before: Position, limit: int
+    db: Database, caller: str | None, text: str, own: str | None, before: Position, limit: int
 ) -> Slice[Entry]:
     """Give feed generators with a text in name or description, the most liked first.
 
     Before them those of the service `own`.
 
-    Raises SearchTooSlow.
+    Raises SearchTooSlow, RateLimitExceeded.
     """
     with in_time():
-        return await db.search(_generators_with, text, own, before, limit, deadline=DEADLINE)
+        return await db.search(
+            _generators_with, text, own, before, limit, deadline=DEADLINE, caller=caller
+        )
 
 
 def _popular_packs(conn: Connection, before: Position, limit: int) -> Slice[Entry]:

@@ -9,9 +9,13 @@ from appliance.appview.hydrate.ids import json_list
 from appliance.appview.index.post_text import ROWS_PER_MICROSECOND, row_id
 from appliance.appview.skeletons.queries import PostQuery, prefix_match
 from appliance.appview.skeletons.slices import NEWEST, Entry, Position, Slice, entries
+from appliance.atproto.xrpc.errors import RateLimitExceeded
 from appliance.base.database import Connection, Database, DeadlineExceeded
+from appliance.base.search_line import LineFull
 
 DEADLINE: Final = 3.0
+# When to come back who has too many searches waiting.
+RETRY_SECONDS: Final = "5"
 # Of a very common word only the newest posts are ranked.
 MOST_MATCHES: Final = 3_000
 NAME_COLUMNS: Final = ("handle", "display_name")
@@ -50,6 +54,7 @@ class SearchTooSlow(Exception):
 
 async def search_posts(
     db: Database,
+    caller: str | None,
     query: PostQuery,
     actors: Actors,
     sort: Literal["top", "latest"],
@@ -58,21 +63,25 @@ async def search_posts(
     """Give the posts a query finds; place is (position, limit).
 
     latest: newest first. top: most liked, reposted and answered first; its position is an offset.
-    Raises SearchTooSlow.
+    Raises SearchTooSlow, RateLimitExceeded: `caller` has many searches waiting.
     """
     where = _conditions(query, actors)
     run = _top if sort == "top" else _latest
     with in_time():
-        return await db.search(run, query.match, where, *place, deadline=DEADLINE)
+        return await db.search(run, query.match, where, *place, deadline=DEADLINE, caller=caller)
 
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """Say in our own words that a scan took too long."""
+    """Say in our own words that a scan took too long, or may not begin."""
     try:
         yield
     except DeadlineExceeded as error:
         raise SearchTooSlow("This search takes too long; try other words") from error
+    except LineFull as error:
+        if error.of_caller:
+            raise RateLimitExceeded({"Retry-After": RETRY_SECONDS}) from error
+        raise SearchTooSlow("Many are searching right now; try again soon") from error
 
 
 def _latest(

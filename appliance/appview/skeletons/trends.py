@@ -24,10 +24,10 @@ class Trend(NamedTuple):
     actors: list[int]
 
 
-async def trends(db: Database, now_us: int, limit: int) -> list[Trend]:
-    """Give the hashtags most accounts used lately. Raises SearchTooSlow."""
+async def trends(db: Database, caller: str | None, now_us: int, limit: int) -> list[Trend]:
+    """Give the hashtags most accounts used lately. Raises SearchTooSlow, RateLimitExceeded."""
     with in_time():
-        return await db.search(_trends, now_us - WINDOW_US, limit, deadline=DEADLINE)
+        return await db.search(_trends, now_us - WINDOW_US, limit, deadline=DEADLINE, caller=caller)
 
 
 def _trends(conn: Connection, since_us: int, limit: int) -> list[Trend]:

@@ -163,7 +163,7 @@ async def get_suggested_feeds(
     """Give the feed generators we know, the most liked first."""
     pipeline = appview.pipeline
     shown, after = await pipeline.page(
-        partial(packs.popular_generators, pipeline.index, "", appview.feeds.did),
+        partial(packs.popular_generators, pipeline.index, audience.caller, "", appview.feeds.did),
         lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
         limit,
         cursor,

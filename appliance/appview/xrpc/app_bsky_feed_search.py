@@ -4,7 +4,7 @@ from appliance.appview.hydrate.hydration import Audience
 from appliance.appview.role import AppView
 from appliance.appview.skeletons.queries import parse_post_query
 from appliance.appview.xrpc.auth import anyone
-from appliance.appview.xrpc.searches import SimpleFilters, found_posts, me, set_times
+from appliance.appview.xrpc.searches import SimpleFilters, found_posts, set_times
 from appliance.atproto.syntax import AtIdentifier, AtUri, Json
 from appliance.atproto.xrpc.methods import MethodTable
 
@@ -29,7 +29,7 @@ async def search_posts(
     limit: int,
     cursor: str | None,
 ) -> Json:
-    query = parse_post_query(q, me(audience))
+    query = parse_post_query(q, audience.caller)
     SimpleFilters(author, mentions, lang, domain, url, tag, since, until).narrow(query)
     return await found_posts(appview, audience, query, sort, (limit, cursor))
 
@@ -70,7 +70,7 @@ async def search_posts_v2(
     query_language: str | None,
 ) -> Json:
     """Search by structured filters. all_time: we have no other; query_language: taken as it is."""
-    wanted = parse_post_query(query or "", me(audience))
+    wanted = parse_post_query(query or "", audience.caller)
     for given, values in (
         (authors, wanted.authors),
         (mentions, wanted.mentions),

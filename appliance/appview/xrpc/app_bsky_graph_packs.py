@@ -88,7 +88,7 @@ async def search_starter_packs(
     appview: AppView, audience: Audience, *, q: str, limit: int, cursor: str | None
 ) -> Json:
     shown, after = await appview.pipeline.page(
-        partial(packs.search_starter_packs, appview.pipeline.index, q),
+        partial(packs.search_starter_packs, appview.pipeline.index, audience.caller, q),
         lambda rows: _basic(appview, audience, [row.id for row in rows]),
         limit,
         cursor,
@@ -101,7 +101,7 @@ async def search_starter_packs_v2(
     appview: AppView, audience: Audience, *, q: str, limit: int, cursor: str | None
 ) -> Json:
     shown, after = await appview.pipeline.page(
-        partial(packs.search_starter_packs, appview.pipeline.index, q),
+        partial(packs.search_starter_packs, appview.pipeline.index, audience.caller, q),
         lambda rows: appview.pipeline.starter_pack_views(audience, [row.id for row in rows]),
         min(limit, MOST_WHOLE),
         cursor,

@@ -29,9 +29,9 @@ async def get_popular_feed_generators(
     appview: AppView, audience: Audience, *, limit: int, cursor: str | None, query: str | None
 ) -> Json:
     """Give feed generators, the most liked first; those told of with the words of the query."""
-    pipeline = appview.pipeline
+    pipeline, own = appview.pipeline, appview.feeds.did
     shown, after = await pipeline.page(
-        partial(packs.popular_generators, pipeline.index, query or "", appview.feeds.did),
+        partial(packs.popular_generators, pipeline.index, audience.caller, query or "", own),
         lambda rows: pipeline.generator_views(audience, [row.id for row in rows]),
         limit,
         cursor,

@@ -179,7 +179,7 @@ async def search_starter_packs_skeleton(
 ) -> Json:
     pipeline = appview.pipeline
     shown, after = await pipeline.page(
-        partial(packs.search_starter_packs, pipeline.index, q),
+        partial(packs.search_starter_packs, pipeline.index, audience.caller, q),
         lambda rows: pipeline.starter_pack_views(audience, [row.id for row in rows]),
         limit,
         cursor,

@@ -27,7 +27,7 @@ async def found_posts(
     order: Literal["top", "latest"] = "top" if sort == "top" else "latest"
     shown, after = await pipeline.page(
         lambda before, count: search.search_posts(
-            pipeline.index, query, named, order, (before, count)
+            pipeline.index, audience.caller, query, named, order, (before, count)
         ),
         lambda rows: pipeline.post_views(audience, [row.id for row in rows]),
         *place,
@@ -91,7 +91,3 @@ def set_times(query: PostQuery, since: str | None, until: str | None) -> None:
         query.since_us = parse_time(since)
     if until is not None:
         query.until_us = parse_time(until)
-
-
-def me(audience: Audience) -> str | None:
-    return None if audience.viewer is None else audience.viewer.did

@@ -24,7 +24,9 @@ async def feeds(appview: AppView, audience: Audience, limit: int) -> list[JsonOb
     The official client shows posts of each, and takes an empty one alone for an error.
     """
     pipeline = appview.pipeline
-    found = await packs.popular_generators(pipeline.index, "", appview.feeds.did, NEWEST, limit)
+    found = await packs.popular_generators(
+        pipeline.index, audience.caller, "", appview.feeds.did, NEWEST, limit
+    )
     views = pipeline.generator_views(audience, [row.id for row in found.rows])
     shown = [view for view in views if view is not None]
     return [
@@ -35,7 +37,7 @@ async def feeds(appview: AppView, audience: Audience, limit: int) -> list[JsonOb
 async def starter_packs(appview: AppView, audience: Audience, limit: int) -> list[JsonObject]:
     """Give the starter packs most accounts joined by."""
     pipeline = appview.pipeline
-    found = await packs.popular_starter_packs(pipeline.index, NEWEST, limit)
+    found = await packs.popular_starter_packs(pipeline.index, audience.caller, NEWEST, limit)
     views = pipeline.starter_pack_views(audience, [row.id for row in found.rows])
     return [view for view in views if view is not None]
 
@@ -45,7 +47,7 @@ async def trending(appview: AppView, audience: Audience, limit: int) -> list[Jso
     if audience.viewer is None and not appview.logged_out_reads:
         return []
     pipeline = appview.pipeline
-    found = await trends(pipeline.index, appview.clock.now_us(), limit)
+    found = await trends(pipeline.index, audience.caller, appview.clock.now_us(), limit)
     h = pipeline.hydrate.actors(audience, {actor for each in found for actor in each.actors})
     views = (trend(h, each) for each in found)
     return [view for view in views if view is not None]
