@@ -132,6 +132,23 @@ class Roles:
         except (OutboundFailed, OutboundRefused) as error:
             raise UpstreamFailure(str(error)) from error
 
+    async def small_file(self, nsid: str, **params: str) -> bytes:
+        """Ask the PDS for a file of a few kilobytes. Raises UpstreamFailure."""
+        headers = {"Authorization": self._access.header}
+        try:
+            answer = await self._http.request(
+                "GET",
+                self._address("pds"),
+                path=f"/xrpc/{nsid}",
+                params=list(params.items()),
+                headers=headers,
+            )
+        except (OutboundFailed, OutboundRefused) as error:
+            raise UpstreamFailure(str(error)) from error
+        if answer.status != 200:
+            raise UpstreamFailure(f"{nsid}: status {answer.status}")
+        return answer.body
+
     async def metrics(self, authorization: str) -> str | None:
         """What all roles count, to whoever holds the operator's token; None to others.
 

@@ -105,7 +105,7 @@ async def open_admin(
         feeds=Feeds(roles.appview),
         labels=labels,
         figures=figures,
-        reports=Reports(roles.pds, labels, settings.client_address),
+        reports=Reports(roles, labels, settings.client_address),
         acts=Acts(roles.pds),
         roles=roles,
         updates=Updates(roles.pds),

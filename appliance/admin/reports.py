@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from appliance.admin.clients import RoleClient
+from appliance.admin.clients import Roles
 from appliance.admin.offers import Labels
+from appliance.atproto.car import read_car
+from appliance.atproto.cid import Cid
+from appliance.atproto.data import record_json
 from appliance.atproto.syntax import AtUri, Datetime, InvalidSyntax
 from appliance.atproto.xrpc.errors import UpstreamFailure, XrpcError
 
@@ -79,9 +82,10 @@ class Case:
 class Reports:
     """See reports, act on what they are about, and close them."""
 
-    def __init__(self, pds: RoleClient, labels: Labels, client_url: str = "") -> None:
+    def __init__(self, roles: Roles, labels: Labels, client_url: str = "") -> None:
         """`client_url` is where this network's own web client is; empty where it has none."""
-        self._pds = pds
+        self._pds = roles.pds
+        self._small_file = roles.small_file
         self._labels = labels
         self._client_url = client_url
 
@@ -158,7 +162,8 @@ class Reports:
         if status is None:
             return Case(**common)
         is_down = bool(status.get("takedown", {}).get("applied"))
-        value = await self._record(uri) if uri else {}
+        cid = str(status["subject"].get("cid", ""))
+        value = await self._record(uri, cid) if uri else {}
         return Case(
             **common,
             text=str(value.get("text") or value.get("description") or value.get("name") or ""),
@@ -166,7 +171,7 @@ class Reports:
             is_here=True,
             is_down=is_down,
             pictures=tuple(_pictures(value)),
-            facts={"cid": status["subject"].get("cid", "")},
+            facts={"cid": cid},
         )
 
     def _link(self, did: str, uri: str, kind: str) -> str:
@@ -177,7 +182,7 @@ class Reports:
         place = _PLACES.get(kind)
         return profile if place is None else f"{profile}/{place}{uri.rpartition('/')[2]}"
 
-    async def _record(self, uri: str) -> Mapping[str, Any]:
+    async def _record(self, uri: str, cid: str) -> Mapping[str, Any]:
         try:
             parsed = AtUri(uri)
         except InvalidSyntax:
@@ -188,8 +193,20 @@ class Reports:
             collection=parsed.collection,
             rkey=parsed.rkey,
         )
-        value: Mapping[str, Any] = (found or {}).get("value", {})
+        value: Mapping[str, Any] = found["value"] if found else await self._hidden(parsed, cid)
         return value
+
+    async def _hidden(self, uri: AtUri, cid: str) -> Any:
+        """Read what nobody else is shown: it was taken down, or its account was.
+
+        The operator gets it with its proof.
+        """
+        place = {"did": uri.authority, "collection": uri.collection or "", "rkey": uri.rkey or ""}
+        try:
+            proof = read_car(await self._small_file("com.atproto.sync.getRecord", **place))
+            return record_json(proof.blocks[Cid.parse(cid)])
+        except (UpstreamFailure, KeyError, ValueError):
+            return {}
 
     async def _ask(self, nsid: str, **params: Any) -> dict[str, Any] | None:
         """Ask a query; None when the PDS knows nothing of what it is about."""

@@ -65,11 +65,22 @@ async def test_a_post_that_was_reported_is_taken_down_and_shown_again(house: Hou
     place = {"repo": bob.did, "collection": "app.bsky.feed.post", "rkey": rkey}
     assert (await house.box.get("com.atproto.repo.getRecord", **place)).status == 400
     closed = await owner.get("/reports?all=yes")
+    # Whoever decides goes on seeing what nobody else is shown.
+    assert "Buy <b>this</b>!" in closed.words
     assert "Ten times is spam." in closed.words
     assert "Closed" in closed.words
     assert "Taken down" in closed.words
     await press(owner, "restore", **fields)
     assert (await house.box.get("com.atproto.repo.getRecord", **place)).status == 200
+
+
+async def test_what_was_reported_is_seen_while_its_account_is_hidden(house: House) -> None:
+    owner = await house.claim()
+    ann, bob = await house.box.sign_up("ann"), await house.box.sign_up("bob")
+    await report(house, ann, await posted(house, bob, "Fie on you"))
+    await press(owner, "account", id="1", did=bob.did, note="For a while.", close="")
+    seen = await owner.get("/reports?all=yes")
+    assert "Fie on you" in seen.words
 
 
 async def test_what_was_reported_is_seen_in_the_web_client_where_there_is_one(house: House) -> None:
