@@ -53,6 +53,49 @@ async def test_a_flight_is_over_when_it_has_landed() -> None:
     assert calls == [0, 1]
 
 
+async def test_who_wants_it_anew_is_not_told_what_was_asked_for_before() -> None:
+    flights = SingleFlight()
+    answer, asked, arrives = "old", 0, asyncio.Event()
+
+    async def look_up() -> str:
+        nonlocal asked
+        asked += 1
+        told = answer
+        await arrives.wait()
+        await asyncio.sleep(0)
+        return told
+
+    first = asyncio.ensure_future(flights.run("key", look_up))
+    await asyncio.sleep(0)
+    answer = "new"
+    later = [
+        asyncio.ensure_future(flights.run("key", look_up, anew=anew))
+        for anew in (True, False, True)
+    ]
+    await asyncio.sleep(0)
+    arrives.set()
+    assert await asyncio.gather(first, *later) == ["old", "new", "old", "new"]
+    # Those two shared theirs.
+    assert asked == 2
+
+
+async def test_who_wants_it_anew_is_not_told_of_an_earlier_failure() -> None:
+    flights = SingleFlight()
+
+    async def fail() -> str:
+        await asyncio.sleep(0)
+        raise LookupError("not yet")
+
+    async def succeed() -> str:
+        return "here"
+
+    first = asyncio.ensure_future(flights.run("key", fail))
+    await asyncio.sleep(0)
+    assert await flights.run("key", succeed, anew=True) == "here"
+    with pytest.raises(LookupError):
+        await first
+
+
 async def test_a_failure_is_not_remembered() -> None:
     flights = SingleFlight()
 

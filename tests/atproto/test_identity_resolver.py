@@ -323,3 +323,26 @@ def test_a_did_web_names_a_host_and_nothing_more(did: str, url: str | None) -> N
             web_document_url(Did.unchecked(did))
     else:
         assert web_document_url(Did.unchecked(did)) == url
+
+
+async def test_a_fresh_look_is_not_told_what_somebody_was_told_before(world: World) -> None:
+    """As when an #identity event comes while a token of the same account is being checked."""
+    old = world.http.request
+
+    async def answered_late(method: str, url: str, **more: Any) -> Any:
+        told = await old(method, url, **more)
+        await arrives.wait()
+        return told
+
+    arrives = asyncio.Event()
+    world.http.request = answered_late  # type: ignore[method-assign]
+    before = asyncio.ensure_future(world.resolver.document(DID))
+    await asyncio.sleep(0)
+    world.http.put(f"{PLC}/{DID}", document(handle="anna.example.com"))
+    world.http.put("https://anna.example.com/.well-known/atproto-did", DID.encode())
+    fresh = asyncio.ensure_future(world.resolver.resolve(DID, fresh=True))
+    await asyncio.sleep(0)
+    arrives.set()
+    assert (await before).handle == "alice.example.com"
+    assert (await fresh).handle == "anna.example.com"
+    assert world.asked(f"{PLC}/{DID}") == 2

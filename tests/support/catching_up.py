@@ -5,7 +5,7 @@ Whoever looks shares the processor with those who work, so it is looked four tim
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -74,12 +74,21 @@ def behind(data: Path) -> dict[str, object]:
     return found
 
 
+def _dues(data: Path, dids: Iterable[str]) -> dict[str, float]:
+    """Say of accounts in how many seconds the AppView looks up their handle again."""
+    sql, now = "SELECT did, handle_due_us FROM actor", time.time()
+    with closing(Connection(data / "appview.sqlite", writable=False)) as conn:
+        due = dict(conn.rows(sql))
+    return {did: round(due[did] / 1e6 - now, 1) for did in dids if did in due}
+
+
 async def appview_caught_up(data: Path) -> list[str]:
     """Wait until the AppView knows rev and handle of every account; name those it does not."""
     try:
         await moves_until(lambda: not behind(data), lambda: _read_so_far(data))
     except TimeoutError:
-        return [f"the AppView is behind, and stands still: {behind(data)}"]
+        dues = _dues(data, behind(data))
+        return [f"the AppView is behind, and stands still: {behind(data)}, due in {dues} s"]
     return []
 
 

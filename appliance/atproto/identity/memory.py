@@ -68,13 +68,19 @@ class SingleFlight:
     def __init__(self) -> None:
         self._flights: dict[object, _Flight] = {}
 
-    async def run(self, key: object, look_up: Callable[[], Awaitable[V]]) -> V:
+    async def run(
+        self, key: object, look_up: Callable[[], Awaitable[V]], *, anew: bool = False
+    ) -> V:
         """Run look_up, or wait for the one that is under way; give its value or its error.
 
+        anew: one that began before does not do, as it may have been told what was so before.
         If the caller whose look-up it is gets cancelled, one of those waiting starts anew.
         """
+        too_early = self._flights.get(key) if anew else None
         while (flight := self._flights.get(key)) is not None:
             await flight.done.wait()
+            if flight is too_early:
+                continue
             if flight.error is not None:
                 raise type(flight.error)(*flight.error.args)
             if flight.landed:

@@ -121,7 +121,9 @@ class IdentityResolver:
             return found
         if not fresh:
             self._raise_remembered(did)
-        return await self._flights.run(("document", did), lambda: self._look_up_document(did))
+        return await self._flights.run(
+            ("document", did), lambda: self._look_up_document(did), anew=fresh
+        )
 
     def at_hand(self, did: Did, fresh: bool = False) -> DidDocument | None:
         """Return a DID's document if nobody has to be asked for it; fresh: only one of our own."""
@@ -134,16 +136,19 @@ class IdentityResolver:
         self.counts["remembered"] += 1
         return known.document
 
-    async def did_for(self, handle: Handle) -> Did:
+    async def did_for(self, handle: Handle, fresh: bool = False) -> Did:
         """Return the DID a handle declares; whether that DID agrees is not checked.
 
-        Raises IdentityNotFound, IdentityUnreachable.
+        fresh: ask even if the answer is remembered. Raises IdentityNotFound, IdentityUnreachable.
         """
-        known = self._dids.fresh(handle)
+        known = None if fresh else self._dids.fresh(handle)
         if known is not None:
             return known
-        self._raise_remembered(handle)
-        return await self._flights.run(("handle", handle), lambda: self._look_up_did(handle))
+        if not fresh:
+            self._raise_remembered(handle)
+        return await self._flights.run(
+            ("handle", handle), lambda: self._look_up_did(handle), anew=fresh
+        )
 
     async def resolve(self, did: Did, fresh: bool = False) -> Identity:
         """Return a DID's identity, with its handle verified both ways.
@@ -157,7 +162,7 @@ class IdentityResolver:
             if known is not None:
                 return known.identity
         key = ("identity", did, fresh)
-        return await self._flights.run(key, lambda: self._look_up_identity(did, fresh))
+        return await self._flights.run(key, lambda: self._look_up_identity(did, fresh), anew=fresh)
 
     def purge(self, did: Did) -> None:
         """Ask anew when a DID is next wanted; the last good document is kept in reserve."""
@@ -311,7 +316,10 @@ class IdentityResolver:
         handle, seconds = claimed or INVALID_HANDLE, FRESH_SECONDS
         is_settled = True
         try:
-            if claimed is not None and await self._declared_did(claimed, document.pds) != did:
+            if (
+                claimed is not None
+                and await self._declared_did(claimed, document.pds, fresh) != did
+            ):
                 handle, seconds = INVALID_HANDLE, INVALID_HANDLE_SECONDS
         except IdentityNotFound:
             handle, seconds = INVALID_HANDLE, INVALID_HANDLE_SECONDS
@@ -331,10 +339,10 @@ class IdentityResolver:
         held = self._identities.any_age(did)
         return held.verified_at if held is not None and held.identity.handle == handle else 0.0
 
-    async def _declared_did(self, handle: Handle, pds: str | None) -> Did:
+    async def _declared_did(self, handle: Handle, pds: str | None, fresh: bool) -> Did:
         if self._names.is_home(handle):
             return await self._names.did_for(handle, pds)
-        return await self.did_for(handle)
+        return await self.did_for(handle, fresh)
 
 
 def web_document_url(did: Did) -> str:
