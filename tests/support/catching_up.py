@@ -78,7 +78,7 @@ def _dues(data: Path, dids: Iterable[str]) -> dict[str, float]:
     """Say of accounts in how many seconds the AppView looks up their handle again."""
     sql, now = "SELECT did, handle_due_us FROM actor", time.time()
     with closing(Connection(data / "appview.sqlite", writable=False)) as conn:
-        due = dict(conn.rows(sql))
+        due: dict[str, int] = dict(conn.rows(sql))
     return {did: round(due[did] / 1e6 - now, 1) for did in dids if did in due}
 
 
