@@ -107,14 +107,24 @@ class SignUp:
 
         Raises HandleNotAvailable, UnusableIdentity, and what the directory's refusal raises.
         """
-        async with self._turn(handle, did):
-            holder = self._accounts.find(handle)
-            away = web_identities.holder(self._db, handle)
-            if (holder is not None and holder.did != did) or away not in (None, did):
-                raise HandleNotAvailable(f"Handle already taken: {handle}")
-            await self._db.write(renames.begin, did, handle)
-            await self._identities.set_handle(did, handle)
-            await self._db.write(_rename, did, handle, self._clock.now_us())
+        while True:
+            # One that was cut off is known to the directory, maybe, and else to this note alone.
+            earlier = renames.wanted(self._db, did)
+            if earlier is not None:
+                await self._settle(did, earlier)
+            async with self._turn(handle, did):
+                if renames.wanted(self._db, did) is None:
+                    await self._rename(did, handle)
+                    return
+
+    async def _rename(self, did: Did, handle: Handle) -> None:
+        holder = self._accounts.find(handle)
+        away = web_identities.holder(self._db, handle)
+        if (holder is not None and holder.did != did) or away not in (None, did):
+            raise HandleNotAvailable(f"Handle already taken: {handle}")
+        await self._db.write(renames.begin, did, handle)
+        await self._identities.set_handle(did, handle)
+        await self._db.write(_rename, did, handle, self._clock.now_us())
 
     async def finish_renames_for_ever(self) -> None:
         """Do what was begun and not ended: after a crash, or an error of the disk; a worker."""
@@ -129,9 +139,12 @@ class SignUp:
         Raises what resolving a DID raises; then this is to be done again.
         """
         for did, handle in renames.pending(self._db):
-            async with self._turn(handle, did):
-                if (did, handle) in renames.pending(self._db):
-                    await self._finish_rename(did, handle)
+            await self._settle(did, handle)
+
+    async def _settle(self, did: Did, handle: Handle) -> None:
+        async with self._turn(handle, did):
+            if renames.wanted(self._db, did) == handle:
+                await self._finish_rename(did, handle)
 
     async def _finish_rename(self, did: Did, handle: Handle) -> None:
         account = self._accounts.find(did)
