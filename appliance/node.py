@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from appliance.admin.owner import DamagedOwnerFile
 from appliance.atproto.lexicon.catalog import load_catalog
 from appliance.atproto.lexicon.validate import Validator
 from appliance.backup.schedule import Schedule as Backups
-from appliance.base import memory
+from appliance.base import cores, memory
 from appliance.base.addresses import OutboundPolicy
 from appliance.base.clock import Clock
 from appliance.base.database import DatabaseInUse, NoRoomToOpen
@@ -128,6 +129,7 @@ async def open_node(
             await _hear_the_door(doors, settings, roles)
         workers = await stack.enter_async_context(Workers())
         workers.start("memory", memory.look_after)
+        workers.start("core", cores.Cores().look_after)
         workers.start("short memory", Sparing(Memory(), list(_slims(roles))).run)
         if is_main(here):
             _look_after(workers, settings, http)
@@ -245,6 +247,7 @@ async def _serve(
     starting.begin()
     stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(initializer=cores.anywhere))
 
     def end() -> None:
         ended.set()
@@ -313,7 +316,7 @@ def serve(
     take_descriptors()
     ended = asyncio.Event()
     try:
-        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        with cores.kept_to_one(), asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             again = runner.run(
                 _serve(
                     settings,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from appliance.base import cores
 from appliance.base.pressure import Memory
 
 log = logging.getLogger(__name__)
@@ -133,9 +134,10 @@ class _Decoder:
 
     async def _ask(self, data: bytes, job: dict[str, Any]) -> tuple[int, dict[str, Any], bytes]:
         if self._process is None:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", str(DECODER), stdin=PIPE, stdout=PIPE, env=ENVIRONMENT
-            )
+            with cores.spread():
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-I", str(DECODER), stdin=PIPE, stdout=PIPE, env=ENVIRONMENT
+                )
             self._jobs = 0
         self._jobs += 1
         writer, reader = self._process.stdin, self._process.stdout

@@ -26,6 +26,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, TypeVarT
 
 import apsw
 
+from appliance.base import cores
 from appliance.base.apart import to_the_end
 from appliance.base.connection import Connection, Row
 from appliance.base.migrations import migrate
@@ -83,7 +84,7 @@ class Database:
         self._lock = lock
         self._writer = writer
         self._reader = reader
-        self._pool = ThreadPoolExecutor(SCAN_CONNECTIONS, f"{path.stem}-scan")
+        self._pool = ThreadPoolExecutor(SCAN_CONNECTIONS, f"{path.stem}-scan", cores.anywhere)
         self._scanners: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         for _ in range(SCAN_CONNECTIONS):
             self._scanners.put(None)

@@ -9,7 +9,6 @@ as older servers keep them ("salt:hash" in hex), can be verified, so that accoun
 import asyncio
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from typing import Final
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from appliance.base import cores
 
 MEMORY_KIB: Final = 9 * 1024
 PASSES: Final = 4
@@ -34,8 +35,8 @@ _MOST_KIB, _MOST_PASSES, _MOST_LANES = 64 * 1024, 16, 4
 _SCRYPT: Final = re.compile(rf"[^:]+:[0-9a-fA-F]{{{2 * SCRYPT_BYTES}}}")
 # For the whole process, whoever asks: a flood of logins takes 18 MiB and two cores, no more, and
 # where there is one core, half of that. The event loop shares its core with a thread, not with all.
-AT_ONCE: Final = min(2, len(os.sched_getaffinity(0)))
-_LINE: Final = ThreadPoolExecutor(AT_ONCE, "passwords")
+AT_ONCE: Final = min(2, len(cores.ALL))
+_LINE: Final = ThreadPoolExecutor(AT_ONCE, "passwords", cores.anywhere)
 
 
 async def hash_password(text: str) -> str:

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from appliance.base import cores
+
 log = logging.getLogger(__name__)
 
 NICENESS: Final = 15
@@ -21,12 +23,13 @@ async def run_command(what: str, action: str, data: Path, *options: str) -> bool
     """Run a command of ours for a data folder to its end; tell whether it went well."""
     log.info("%s begins action=%s", what, action)
     command = [sys.executable, "-m", "appliance", what, action, "--data", str(data), *options]
-    child = await asyncio.create_subprocess_exec(
-        *("nice", "-n", str(NICENESS), *command),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    with cores.spread():
+        child = await asyncio.create_subprocess_exec(
+            *("nice", "-n", str(NICENESS), *command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
     try:
         _, said = await child.communicate()
     finally:
