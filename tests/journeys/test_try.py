@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from appliance.base import cores
 from tests.support.appliance import ROOT, Appliance, DidNotStart
 from tests.support.client import Client, Operator, Refused, join, sign_in, soon
 from tests.support.ports import free_port
@@ -50,6 +52,28 @@ async def test_one_line_says_where_everything_is(
         assert (answer.status, "version" in answer.json) == (200, True), name
     async with http.get(network.report["claim_url"]) as page:
         assert (page.status, page.content_type) == (200, "text/html")
+
+
+def allowed_to_threads(pid: int) -> list[frozenset[int]]:
+    return [
+        frozenset(os.sched_getaffinity(int(thread.name)))
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+    ]
+
+
+@pytest.mark.skipif(len(cores.ALL) < 2, reason="there is one core only")
+async def test_it_keeps_to_one_core_but_for_what_leaves_the_interpreter(
+    network: Appliance, http: aiohttp.ClientSession
+) -> None:
+    ann = await join(http, network.pds, "ann")
+    await ann.upload(b"a picture", "image/png")
+    allowed = allowed_to_threads(network.popen.pid)
+    home = os.sched_getaffinity(network.popen.pid)
+    assert len(home) == 1
+    # The loop, and who writes for the PDS, the relay, the AppView, the labeler and the directory.
+    assert allowed.count(frozenset(home)) >= 6
+    # Passwords, scans, files.
+    assert set(allowed) == {frozenset(home), cores.ALL}
 
 
 def modes_below(folder: Path) -> dict[Path, int]:
