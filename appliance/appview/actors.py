@@ -93,8 +93,12 @@ class ActorStore:
         await self._db.write(set_identity, did, handle, pds, due_us)
 
     async def put_off_identities(self, dids: Sequence[str], due_us: int) -> None:
-        """Keep what is known, and look again then. An #identity event meanwhile comes first."""
+        """Keep what is known, and look again then; for those that are looked up from now on."""
         await self._db.write(put_off_identities, dids, due_us)
+
+    async def look_again(self, did: str, due_us: int) -> None:
+        """Keep what is known after a look-up in vain; a wish that came meanwhile comes first."""
+        await self._db.write(look_again, did, due_us)
 
     async def take_up_identities(self, now_us: int, until_us: int) -> None:
         """Have those looked up at once that would be due between now and then."""
@@ -194,11 +198,14 @@ def set_status(conn: Connection, actor_id: int, status: str | None, now_us: int)
     """Note what #account says; None = active. The time of an unchanged status stands.
 
     Tells whether the whole repo of an account that is active again is wanted: at once, however
-    often it was asked for while the account was closed.
+    often it was asked for while the account was closed. Its handle is looked up anew, too: nobody
+    confirms that of an account that is closed.
     """
     conn.execute(
-        "UPDATE actor SET status = ?, status_us = ? WHERE id = ? AND status IS NOT ?",
-        (status, now_us, actor_id, status),
+        "UPDATE actor SET status = ?, status_us = ?,"
+        " handle_due_us = iif(?, ?, handle_due_us)"
+        " WHERE id = ? AND status IS NOT ?",
+        (status, now_us, status is None, DUE_FIRST, actor_id, status),
     )
     if status is not None or not conn.changes():
         return False
@@ -263,6 +270,12 @@ def put_off_identities(conn: Connection, dids: Sequence[str], due_us: int) -> No
     """Look these identities up again later, keeping what is known."""
     for did in dids:
         conn.execute("UPDATE actor SET handle_due_us = ? WHERE did = ?", (due_us, did))
+
+
+def look_again(conn: Connection, did: str, due_us: int) -> None:
+    """Look an identity up again then, or now if that was asked for since its look-up began."""
+    sql = "UPDATE actor SET handle_due_us = iif(handle_due_us = 0, 0, ?) WHERE did = ?"
+    conn.execute(sql, (due_us, did))
 
 
 def set_profile_text(

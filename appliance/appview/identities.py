@@ -100,7 +100,7 @@ class IdentityRefresher:
             return
         except IdentityUnreachable as error:
             log.info("identity unreachable did=%s reason=%s", did, error)
-            await self._actors.put_off_identities([did], self._now_us() + self._patience(did))
+            await self._actors.look_again(did, self._now_us() + self._patience(did))
             return
         is_valid = identity.handle != INVALID_HANDLE
         wait_us = FRESH_US if is_valid else INVALID_US

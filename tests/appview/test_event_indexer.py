@@ -195,6 +195,18 @@ def test_an_identity_event_makes_the_handle_due(stream: Stream) -> None:
     assert stream.due == 1
 
 
+def test_whoever_is_open_again_is_looked_up_anew(stream: Stream) -> None:
+    """While it was closed, its PDS confirmed no handle."""
+    alice = RepoAuthor("alice")
+    stream.lab.account("alice")
+    conn = stream.lab.conn
+    for active, due in ((False, 600), (False, 600), (True, 0), (True, 600)):
+        actors.set_identity(conn, alice.did, None, None, 600)
+        conn.execute("UPDATE actor SET handle_due_us = 600")
+        stream.feed(alice.account(active, None if active else "takendown"))
+        assert stream.lab.actor(alice.did)["handle_due_us"] == due
+
+
 def test_a_record_no_index_can_take_does_not_stop_the_others(
     stream: Stream, caplog: pytest.LogCaptureFixture
 ) -> None:

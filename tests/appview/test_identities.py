@@ -34,6 +34,9 @@ class Ledger:
     async def put_off_identities(self, dids: list[Did], due_us: int) -> None:
         self.due_us = due_us
 
+    async def look_again(self, did: Did, due_us: int) -> None:
+        self.due_us = due_us
+
     async def take_up_identities(self, now_us: int, until_us: int) -> None:
         if now_us < self.due_us <= until_us:
             self.due_us = 0
@@ -117,6 +120,18 @@ async def test_identities_are_taken_up_that_are_due_soon_and_no_others(tmp_path:
         actors.take_up_identities(conn, 10, 20)
         due = conn.rows("SELECT handle_due_us FROM actor ORDER BY id")
     assert due == [(5,), (0,), (25,)]
+
+
+async def test_what_is_wished_for_during_a_look_up_in_vain_comes_next(tmp_path: Path) -> None:
+    with closing(_open_writable(tmp_path / "index", SCHEMA, "FULL")) as conn:
+        actor_id = actors.intern(conn, DID, 0)
+        actors.put_off_identities(conn, [DID], 5)
+        actors.look_again(conn, DID, 600)
+        assert conn.value("SELECT handle_due_us FROM actor") == 600
+        actors.put_off_identities(conn, [DID], 5)
+        actors.identity_is_due(conn, actor_id)
+        actors.look_again(conn, DID, 600)
+        assert conn.value("SELECT handle_due_us FROM actor") == 0
 
 
 async def test_a_directory_that_is_down_for_a_moment_is_asked_again_soon(ledger: Ledger) -> None:
