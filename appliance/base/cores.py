@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 ALL: Final = frozenset(os.sched_getaffinity(0))
 _THREADS: Final = Path("/proc/self/task")
 # Two processes that want the same core are not to leave it at the same moment.
-LEAST_SECONDS: Final = 4.0
-MOST_MORE_MS: Final = 4000
+LEAST_SECONDS: Final = 1.0
+MOST_MORE_MS: Final = 2000
 # So much less of another core is to be wanted by others, of 1, that it is worth cold caches.
 WORTH: Final = 0.25
 
@@ -33,10 +33,12 @@ WORTH: Final = 0.25
 def kept_to_one() -> Iterator[None]:
     """Keep this thread to one core meanwhile, and those that it begins.
 
-    Where the kernel refuses it or there is but one, everything goes on as it was.
+    To the one where it runs: the kernel begins programs where there is least to do. Where it
+    refuses this or there is but one, everything goes on as it was.
     """
-    if len(ALL) > 1:
-        _let_run(0, {sorted(ALL)[os.getpid() % len(ALL)]})
+    here = {int(each) for each in _fields(Path("/proc/self/stat"))[36:37]}
+    if len(ALL) > 1 and here:
+        _let_run(0, here)
     try:
         yield
     finally:
@@ -120,9 +122,7 @@ class Cores:
                     yield thread
 
     def _used(self, thread: int) -> int:
-        # The name, which may hold anything, is in brackets; user and system are 14th and 15th.
-        told = _text(self.proc / f"self/task/{thread}/stat").rpartition(")")[2].split()
-        return sum(int(each) for each in told[11:13])
+        return sum(int(each) for each in _fields(self.proc / f"self/task/{thread}/stat")[11:13])
 
 
 def better(home: frozenset[int], before: Look, now: Look) -> int | None:
@@ -144,6 +144,15 @@ def better(home: frozenset[int], before: Look, now: Look) -> int | None:
 def _let_run(thread: int, cores: frozenset[int] | set[int]) -> None:
     with suppress(OSError):  # refused, or gone
         os.sched_setaffinity(thread, cores)
+
+
+def _fields(path: Path) -> list[str]:
+    """Give what a `stat` says from the third field on: the name before may hold anything.
+
+    11 and 12 are ticks in programs and in the kernel, 36 is the core.
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    return _text(path).rpartition(")")[2].split()
 
 
 def _text(path: Path) -> str:
