@@ -22,6 +22,9 @@ class Connection(apsw.Connection):
         self.committed: list[Callable[[], object]] = []
         self.undone: list[Callable[[], object]] = []
         self._listeners: dict[str, list[Callable[[Connection, Any], None]]] = {}
+        # A statement keeps its plan, whatever it is given: planned by what is bound, it would be
+        # prepared anew at each execution.
+        self.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.set_busy_timeout(BUSY_TIMEOUT_MS)
         self.pragma("cache_size", -CACHE_KIB)
         self.pragma("temp_store", "MEMORY")
