@@ -2,7 +2,8 @@
 
 Its threads share the interpreter's lock, so hardly two of them run at once. Where they may run
 anywhere, most changes of thread are changes of core, whose caches are cold and which has to be
-woken. What works without the lock (hashes, scans, pictures) runs `anywhere`.
+woken. What works without the lock (passwords, scans, pictures) runs `anywhere`; on another core,
+what takes the lock now and then keeps the event loop waiting for it.
 
 A thread may run where the one that began it may, and so may a process:
 https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html

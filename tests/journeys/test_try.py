@@ -72,7 +72,7 @@ async def test_it_keeps_to_one_core_but_for_what_leaves_the_interpreter(
     assert len(home) == 1
     # The loop, and who writes for the PDS, the relay, the AppView, the labeler and the directory.
     assert allowed.count(frozenset(home)) >= 6
-    # Passwords, scans, files.
+    # Passwords, scans.
     assert set(allowed) == {frozenset(home), cores.ALL}
 
 
