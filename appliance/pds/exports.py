@@ -23,7 +23,7 @@ from appliance.pds.repos import RepoStore
 _WRITTEN_TOGETHER: Final = 64_000  # bytes of blocks
 # Of the nodes given last: of 12,000 records. Several ask for a repo that is new to them, or for
 # a few blocks of it at a time.
-_LAST_BYTES: Final = 1_000_000
+_LAST_BYTES: Final = 1_500_000
 _NODE_BYTES: Final = 150  # in memory, beside the block itself
 _DEADLINE_S: Final = 300.0
 _MOST_WAYS: Final = 10_000
