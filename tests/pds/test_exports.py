@@ -195,6 +195,15 @@ async def test_archives_are_made_one_at_a_time_so_that_others_can_read(
             archive.close()
 
 
+def test_the_nodes_of_ten_thousand_records_are_kept() -> None:
+    said = Random(7)  # noqa: S311
+    times = sorted(said.sample(range(1_700_000_000_000_000, 1_760_000_000_000_000), 10_000))
+    items = [(f"{NOTE}/{Tid.from_us(time)}", Cid.for_block(b"%d" % time)) for time in times]
+    nodes = list(Mst.build(items).walk())
+    kept = sum(len(block) + exports._NODE_BYTES for _, block in nodes)
+    assert exports._LAST_BYTES / 2 < kept <= exports._LAST_BYTES
+
+
 async def test_nodes_at_hand_are_given_back_when_memory_is_short(stores: Stores) -> None:
     await exported(stores)
     assert stores.exports._last[1]
